@@ -1,0 +1,73 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// `make agent` and `make restart` set this; everything else builds the host side.
+let isFreestanding = Context.environment["CKPT_FREESTANDING"] == "1"
+
+let settings: [SwiftSetting] = [
+  .enableExperimentalFeature("Lifetimes"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("ExistentialAny"),
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+]
+
+/// A module compiled twice: Embedded for agent/restart, full Swift for CLI/tests.
+func shared(_ name: String, _ dependencies: [Target.Dependency], host: Bool = false) -> Target {
+  .target(
+    name: name,
+    dependencies: dependencies,
+    exclude: isFreestanding && host ? ["Host"] : [],
+    swiftSettings: settings)
+}
+
+let package = Package(
+  name: "ckpt",
+  targets: [
+    .systemLibrary(name: "CKernel"),
+    .systemLibrary(name: "CImage"),
+    shared("KernelABI", ["CKernel"], host: true),
+    shared("Kernel", ["CKernel", "KernelABI"]),
+    shared("Procfs", ["KernelABI"]),
+    shared("CheckpointImage", ["CImage", "KernelABI"], host: true),
+    shared("Agent", ["CImage", "Kernel", "Procfs", "CheckpointImage"]),
+    shared("Restart", ["CImage", "Kernel", "Procfs", "CheckpointImage"]),
+  ])
+
+if isFreestanding {
+  package.products = [.library(name: "ckpt", type: .dynamic, targets: ["AgentEntry"])]
+  package.targets += [
+    .target(name: "CFreestanding"),
+    .target(name: "RestartEntry", path: "restart/entry"),
+    .target(
+      name: "AgentEntry", dependencies: ["Agent", "CFreestanding"], exclude: ["exports.map"],
+      swiftSettings: settings),
+    .executableTarget(
+      name: "restart", dependencies: ["Restart", "RestartEntry", "CFreestanding"],
+      path: "restart/main", swiftSettings: settings),
+  ]
+} else {
+  package.dependencies = [
+    .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.5.0")
+  ]
+  package.targets += [
+    .target(
+      name: "CkptCommands",
+      dependencies: [
+        "CheckpointImage", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], swiftSettings: settings),
+    .executableTarget(
+      name: "ckpt",
+      dependencies: [
+        "CkptCommands", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], swiftSettings: settings),
+    .target(name: "KernelHeaderCheck", path: "Tests/KernelHeaderCheck"),
+    .testTarget(
+      name: "KernelTests", dependencies: ["Kernel", "KernelABI", "KernelHeaderCheck"],
+      swiftSettings: settings),
+    .testTarget(name: "LayeringTests", swiftSettings: settings),
+    .testTarget(
+      name: "CheckpointImageTests", dependencies: ["CheckpointImage"], swiftSettings: settings),
+  ]
+}

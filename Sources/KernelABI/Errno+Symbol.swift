@@ -1,0 +1,55 @@
+extension Errno {
+  /// The kernel's name for the error, `nil` for those that nothing here meets.
+  ///
+  /// Source: errno(3).
+  public var symbol: StaticString? {
+    switch rawValue {
+    case 1: "EPERM"
+    case 2: "ENOENT"
+    case 3: "ESRCH"
+    case 4: "EINTR"
+    case 5: "EIO"
+    case 6: "ENXIO"
+    case 7: "E2BIG"
+    case 8: "ENOEXEC"
+    case 9: "EBADF"
+    case 10: "ECHILD"
+    case 11: "EAGAIN"
+    case 12: "ENOMEM"
+    case 13: "EACCES"
+    case 14: "EFAULT"
+    case 16: "EBUSY"
+    case 17: "EEXIST"
+    case 18: "EXDEV"
+    case 19: "ENODEV"
+    case 20: "ENOTDIR"
+    case 21: "EISDIR"
+    case 22: "EINVAL"
+    case 23: "ENFILE"
+    case 24: "EMFILE"
+    case 25: "ENOTTY"
+    case 26: "ETXTBSY"
+    case 27: "EFBIG"
+    case 28: "ENOSPC"
+    case 29: "ESPIPE"
+    case 30: "EROFS"
+    case 32: "EPIPE"
+    case 34: "ERANGE"
+    case 36: "ENAMETOOLONG"
+    case 38: "ENOSYS"
+    case 40: "ELOOP"
+    case 61: "ENODATA"
+    case 75: "EOVERFLOW"
+    case 95: "EOPNOTSUPP"
+    case 97: "EAFNOSUPPORT"
+    case 98: "EADDRINUSE"
+    case 99: "EADDRNOTAVAIL"
+    case 104: "ECONNRESET"
+    case 107: "ENOTCONN"
+    case 110: "ETIMEDOUT"
+    case 111: "ECONNREFUSED"
+    case 122: "EDQUOT"
+    default: nil
+    }
+  }
+}

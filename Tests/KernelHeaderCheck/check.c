@@ -1,0 +1,40 @@
+// Our layouts against the kernel's own headers. Building this file is the test.
+#include <asm/sigcontext.h>
+#include <asm/stat.h>
+#include <linux/capability.h>
+#include <linux/elf.h>
+#include <linux/prctl.h>
+#include <linux/sched.h>
+#include <linux/sched/types.h>
+#include <stddef.h>
+#include "../../Sources/CKernel/ckernel.h"
+
+#define SAME_SIZE(ours, theirs) _Static_assert(sizeof(ours) == sizeof(theirs), #theirs " size")
+#define SAME_PLACE(ours, field, theirs, name) \
+  _Static_assert(offsetof(ours, field) == offsetof(theirs, name), #theirs "." #name)
+
+SAME_SIZE(struct ckernel_elf64_ehdr, Elf64_Ehdr);
+SAME_PLACE(struct ckernel_elf64_ehdr, shoff, Elf64_Ehdr, e_shoff);
+SAME_SIZE(struct ckernel_elf64_phdr, Elf64_Phdr);
+SAME_PLACE(struct ckernel_elf64_phdr, vaddr, Elf64_Phdr, p_vaddr);
+SAME_SIZE(struct ckernel_elf64_shdr, Elf64_Shdr);
+SAME_PLACE(struct ckernel_elf64_shdr, info, Elf64_Shdr, sh_info);
+SAME_SIZE(struct ckernel_elf64_sym, Elf64_Sym);
+SAME_SIZE(struct ckernel_elf64_dyn, Elf64_Dyn);
+SAME_SIZE(struct ckernel_clone_args, struct clone_args);
+SAME_PLACE(struct ckernel_clone_args, set_tid, struct clone_args, set_tid);
+SAME_SIZE(struct ckernel_mm_map, struct prctl_mm_map);
+SAME_PLACE(struct ckernel_mm_map, auxv_size, struct prctl_mm_map, auxv_size);
+SAME_SIZE(struct ckernel_stat, struct stat);
+SAME_PLACE(struct ckernel_stat, size, struct stat, st_size);
+SAME_PLACE(struct ckernel_stat, modified_seconds, struct stat, st_mtime);
+SAME_SIZE(struct ckernel_sigcontext, struct sigcontext);
+SAME_PLACE(struct ckernel_sigcontext, rip, struct sigcontext, rip);
+SAME_PLACE(struct ckernel_sigcontext, fpstate, struct sigcontext, fpstate);
+SAME_SIZE(struct ckernel_cap_data, struct __user_cap_data_struct);
+_Static_assert(sizeof(struct ckernel_prstatus) == 336, "elf_prstatus, as gdb reads it");
+_Static_assert(offsetof(struct ckernel_prstatus, regs) == 112, "elf_prstatus.pr_reg");
+_Static_assert(sizeof(struct ckernel_prpsinfo) == 136, "elf_prpsinfo, as gdb reads it");
+_Static_assert(sizeof(struct ckernel_siginfo) == 128, "siginfo_t");
+_Static_assert(offsetof(struct ckernel_ucontext, context) == 40, "ucontext.uc_mcontext");
+_Static_assert(offsetof(struct ckernel_ucontext, mask) == 296, "ucontext.uc_sigmask");
