@@ -79,6 +79,20 @@ static inline uint64_t ckernel_timestamp(void) {
   __asm__ volatile("rdtsc" : "=a"(a), "=d"(d));
   return ((uint64_t)d << 32) | a;
 }
+// Atomic access to a word by its address: Synchronization.Atomic owns its storage, ours is raw.
+static inline uint32_t ckernel_atomic_load(uint64_t address) {
+  return __atomic_load_n((uint32_t *)address, __ATOMIC_SEQ_CST);
+}
+static inline void ckernel_atomic_store(uint64_t address, uint32_t value) {
+  __atomic_store_n((uint32_t *)address, value, __ATOMIC_SEQ_CST);
+}
+static inline uint32_t ckernel_atomic_add(uint64_t address, uint32_t value) {
+  return __atomic_add_fetch((uint32_t *)address, value, __ATOMIC_SEQ_CST);
+}
+static inline uint32_t ckernel_atomic_exchange(uint64_t address, uint32_t expected, uint32_t value) {
+  return __atomic_compare_exchange_n(
+      (uint32_t *)address, &expected, value, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
 static inline void ckernel_pause(void) { __asm__ volatile("pause"); }
 
 // include/uapi/asm/signal.h: struct sigaction as rt_sigaction(2) takes it.

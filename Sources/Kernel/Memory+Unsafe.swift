@@ -45,7 +45,7 @@ public enum Memory {
 }
 
 /// Runs `body` with the address of `value`, which the kernel may read or fill meanwhile.
-@inline(__always)
+@inline(__always) @discardableResult
 public func withAddress<T: BitwiseCopyable, R>(
   of value: inout T, _ body: (Address) throws(Errno) -> R
 ) throws(Errno) -> R {
