@@ -1,0 +1,69 @@
+internal import Kernel
+public import KernelABI
+
+/// Text in memory, followed by a NUL that is not counted.
+public struct Text: BitwiseCopyable, Sendable {
+  public let address: Address
+  public let byteCount: Int
+
+  init(address: Address, byteCount: Int) {
+    self.address = address
+    self.byteCount = byteCount
+  }
+
+  /// Measures the NUL-terminated bytes at `address`.
+  init(terminatedAt address: Address) {
+    var count = 0
+    while Memory.load(UInt8.self, at: address + UInt64(count)) != 0 { count += 1 }
+    self.init(address: address, byteCount: count)
+  }
+
+  init(_ text: StaticString) {
+    self.init(address: text.address, byteCount: text.utf8CodeUnitCount)
+  }
+
+  var isEmpty: Bool { byteCount == 0 }
+
+  func byte(at index: Int) -> UInt8 {
+    precondition(index >= 0 && index < byteCount)
+    return Memory.load(at: address + UInt64(index))
+  }
+
+  func starts(with prefix: StaticString) -> Bool {
+    let count = prefix.utf8CodeUnitCount
+    guard byteCount >= count else { return false }
+    let other = Text(prefix)
+    for index in 0..<count where byte(at: index) != other.byte(at: index) { return false }
+    return true
+  }
+
+  func dropping(_ count: Int) -> Text {
+    Text(address: address + UInt64(count), byteCount: byteCount - count)
+  }
+
+  static func == (text: Text, other: StaticString) -> Bool {
+    text.byteCount == other.utf8CodeUnitCount && text.starts(with: other)
+  }
+}
+
+/// The words of the command line, without the program's name.
+struct Arguments: BitwiseCopyable {
+  /// Where the pointer to the first word lies.
+  private let base: Address
+  let count: Int
+
+  /// - Parameter stack: what the kernel left there: argc, then the pointers of argv.
+  ///
+  /// Source: `fs/binfmt_elf.c`, `create_elf_tables`.
+  init(stack: Address) {
+    let all = Int(truncatingIfNeeded: Memory.load(UInt64.self, at: stack))
+    base = stack + 16
+    count = max(0, all - 1)
+  }
+
+  subscript(index: Int) -> Text {
+    precondition(index >= 0 && index < count)
+    let address = Memory.load(UInt64.self, at: base + UInt64(index) * 8)
+    return Text(terminatedAt: Address(address))
+  }
+}

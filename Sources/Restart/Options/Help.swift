@@ -1,0 +1,21 @@
+/// What `restart --help` prints.
+let helpText: StaticString = """
+  usage: restart [OPTIONS] IMAGE
+
+  Brings the process saved in IMAGE back and stays in front of it as its parent: its exit
+  status, its death by a signal, the terminal and the signals sent to `restart` pass through.
+
+    --detach          return once the program runs; it goes on in the background
+    --pidfile FILE    write the program's process ID to FILE once it runs
+    --private-pids    give it a PID namespace of its own, also where that isn't needed
+    --fresh-pids      take whichever process and thread IDs are free
+    --verbose         say what is being done
+    --version         print the version
+    --help            print this
+
+  Exit status, when the program could not be brought back: 1 it failed on the way, 64 usage,
+  65 damaged image, 69 this machine or kernel lacks something, 77 permission. Else the program's.
+
+  """
+
+let versionText: StaticString = "restart 0.1.0\n"

@@ -1,0 +1,88 @@
+internal import KernelABI
+
+/// What the user asked for.
+struct Options: BitwiseCopyable {
+  /// How the program's process and thread IDs come back.
+  enum IDs: UInt8, BitwiseCopyable {
+    /// The same ones, in this PID namespace if that may be, else in one of its own.
+    case same
+    /// The same ones, in a PID namespace of its own.
+    case `private`
+    /// Whichever the kernel gives.
+    case fresh
+  }
+
+  enum Request: UInt8, BitwiseCopyable {
+    case restart, help, version
+  }
+
+  var request = Request.restart
+  var ids = IDs.same
+  var detaches = false
+  var isVerbose = false
+  var pidFile: Text?
+  var image = Text("")
+
+  /// - Throws: a failure of status `.usage`.
+  init(parsing arguments: Arguments) throws(RestartFailure) {
+    var index = 0
+    var takesOptions = true
+    var hasImage = false
+    while index < arguments.count {
+      let word = arguments[index]
+      index += 1
+      if takesOptions, word == "--" {
+        takesOptions = false
+      } else if takesOptions, word.starts(with: "-") {
+        if word == "--pidfile" {
+          guard index < arguments.count else { throw Self.usage("--pidfile needs a file name") }
+          pidFile = arguments[index]
+          index += 1
+        } else {
+          try take(word)
+          if request != .restart { return }
+        }
+      } else {
+        guard !hasImage else { throw Self.usage("one image at a time; surplus argument", word) }
+        hasImage = true
+        image = word
+      }
+    }
+    guard hasImage, !image.isEmpty else { throw Self.usage("no image given") }
+    if let pidFile, pidFile.isEmpty { throw Self.usage("--pidfile needs a file name") }
+  }
+
+  /// Takes an option that stands for itself.
+  private mutating func take(_ word: Text) throws(RestartFailure) {
+    if word == "--help" || word == "-h" {
+      request = .help
+    } else if word == "--version" {
+      request = .version
+    } else if word == "--verbose" || word == "-v" {
+      isVerbose = true
+    } else if word == "--detach" || word == "-d" {
+      detaches = true
+    } else if word == "--fresh-pids" {
+      try choose(.fresh)
+    } else if word == "--private-pids" {
+      try choose(.private)
+    } else if word.starts(with: "--pidfile=") {
+      pidFile = word.dropping(10)
+    } else {
+      throw Self.usage("unknown option", word)
+    }
+  }
+
+  private mutating func choose(_ choice: IDs) throws(RestartFailure) {
+    guard ids == .same || ids == choice else {
+      throw Self.usage("--fresh-pids and --private-pids exclude each other")
+    }
+    ids = choice
+  }
+
+  private static func usage(_ what: StaticString, _ word: Text = Text("")) -> RestartFailure {
+    RestartFailure(
+      .usage, what, hint: "`restart --help` lists the options", name: word.address,
+      nameByteCount: word.byteCount)
+  }
+}
