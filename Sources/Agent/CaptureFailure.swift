@@ -73,8 +73,8 @@ public struct CaptureFailure: Error, Equatable, Sendable, BitwiseCopyable {
 }
 
 /// Runs kernel calls and says which step they belonged to if one fails.
-@inline(__always)
-func during<R>(
+@inline(__always) @discardableResult
+func during<R: ~Copyable>(
   _ step: CaptureFailure.Step, on subject: UInt64 = 0, _ body: () throws(Errno) -> R
 ) throws(CaptureFailure) -> R {
   do throws(Errno) {

@@ -58,6 +58,14 @@ public struct AddressRange: Equatable, Sendable, BitwiseCopyable {
     self.byteCount = end - start
   }
 
+  private init() {
+    start = .zero
+    byteCount = 0
+  }
+
+  /// No addresses at all.
+  public static let empty = AddressRange()
+
   @inline(__always) public var end: Address { start + byteCount }
   public var isEmpty: Bool { byteCount == 0 }
 

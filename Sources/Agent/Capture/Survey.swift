@@ -25,6 +25,9 @@ struct Survey {
 
   var strings: ByteTable
   var details: ByteTable
+  var threads: Table<ckpt_thread>
+  var regions: Table<ckpt_region>
+  var runs: Table<ckpt_run>
   var objects: Table<ckpt_object>
   var extents: Table<ckpt_extent>
 
