@@ -172,7 +172,7 @@ enum : uint32_t {
 struct ckpt_region {
   uint64_t start, end;
   uint64_t file_offset;  // bytes, of `start` in the file or object
-  uint64_t inode, device;
+  uint64_t inode, device;  // as stat(2) gives them
   uint32_t kind, flags;
   uint32_t protection;  // PROT_ bits
   uint32_t protection_key;

@@ -1,47 +1,78 @@
-public import CKernel
+internal import CKernel
 public import KernelABI
 
-/// What stat(2) tells of a file.
-public struct FileStatus: BitwiseCopyable {
-  public let raw: ckernel_stat
+/// What the kernel says about a file.
+///
+/// Source: stat(2).
+public struct FileStatus: Equatable, Sendable, BitwiseCopyable {
+  public let device: UInt64
+  public let inode: UInt64
+  public let linkCount: UInt64
+  public let mode: UInt32
+  public let deviceNumber: UInt64
 
-  /// Follows symbolic links.
-  public init(path: Address) throws(Errno) {
-    var raw = ckernel_stat()
-    try withAddress(of: &raw) { (address) throws(Errno) in
-      try systemCall(SyscallNumber.stat, path.argument, address.argument)
+  /// Bytes.
+  public let byteCount: UInt64
+  public let modifiedSeconds: Int64
+  public let modifiedNanoseconds: Int64
+
+  public enum Kind: Sendable { case regular, directory, character, block, fifo, socket, other }
+
+  public var kind: Kind {
+    switch mode & 0o170000 {
+    case 0o100000: .regular
+    case 0o040000: .directory
+    case 0o020000: .character
+    case 0o060000: .block
+    case 0o010000: .fifo
+    case 0o140000: .socket
+    default: .other
     }
-    self.raw = raw
   }
 
-  /// Does not follow a symbolic link.
-  public init(pathItself path: Address) throws(Errno) {
-    var raw = ckernel_stat()
-    try withAddress(of: &raw) { (address) throws(Errno) in
-      try systemCall(SyscallNumber.lstat, path.argument, address.argument)
-    }
-    self.raw = raw
+  public func isSameFile(as other: FileStatus) -> Bool {
+    device == other.device && inode == other.inode
   }
 
-  public init(descriptor: Int32) throws(Errno) {
-    var raw = ckernel_stat()
-    try withAddress(of: &raw) { (address) throws(Errno) in
+  /// Source: fstat(2).
+  public init(of descriptor: Int32) throws(Errno) {
+    var status = ckernel_stat()
+    try withAddress(of: &status) { (address) throws(Errno) in
       try systemCall(SyscallNumber.fstat, Int(descriptor), address.argument)
     }
-    self.raw = raw
+    self.init(status)
   }
 
-  public var byteCount: Int64 { raw.size }
-  public var modifiedSeconds: Int64 { raw.modified_seconds }
-  public var modifiedNanoseconds: Int64 { raw.modified_nanoseconds }
+  /// Looks at the NUL-terminated path, through symbolic links.
+  ///
+  /// Source: stat(2).
+  public init(path: Address) throws(Errno) {
+    var status = ckernel_stat()
+    try withAddress(of: &status) { (address) throws(Errno) in
+      try systemCall(SyscallNumber.stat, path.argument, address.argument)
+    }
+    self.init(status)
+  }
 
-  /// The type of the file: `S_IFMT` bits of its mode.
-  public var type: UInt32 { raw.mode & 0o170000 }
+  /// Looks at the NUL-terminated path, and at a symbolic link itself.
+  ///
+  /// Source: lstat(2).
+  public init(linkPath: Address) throws(Errno) {
+    var status = ckernel_stat()
+    try withAddress(of: &status) { (address) throws(Errno) in
+      try systemCall(SyscallNumber.lstat, linkPath.argument, address.argument)
+    }
+    self.init(status)
+  }
 
-  public var isRegular: Bool { type == 0o100000 }
-  public var isDirectory: Bool { type == 0o040000 }
-  public var isCharacterDevice: Bool { type == 0o020000 }
-  public var isFIFO: Bool { type == 0o010000 }
-  public var isSocket: Bool { type == 0o140000 }
-  public var isSymbolicLink: Bool { type == 0o120000 }
+  private init(_ status: ckernel_stat) {
+    device = status.dev
+    inode = status.ino
+    linkCount = status.nlink
+    mode = status.mode
+    deviceNumber = status.rdev
+    byteCount = UInt64(bitPattern: status.size)
+    modifiedSeconds = status.modified_seconds
+    modifiedNanoseconds = status.modified_nanoseconds
+  }
 }

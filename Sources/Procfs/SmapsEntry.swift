@@ -8,8 +8,8 @@ public struct SmapsEntry {
   public var protection: Protection
   public var isShared: Bool
   public var fileOffset: UInt64
-  public var deviceMajor: UInt32
-  public var deviceMinor: UInt32
+  /// As stat(2) gives it in `st_dev`.
+  public var device: UInt64
   public var inode: UInt64
 
   /// Where the path lies in the text; `pathByteCount` is 0 when there is none.
@@ -39,9 +39,11 @@ public struct SmapsEntry {
     cursor.skipBlanks()
     fileOffset = cursor.number(radix: 16) ?? 0
     cursor.skipBlanks()
-    deviceMajor = UInt32(truncatingIfNeeded: cursor.number(radix: 16) ?? 0)
+    let major = cursor.number(radix: 16) ?? 0
     _ = cursor.take(byte: 0x3A)
-    deviceMinor = UInt32(truncatingIfNeeded: cursor.number(radix: 16) ?? 0)
+    let minor = cursor.number(radix: 16) ?? 0
+    // include/linux/kdev_t.h, new_encode_dev
+    device = minor & 0xFF | major << 8 | (minor & ~0xFF) << 12
     cursor.skipBlanks()
     inode = cursor.number() ?? 0
     cursor.skipBlanks()

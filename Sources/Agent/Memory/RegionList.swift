@@ -58,7 +58,7 @@ enum RegionList {
     region.end = range.end.rawValue
     region.file_offset = entry.fileOffset
     region.inode = entry.inode
-    region.device = UInt64(entry.deviceMajor) << 32 | UInt64(entry.deviceMinor)
+    region.device = entry.device
     region.protection = UInt32(bitPattern: entry.protection.rawValue)
     region.protection_key = entry.protectionKey
     region.object = CKPT_NONE

@@ -88,7 +88,7 @@ enum SharedSurvey {
       at: survey.strings.base + UInt64(region.path.offset), count: Int(region.path.byte_count))
     guard let status = try? path.withPath({ (path) throws(Errno) in try FileStatus(path: path) })
     else { return }
-    object.byte_count = UInt64(status.byteCount)
+    object.byte_count = status.byteCount
     object.modified_seconds = status.modifiedSeconds
     object.modified_nanoseconds = status.modifiedNanoseconds
   }
