@@ -226,7 +226,7 @@ struct ckpt_object {
 
 struct ckpt_extent { uint64_t offset, byte_count, file_offset; };
 
-// Kinds of open file description. The detail's layout is in docs/IMAGE.md and below, by kind.
+// Kinds of open file description. What the detail holds is in ckpt_files.h, by kind.
 enum : uint32_t {
   CKPT_FILE_REGULAR = 1,
   CKPT_FILE_DIRECTORY = 2,
@@ -244,6 +244,7 @@ enum : uint32_t {
   CKPT_FILE_INET_SOCKET = 14,
   CKPT_FILE_INOTIFY = 15,
   CKPT_FILE_PIDFD = 16,
+  CKPT_FILE_NETLINK_SOCKET = 17,
 };
 
 // An open file description: what dup(2) shares.

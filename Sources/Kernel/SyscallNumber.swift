@@ -165,5 +165,8 @@ public enum SyscallNumber {
   public static let clone3 = 435
   public static let closeRange = 436
   public static let getdents64 = 217
+  public static let inotifyAddWatch = 254
+  public static let openByHandleAt = 304
+  public static let pidfdSendSignal = 424
   public static let mseal = 462
 }

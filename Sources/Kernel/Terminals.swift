@@ -1,0 +1,26 @@
+public import KernelABI
+
+/// Terminal modes.
+public enum Terminals {
+  /// struct termios2, as it is.
+  public typealias Modes = InlineArray<11, UInt32>
+
+  /// - Throws: `notTerminal` when it is none.
+  ///
+  /// Source: ioctl_tty(2), TCGETS2.
+  public static func modes(_ number: Int32) throws(Errno) -> Modes {
+    var modes = Modes(repeating: 0)
+    try withAddress(of: &modes) { (address) throws(Errno) in
+      try systemCall(SyscallNumber.ioctl, Int(number), 0x802C_542A, address.argument)
+    }
+    return modes
+  }
+
+  /// Source: ioctl_tty(2), TCSETS2.
+  public static func setModes(_ number: Int32, _ modes: Modes) throws(Errno) {
+    var modes = modes
+    try withAddress(of: &modes) { (address) throws(Errno) in
+      try systemCall(SyscallNumber.ioctl, Int(number), 0x402C_542B, address.argument)
+    }
+  }
+}

@@ -1,0 +1,128 @@
+internal import CImage
+internal import Kernel
+internal import KernelABI
+
+/// Makes the objects of an image: contents that mappings and descriptors share.
+///
+/// Whoever comes first makes an object, and later ones get the same descriptor. The descriptors are
+/// close-on-exec, open for reading and writing, and numbered from `firstNumber` on, out of the way
+/// of the program's own; `closeAll` closes them once nothing wants them any more.
+struct ObjectRestore: BitwiseCopyable {
+  let image: LoadedImage
+
+  /// By object, -1: not made yet.
+  let descriptors: Table<Int32>
+
+  /// The lowest number a descriptor may have.
+  let firstNumber: Int32
+
+  /// Pieces of contents pass through here.
+  let buffer: Address
+  static let pieceByteCount: UInt64 = 1 << 20
+
+  /// - Parameter firstNumber: above every number that the program has.
+  init(
+    _ image: LoadedImage, firstNumber: Int32, in arena: inout Arena
+  ) throws(RestartFailure) {
+    self.image = image
+    self.firstNumber = firstNumber
+    do throws(Errno) {
+      var table = try Table<Int32>(in: &arena, capacity: image.objects.count)
+      for _ in 0..<image.objects.count { try table.append(-1) }
+      descriptors = table
+      buffer = try arena.reserve(Self.pieceByteCount, alignment: pageByteCount)
+    } catch {
+      throw RestartFailure(.failed, "cannot prepare the restart of shared memory", errno: error)
+    }
+  }
+
+  /// The descriptor of an object, which is made and filled when it is asked for first.
+  ///
+  /// Seals are not on it yet: `seal` puts them there, when all mappings are made.
+  func descriptor(for index: Int) throws(RestartFailure) -> Int32 {
+    if descriptors[index] >= 0 { return descriptors[index] }
+    let object = image.objects[index]
+    let number = try during(
+      "cannot make shared memory", number: UInt64(index), numberStyle: .decimal,
+      name: image.address(of: object.name), nameByteCount: Int(object.name.byte_count)
+    ) { () throws(Errno) in
+      let number = try moved(try make(object))
+      do throws(Errno) {
+        try fill(number, from: object)
+        return number
+      } catch {
+        closeDescriptor(number)
+        throw error
+      }
+    }
+    descriptors[index] = number
+    return number
+  }
+
+  /// Puts on the seals that the objects had, and their modes.
+  ///
+  /// To be called when every mapping is there: some seals forbid new ones.
+  func seal() throws(RestartFailure) {
+    for index in 0..<image.objects.count {
+      let object = image.objects[index]
+      let number = descriptors[index]
+      guard number >= 0, object.kind == CKPT_OBJECT_MEMFD, object.seals != 0 else { continue }
+      try during(
+        "cannot seal shared memory", number: UInt64(index), numberStyle: .decimal,
+        name: image.address(of: object.name), nameByteCount: Int(object.name.byte_count)
+      ) { () throws(Errno) in
+        if try Descriptors.seals(number) != object.seals {
+          try Descriptors.addSeals(number, object.seals)
+        }
+      }
+    }
+  }
+
+  /// Closes what was made; the descriptors of the program keep the objects.
+  func closeAll() {
+    for index in 0..<descriptors.count where descriptors[index] >= 0 {
+      closeDescriptor(descriptors[index])
+      descriptors[index] = -1
+    }
+  }
+
+  private func make(_ object: ckpt_object) throws(Errno) -> Int32 {
+    switch object.kind {
+    case CKPT_OBJECT_MEMFD: try MemoryFile.make(object, named: image.address(of: object.name))
+    case CKPT_OBJECT_SHARED_ANONYMOUS:
+      try Files.memoryFile(name: ("ckpt-shared" as StaticString).address, flags: 0)
+    case CKPT_OBJECT_UNLINKED_FILE:
+      try UnlinkedFile.make(object, at: image.address(of: object.name))
+    case CKPT_OBJECT_SHARED_FILE:
+      try Files.memoryFile(name: ("ckpt-file" as StaticString).address, flags: 0)
+    default: throw .invalid
+    }
+  }
+
+  private func moved(_ number: Int32) throws(Errno) -> Int32 {
+    defer { closeDescriptor(number) }
+    return try Descriptors.duplicate(number, atLeast: firstNumber)
+  }
+
+  private func fill(_ number: Int32, from object: ckpt_object) throws(Errno) {
+    try Files.setSize(number, object.byte_count)
+    for index in 0..<object.extent_count {
+      try fill(number, from: image.extents[Int(object.first_extent + index)])
+    }
+    if object.kind != CKPT_OBJECT_SHARED_ANONYMOUS, object.mode & 0o7777 != 0 {
+      try Files.setMode(number, object.mode)
+    }
+  }
+
+  private func fill(_ number: Int32, from extent: ckpt_extent) throws(Errno) {
+    var done: UInt64 = 0
+    while done < extent.byte_count {
+      let count = min(extent.byte_count - done, Self.pieceByteCount)
+      let got = try Files.read(
+        image.descriptor, to: buffer, byteCount: count, at: extent.file_offset + done)
+      guard got == count else { throw .inputOutput }
+      try Files.write(number, from: buffer, byteCount: count, at: extent.offset + done)
+      done += count
+    }
+  }
+}
