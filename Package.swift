@@ -52,15 +52,28 @@ if isFreestanding {
     .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.5.0")
   ]
   package.targets += [
+    .systemLibrary(
+      name: "CUnwind", pkgConfig: "libunwind-coredump", providers: [.apt(["libunwind-dev"])]),
+    .target(
+      name: "CheckpointKit",
+      dependencies: ["CImage", "CKernel", "CUnwind", "CheckpointImage", "Kernel", "KernelABI"],
+      swiftSettings: settings),
     .target(
       name: "CkptCommands",
       dependencies: [
-        "CheckpointImage", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "CheckpointImage", "CheckpointKit", "KernelABI",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
-    .executableTarget(
-      name: "ckpt",
+    .executableTarget(name: "ckpt", dependencies: ["CkptCommands"], swiftSettings: settings),
+    .executableTarget(name: "readckpt", dependencies: ["CkptCommands"], swiftSettings: settings),
+    .testTarget(
+      name: "CheckpointKitTests", dependencies: ["CheckpointKit", "CImage", "KernelABI"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "CkptCommandsTests",
       dependencies: [
-        "CkptCommands", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "CkptCommands", "CheckpointKit", "KernelABI",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
     .target(name: "KernelHeaderCheck", path: "Tests/KernelHeaderCheck"),
     .testTarget(

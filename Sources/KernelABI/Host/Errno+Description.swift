@@ -1,14 +1,6 @@
-internal import Foundation
-
 extension Errno: CustomStringConvertible {
   /// The kernel's words for it, as `strerror(3)` gives them, and the number.
   public var description: String { "\(message) (errno \(rawValue))" }
-
-  /// Words only, in lower case: "no such file or directory".
-  public var message: String {
-    let text = POSIXErrorCode(rawValue: rawValue).map { POSIXError($0).localizedDescription }
-    return (text ?? "unknown error").lowercased()
-  }
 }
 
 extension Address: Hashable, CustomStringConvertible {

@@ -1,0 +1,60 @@
+internal import ArgumentParser
+internal import CheckpointKit
+internal import KernelABI
+
+struct Restart: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Bring a program back from its image.",
+    discussion: """
+      Takes the place of this command with `restart`, which stays in front of the program as its \
+      parent and ends with its exit status.
+      """)
+
+  @Flag(help: "Go on with other process IDs if the saved ones can't be had.")
+  var freshPids = false
+
+  @Flag(help: "Use a process ID namespace even where the saved IDs could be had without.")
+  var privatePids = false
+
+  @Flag(help: "Return once the program runs.")
+  var detach = false
+
+  @Option(help: ArgumentHelp("Write the program's process ID there.", valueName: "file"))
+  var pidfile: String?
+
+  @Flag(name: .shortAndLong, help: "Say what is done, on standard error.")
+  var verbose = false
+
+  @Argument(help: "The image.")
+  var image: String
+
+  /// The command line of `restart`, without its own name.
+  var options: [String] {
+    var options: [String] = []
+    if freshPids { options.append("--fresh-pids") }
+    if privatePids { options.append("--private-pids") }
+    if detach { options.append("--detach") }
+    if let pidfile { options += ["--pidfile", pidfile] }
+    if verbose { options.append("--verbose") }
+    // A leading dash would make the name an option.
+    return options + [image.hasPrefix("-") ? "./\(image)" : image]
+  }
+
+  func run() throws {
+    do throws(LaunchFailure) { try becomeRestart() } catch { throw error.failure }
+  }
+
+  private func becomeRestart() throws(LaunchFailure) -> Never {
+    let inherited: Environment
+    let installation: Installation
+    do throws(Errno) {
+      inherited = try .inherited()
+      installation = try .ofThisProcess()
+    } catch {
+      throw .procUnreadable(error)
+    }
+    let program = try installation.restart()
+    try execute(
+      program, arguments: ([program] + options).map { Array($0.utf8) }, environment: inherited)
+  }
+}

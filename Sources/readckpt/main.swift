@@ -1,0 +1,3 @@
+import CkptCommands
+
+runCommandLine(Readckpt.self)
