@@ -114,6 +114,16 @@ public struct Table<Record: BitwiseCopyable>: BitwiseCopyable {
   }
 
   public mutating func removeAll() { count = 0 }
+
+  /// The same table with the first `count` records in it, laid down by others than `append`.
+  ///
+  /// - Precondition: `count` lies in `0...capacity`.
+  public func covering(_ count: Int) -> Table {
+    precondition(count >= 0 && count <= capacity)
+    var table = self
+    table.count = count
+    return table
+  }
 }
 
 /// Bytes appended one after another: strings and details of an image.
