@@ -162,8 +162,6 @@ public struct ByteTable: BitwiseCopyable {
     return offset
   }
 
-  public mutating func removeAll() { count = 0 }
-
   /// Moves on to the next multiple of 8.
   public mutating func align() {
     let padding = (8 - count % 8) % 8

@@ -52,7 +52,7 @@ extension ProcessState {
         start_brk: record.start_brk, brk: record.brk, start_stack: record.start_stack,
         arg_start: record.arg_start, arg_end: record.arg_end,
         env_start: record.env_start, env_end: record.env_end,
-        auxv: auxv.count > 0 ? auxv.base.rawValue : 0, auxv_size: UInt32(auxv.count),
+        auxv: auxv.count > 0 ? auxv.base.rawValue : 0, auxv_size: UInt32(auxv.byteCount),
         exe_fd: UInt32(bitPattern: executable)))
   }
 
@@ -161,7 +161,7 @@ enum Credentials {
     let isOtherUser = users != Identity.users
     guard isOtherUser || owners != Identity.groups else { return }
     try Identity.setSupplementaryGroups(
-      at: process.groups.base, count: Int(process.groups.count / 4))
+      at: process.groups.base, count: process.groups.count)
     try Identity.setGroups(owners)
     guard isOtherUser else { return }
     if keepsCapabilities { _ = try? Prctl.call(Prctl.setKeepCapabilities, 1) }

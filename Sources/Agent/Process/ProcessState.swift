@@ -14,37 +14,31 @@ struct ProcessState: BitwiseCopyable {
   var limits: Table<ckpt_limit>
 
   /// The auxiliary vector, as PR_SET_MM_MAP takes it.
-  var auxv: ByteTable
+  var auxv: Table<UInt64>
 
   /// Supplementary groups, 4 bytes each.
-  var groups: ByteTable
+  var groups: Table<UInt32>
 
-  /// 64 entries; the kernel's own vector has 46 words at most.
-  static let auxvCapacity: UInt64 = 1024
+  /// In words; the kernel's own vector has 46 at most.
+  static let auxvCapacity = 128
 
   /// More than anybody has; a process in more groups is refused.
-  static let groupCapacity: UInt64 = 4096
+  static let groupCapacity = 4096
 
   /// What is noted of the command line, in bytes: it is only shown to people.
   static let commandLineCapacity: UInt64 = 4096
 
   init(in keep: inout Arena) throws(Errno) {
     limits = try Table(in: &keep, capacity: ProcessAttributes.limitCount)
-    auxv = try ByteTable(in: &keep, capacity: Self.auxvCapacity)
-    groups = try ByteTable(in: &keep, capacity: Self.groupCapacity * 4)
+    auxv = try Table(in: &keep, capacity: Self.auxvCapacity)
+    groups = try Table(in: &keep, capacity: Self.groupCapacity)
   }
 
   /// The value of an entry of the auxiliary vector, 0 when there is none.
   ///
   /// Source: getauxval(3).
   func auxiliaryValue(_ type: UInt64) -> UInt64 {
-    var offset: UInt64 = 0
-    while offset + 16 <= auxv.count {
-      if Memory.load(UInt64.self, at: auxv.base + offset) == type {
-        return Memory.load(UInt64.self, at: auxv.base + offset + 8)
-      }
-      offset += 16
-    }
+    for index in 0..<auxv.count / 2 where auxv[index * 2] == type { return auxv[index * 2 + 1] }
     return 0
   }
 
@@ -154,17 +148,15 @@ extension ProcessState {
   }
 
   private mutating func captureVectors(into survey: inout Survey) throws(Errno) {
-    auxv.removeAll()
     let file = try FileDescriptor("/proc/self/auxv", .readOnly)
-    let byteCount = try file.readToEnd(to: auxv.next, capacity: auxv.free)
+    let byteCount = try file.readToEnd(
+      to: auxv.base, capacity: UInt64(Self.auxvCapacity) * 8)
     guard byteCount % 16 == 0 else { throw .invalid }
-    _ = auxv.claim(byteCount)
-    groups.removeAll()
-    let count = try Identity.supplementaryGroups(
-      to: groups.next, capacity: Int(Self.groupCapacity))
-    _ = groups.claim(UInt64(count) * 4)
-    record.auxv = try survey.detail(from: auxv.base, byteCount: auxv.count)
-    record.groups = try survey.detail(from: groups.base, byteCount: groups.count)
+    auxv = auxv.covering(Int(byteCount) / 8)
+    let count = try Identity.supplementaryGroups(to: groups.base, capacity: Self.groupCapacity)
+    groups = groups.covering(count)
+    record.auxv = try survey.detail(from: auxv.base, byteCount: auxv.byteCount)
+    record.groups = try survey.detail(from: groups.base, byteCount: groups.byteCount)
   }
 
   private mutating func captureNames(into survey: inout Survey) {
