@@ -27,8 +27,11 @@ enum KernelService: BitwiseCopyable {
         .missingKernelFeature, "cannot restart: this kernel gives programs no vdso",
         hint: "it was started with vdso=0")
     }
-    let isSame = try saved.hasLayout(of: live) && Self.hasSameCode(work, reader, saved, live)
-    self = isSame ? .moved : .patched
+    guard saved.hasLayout(of: live), try Self.hasSameCode(work, reader, saved, live) else {
+      self = .patched
+      return
+    }
+    self = .moved
   }
 
   /// Pages that aren't in the image are zero.

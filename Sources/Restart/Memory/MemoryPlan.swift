@@ -65,18 +65,17 @@ struct MemoryPlan {
         hint: "kernels with CONFIG_MSEAL_SYSTEM_MAPPINGS don't allow it")
     }
     try during("cannot clear the address space") { () throws(Errno) in
-      try unmapAllBut(own, scratch, kernelMappings)
+      try unmapAllBut([own, scratch, kernelMappings])
     }
   }
 
   /// Unmaps gap by gap, whatever is in there; [vsyscall] lies beyond the end.
-  private func unmapAllBut(
-    _ a: AddressRange, _ b: AddressRange, _ c: AddressRange
-  ) throws(Errno) {
+  private func unmapAllBut(_ all: InlineArray<3, AddressRange>) throws(Errno) {
     var position = Address.zero
     while true {
       var next = AddressRange.empty
-      for kept in [a, b, c] as InlineArray<3, AddressRange> {
+      for index in all.indices {
+        let kept = all[index]
         guard !kept.isEmpty, kept.start >= position else { continue }
         if next.isEmpty || kept.start < next.start { next = kept }
       }

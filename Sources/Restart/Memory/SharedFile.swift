@@ -22,17 +22,19 @@ enum SharedFile {
       region.has(CKPT_REGION_WRITABLE_FILE) || region.finalProtection.contains(.write)
     let name = work.image.address(of: region.path)
     let nameByteCount = Int(region.path.byte_count)
-    let file: FileDescriptor
-    let status: FileStatus
-    do throws(Errno) {
-      try work.setPath(region.path)
-      file = try FileDescriptor(path: work.path, isWritable ? .readWrite : .readOnly)
-      status = try FileStatus(of: file.number)
-    } catch {
-      throw RestartFailure(
-        .failed, "cannot open a file that the program has mapped shared,", errno: error,
-        hint: "put it back, or make it accessible", name: name, nameByteCount: nameByteCount)
-    }
+    let file = FileDescriptor(
+      adopting: try during(
+        "cannot open a file that the program has mapped shared,",
+        hint: "put it back, or make it accessible", name: name, nameByteCount: nameByteCount
+      ) { () throws(Errno) in
+        try work.setPath(region.path)
+        return try Files.open(path: work.path, isWritable ? .readWrite : .readOnly)
+      })
+    let number = file.number
+    let status = try during(
+      "cannot look at a file that the program has mapped shared,", name: name,
+      nameByteCount: nameByteCount
+    ) { () throws(Errno) in try FileStatus(of: number) }
     guard status.kind == .regular, status.byteCount > region.file_offset else {
       throw RestartFailure(
         .failed, "cannot map a file that the program had mapped shared,",

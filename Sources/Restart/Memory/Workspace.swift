@@ -98,10 +98,9 @@ struct Workspace {
   private func readDigests() throws(RestartFailure) {
     let index = image.index
     let count = try during("cannot read the image's digests") { () throws(Errno) in
-      let file = FileDescriptor(adopting: image.descriptor)
-      defer { _ = file.relinquish() }
-      return try file.readFully(
-        to: digestSection, byteCount: index.digestsByteCount, at: index.digestsOffset)
+      try Files.read(
+        image.descriptor, to: digestSection, byteCount: index.digestsByteCount,
+        at: index.digestsOffset)
     }
     do throws(ImageError) {
       _ = try ImageDigests(
