@@ -32,7 +32,7 @@ let package = Package(
     shared("Procfs", ["KernelABI"]),
     shared("CheckpointImage", ["CImage", "KernelABI"], host: true),
     shared("Agent", ["CImage", "Kernel", "Procfs", "CheckpointImage"]),
-    shared("Restart", ["CImage", "Kernel", "Procfs", "CheckpointImage"]),
+    shared("Restart", ["CImage", "CKernel", "Kernel", "Procfs", "CheckpointImage"]),
   ])
 
 if isFreestanding {

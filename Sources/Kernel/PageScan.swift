@@ -1,4 +1,4 @@
-internal import CKernel
+public import CKernel
 public import KernelABI
 
 /// What the kernel knows of the pages of a range: PAGEMAP_SCAN.

@@ -1,4 +1,4 @@
-internal import CKernel
+public import CKernel
 public import KernelABI
 
 /// Signals that were sent and not yet delivered.

@@ -1,3 +1,4 @@
+internal import CImage
 internal import Kernel
 public import KernelABI
 
@@ -12,7 +13,7 @@ public enum Front {
       switch options.request {
       case .help: say(helpText)
       case .version: say(versionText)
-      case .restart: break
+      case .restart: try restart(options, own: own)
       }
     } catch {
       error.report()
@@ -26,5 +27,13 @@ public enum Front {
     let output = FileDescriptor(adopting: 1)
     try? output.write(text)
     _ = output.relinquish()
+  }
+
+  private static func restart(_ options: Options, own: AddressRange) throws(RestartFailure) -> Never
+  {
+    let image = try openImage(options.image)
+    try checkMachine(for: image, own: own)
+    var launch = try Launch(image, options, own: own)
+    launch.run()
   }
 }

@@ -1,0 +1,134 @@
+internal import CImage
+internal import CKernel
+internal import Kernel
+internal import KernelABI
+
+/// The process that becomes the program, and what came with it.
+struct Identity: BitwiseCopyable {
+  /// 0 in the new process itself.
+  var pid: Int32 = 0
+
+  /// The clocks of the new process go on from those of the image.
+  var hasClocks = false
+
+  var isFresh = false
+
+  /// It has a PID namespace of its own, and so needs its own view of /proc.
+  var hasNamespace = false
+
+  /// It has a user namespace of its own.
+  var hasUserNamespace = false
+
+  /// The first process of the namespace; its `pid` is 0 when there is none.
+  var keeper = Keeper()
+
+  /// What this process may do.
+  ///
+  /// Source: capget(2).
+  static var powers: IdentityPlan.Powers {
+    var header = ckernel_cap_header(version: 0x2008_0522, pid: 0)
+    var data = InlineArray<2, ckernel_cap_data>(repeating: ckernel_cap_data())
+    _ = try? withAddress(of: &header) { (header) throws(Errno) in
+      try withAddress(of: &data) { (data) throws(Errno) in
+        try systemCall(SyscallNumber.capget, header.argument, data.argument)
+      }
+    }
+    return IdentityPlan.Powers(
+      effective: UInt64(data[1].effective) << 32 | UInt64(data[0].effective))
+  }
+
+  /// Makes the new process: returns twice.
+  static func make(_ plan: IdentityPlan, for image: LoadedImage) throws(RestartFailure) -> Identity
+  {
+    switch plan {
+    case .fresh: return try fresh(image)
+    case .namespace(let withUser): return try inNamespace(image, withUser: withUser)
+    case .here:
+      if let identity = try here(image) { return identity }
+      return try inNamespace(image, withUser: true)
+    }
+  }
+
+  private static func fresh(_ image: LoadedImage) throws(RestartFailure) -> Identity {
+    var identity = Identity()
+    identity.isFresh = true
+    identity.hasClocks = Namespaces.tryTime(image.image)
+    identity.pid = try during("cannot start a process") { () throws(Errno) in try Birth.fork() }
+    return identity
+  }
+
+  /// - Returns: `nil` when choosing IDs is not allowed after all.
+  private static func here(_ image: LoadedImage) throws(RestartFailure) -> Identity? {
+    let pid = image.process.pid
+    let threads = image.threads
+    for index in 0..<threads.count where Birth.isTaken(threads[index].tid) {
+      throw taken(threads[index].tid, isProcess: threads[index].tid == pid)
+    }
+    var identity = Identity()
+    identity.hasClocks = Namespaces.tryTime(image.image)
+    do throws(Errno) {
+      identity.pid = try Birth.fork(as: pid)
+      return identity
+    } catch {
+      switch error {
+      case .notPermitted: return nil
+      case .exists: throw taken(pid, isProcess: true)
+      default: throw birthFailure(error, pid: pid)
+      }
+    }
+  }
+
+  private static func inNamespace(
+    _ image: LoadedImage, withUser: Bool
+  ) throws(RestartFailure) -> Identity {
+    let pid = image.process.pid
+    var identity = Identity()
+    identity.hasNamespace = true
+    identity.hasUserNamespace = withUser
+    do throws(Errno) {
+      identity.hasClocks = try Namespaces.make(withUser: withUser, for: image)
+    } catch {
+      throw NamespaceLimits.here.refusal(error, pid: pid)
+    }
+    do throws(Errno) {
+      // A program that was the first of its namespace is so again.
+      if pid != 1 { identity.keeper = try Keeper.start() }
+      identity.pid = try Birth.fork(as: pid)
+      return identity
+    } catch {
+      throw birthFailure(error, pid: pid)
+    }
+  }
+
+  private static func taken(_ id: Int32, isProcess: Bool) -> RestartFailure {
+    let isOwn = id == Process.ownID
+    return RestartFailure(
+      .failed,
+      isProcess
+        ? "cannot give the program its process ID" : "cannot give a thread of the program its ID",
+      errno: .exists,
+      why: isOwn ? "it is that of this `restart` itself" : "another process has it now",
+      hint: isOwn
+        ? "just try once more" : "use --private-pids, or --fresh-pids for any other ID",
+      number: UInt64(id), numberStyle: .decimal)
+  }
+
+  private static func birthFailure(_ errno: Errno, pid: Int32) -> RestartFailure {
+    let why: StaticString
+    var hint: StaticString = ""
+    switch errno {
+    case .invalid:
+      why = "it is above this system's largest"
+      hint = "use --private-pids, or as root: sysctl kernel.pid_max=4194304"
+    case .notImplemented: why = "this kernel can't do that, it takes Linux 5.5"
+    case .tryAgain:
+      why = "too many processes"
+      hint = "raise the limit: ulimit -u"
+    default: why = ""
+    }
+    return RestartFailure(
+      errno == .notImplemented ? .missingKernelFeature : .failed,
+      "cannot give the program its process ID", errno: errno, why: why, hint: hint,
+      number: UInt64(pid), numberStyle: .decimal)
+  }
+}

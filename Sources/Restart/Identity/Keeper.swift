@@ -1,0 +1,92 @@
+internal import CKernel
+internal import Kernel
+internal import KernelABI
+
+/// The first process of a PID namespace, which has to stay as long as anyone is in it.
+///
+/// It reaps the orphans. It dies with the supervisor, and everyone in the namespace with it: so a
+/// supervisor that is killed takes the program along, as it seems to be the program. But a program
+/// that ends by itself may leave others running: then the supervisor calls `release` first.
+struct Keeper: BitwiseCopyable {
+  /// As the supervisor sees it; 0: there is none.
+  var pid: Int32 = 0
+
+  /// A pipe that the keeper holds open while it depends on the supervisor.
+  private(set) var lifeline: Int32 = -1
+
+  /// How long the supervisor waits for the keeper's answer, ms.
+  private static let patience = 1000
+
+  /// - Precondition: the next child is the first of its namespace, and all signals are blocked.
+  static func start() throws(Errno) -> Keeper {
+    let ends = try Pipes.make()
+    let pid = try Birth.fork()
+    if pid == 0 { keep(ends.writer) }
+    closeDescriptor(ends.writer)
+    let keeper = Keeper(pid: pid, lifeline: ends.reader)
+    guard keeper.hears() else { throw .noChild }
+    return keeper
+  }
+
+  private init(pid: Int32, lifeline: Int32) {
+    self.pid = pid
+    self.lifeline = lifeline
+  }
+
+  init() {}
+
+  /// For the program, which has nothing to do with it.
+  func forget() {
+    if lifeline >= 0 { closeDescriptor(lifeline) }
+  }
+
+  /// Lets the namespace live on for those who are in it besides the program.
+  func release() {
+    guard pid != 0 else { return }
+    try? Process.send(Signal.terminate, to: pid)
+    var poll = PollEntry(descriptor: lifeline)
+    poll.wait(milliseconds: Self.patience)
+  }
+
+  /// Waits for the keeper's byte.
+  private func hears() -> Bool {
+    var byte: UInt8 = 0
+    let lifeline = lifeline
+    let count = try? withAddress(of: &byte) { (address) throws(Errno) in
+      try systemCall(SyscallNumber.read, Int(lifeline), address.argument, 1)
+    }
+    return count == 1
+  }
+
+  // In the keeper.
+
+  private static func keep(_ lifeline: Int32) -> Never {
+    let parentDeath = 1  // PR_SET_PDEATHSIG
+    let setName = 15  // PR_SET_NAME
+    let name: StaticString = "ckpt-init"
+    let root: StaticString = "/"
+    _ = rawSystemCall(SyscallNumber.prctl, parentDeath, Int(Signal.kill))
+    _ = rawSystemCall(SyscallNumber.prctl, setName, name.address.argument)
+    _ = rawSystemCall(SyscallNumber.chdir, root.address.argument)
+    Descriptors.closeAll(but: lifeline)
+    guard rawSystemCall(SyscallNumber.write, Int(lifeline), name.address.argument, 1) == 1 else {
+      exitGroup(status: 1)
+    }
+    let wanted = Signal.bit(Signal.child) | Signal.bit(Signal.terminate)
+    while SignalWait.next(of: wanted)?.signal != Signal.terminate { Child.reapAll() }
+    _ = rawSystemCall(SyscallNumber.prctl, parentDeath, 0)
+    closeDescriptor(lifeline)
+    outlive(wanted)
+  }
+
+  /// Goes on until nobody is left; who entered from outside is no child, so it has a look now and
+  /// then.
+  private static func outlive(_ wanted: UInt64) -> Never {
+    while true {
+      Child.reapAll()
+      // Everyone in the namespace but the caller: kill(2).
+      do throws(Errno) { try Process.send(0, to: -1) } catch { exitGroup(status: 0) }
+      _ = SignalWait.next(of: wanted, milliseconds: patience)
+    }
+  }
+}

@@ -1,0 +1,131 @@
+internal import CImage
+internal import CheckpointImage
+internal import Kernel
+internal import KernelABI
+
+/// One restart of an image that was found good: makes the process, and stays with it.
+struct Launch {
+  private let image: LoadedImage
+  private let options: Options
+  private let own: AddressRange
+  private var pidFile: PIDFile?
+
+  init(_ image: LoadedImage, _ options: Options, own: AddressRange) throws(RestartFailure) {
+    self.image = image
+    self.options = options
+    self.own = own
+    if let path = options.pidFile { pidFile = try PIDFile(at: path) }
+  }
+
+  mutating func run() -> Never {
+    Signal.setMask(Supervisor.allSignals)
+    var waiter = Waiter()
+    do throws(RestartFailure) {
+      if options.detaches { waiter = try Waiter.leave() }
+      let status = try during("cannot make a pipe") { () throws(Errno) in try Pipes.make() }
+      let supervisor = try begin(status, waiter)
+      settle(supervisor, status, waiter)
+    } catch {
+      pidFile?.discard()
+      error.report()
+      waiter.tell(error.status.rawValue)
+      exitGroup(status: error.status.rawValue)
+    }
+  }
+
+  /// Makes the process, which does not come back from here.
+  private func begin(_ status: Pipes.Ends, _ waiter: Waiter) throws(RestartFailure) -> Supervisor {
+    let terminal = Terminal.open()
+    let isInFront = terminal.frontGroup == Process.ownGroup
+    let job = JobPlan(for: image.process, detaches: options.detaches)
+    let plan = IdentityPlan(options.ids, powers: Identity.powers)
+    let identity = try Identity.make(plan, for: image)
+    if identity.pid == 0 {
+      waiter.forget()
+      identity.keeper.forget()
+      pidFile?.forget()
+      closeDescriptor(status.reader)
+      Program(
+        image: image, identity: identity, job: job, terminal: terminal, isInFront: isInFront,
+        isVerbose: options.isVerbose, own: own, status: status.writer
+      ).run()
+    }
+    closeDescriptor(status.writer)
+    if options.isVerbose { tell(identity) }
+    return Supervisor(
+      child: identity.pid, keeper: identity.keeper, job: job, terminal: terminal,
+      isDetached: options.detaches)
+  }
+
+  /// Hears how it went, and stays if it went well.
+  private mutating func settle(
+    _ supervisor: Supervisor, _ status: Pipes.Ends, _ waiter: Waiter
+  ) -> Never {
+    let outcome = supervisor.awaitOutcome(status.reader)
+    guard outcome == .runs else { giveUp(outcome, supervisor, waiter) }
+    do throws(RestartFailure) { try pidFile?.commit(supervisor.child) } catch { error.report() }
+    waiter.tell(0)
+    // Without a namespace to keep, a detached program needs nobody.
+    if options.detaches, supervisor.keeper.pid == 0 { exitGroup(status: 0) }
+    travelLight(supervisor)
+    supervisor.awaitEnd().imitate()
+  }
+
+  /// Lets go of all that is the program's now.
+  private func travelLight(_ supervisor: Supervisor) {
+    Descriptors.closeAll(but: supervisor.terminal.descriptor, supervisor.keeper.lifeline)
+    if let head = AddressRange(start: image.head, byteCount: image.index.headByteCount) {
+      try? Mapping.unmap(head)
+    }
+    if options.detaches {
+      let root: StaticString = "/"
+      _ = rawSystemCall(SyscallNumber.chdir, root.address.argument)
+    }
+  }
+
+  /// Ends as the process did that could not become the program.
+  private mutating func giveUp(
+    _ outcome: Outcome, _ supervisor: Supervisor, _ waiter: Waiter
+  ) -> Never {
+    pidFile?.discard()
+    if let failure = outcome.failure {
+      failure.report()
+      try? Process.send(Signal.kill, to: supervisor.child)
+    }
+    let end = supervisor.awaitEnd()
+    switch end {
+    case .exited(let status) where status != 0:
+      waiter.tell(status)
+      exitGroup(status: status)
+    case .killed(let signal) where outcome == .silent:
+      if Program.deadly & Signal.bit(signal) == 0 { Self.mourn(signal) }
+      waiter.tell(128 + signal)
+      end.imitate()
+    default:
+      waiter.tell(1)
+      exitGroup(status: 1)
+    }
+  }
+
+  private static func mourn(_ signal: Int32) {
+    RestartFailure(
+      .failed, "the program was killed while it was brought back, by signal",
+      number: UInt64(signal), numberStyle: .decimal
+    ).report()
+  }
+
+  private func tell(_ identity: Identity) {
+    var line = Line("restart: the program is process ")
+    line.append(decimal: UInt64(identity.pid))
+    if identity.hasNamespace {
+      line.append(" here and ")
+      line.append(decimal: UInt64(image.process.pid))
+      line.append(" in its own namespace")
+    } else if identity.isFresh {
+      line.append(", it was ")
+      line.append(decimal: UInt64(image.process.pid))
+    }
+    line.append(identity.hasClocks ? "; its clocks go on\n" : "; its clocks have jumped\n")
+    line.write(to: 2)
+  }
+}

@@ -1,0 +1,112 @@
+internal import CImage
+internal import Kernel
+internal import KernelABI
+
+/// The new process, from its first breath to the moment it becomes the program.
+struct Program {
+  let image: LoadedImage
+  let identity: Identity
+  let job: JobPlan
+  let terminal: Terminal
+  let isInFront: Bool
+  let isVerbose: Bool
+  let own: AddressRange
+  let status: Int32
+
+  /// What may end the process by a signal while it is brought back; the others wait.
+  static let deadly =
+    Signal.bit(Signal.hangUp) | Signal.bit(Signal.interrupt) | Signal.bit(Signal.quit)
+    | Signal.bit(Signal.terminate)
+
+  /// Becomes the program, or says why not and exits.
+  func run() -> Never {
+    var descriptors = OwnDescriptors(image: image.descriptor, status: status)
+    do throws(RestartFailure) {
+      takePlace()
+      if identity.hasNamespace { showProcesses() }
+      descriptors.executable = openExecutable()
+      Signal.setMask(~Self.deadly)
+      try bringBack(&descriptors)
+    } catch {
+      error.report(to: descriptors.errors >= 0 ? descriptors.errors : 2)
+      exitGroup(status: error.status.rawValue)
+    }
+  }
+
+  private func bringBack(_ descriptors: inout OwnDescriptors) throws(RestartFailure) -> Never {
+    try enterDirectory()
+    _ = rawSystemCall(SyscallNumber.umask, Int(image.process.umask))
+    _ = handoff(descriptors)
+    throw RestartFailure(.failed, "this build of restart can't bring back descriptors and memory")
+  }
+
+  /// What the agent must be told; `MemoryRestore.run` completes it.
+  private func handoff(_ descriptors: OwnDescriptors) -> ckpt_handoff {
+    var handoff = ckpt_handoff()
+    handoff.version = CKPT_HANDOFF_VERSION
+    if identity.isFresh { handoff.flags |= CKPT_HANDOFF_FRESH_PIDS }
+    if identity.hasUserNamespace { handoff.flags |= CKPT_HANDOFF_PRIVATE_PIDS }
+    handoff.own_start = own.start.rawValue
+    handoff.own_end = own.end.rawValue
+    handoff.status_descriptor = descriptors.status
+    handoff.executable_descriptor = descriptors.executable
+    if !identity.hasClocks { handoff.monotonic_shift = Clocks.shift(since: image.image) }
+    return handoff
+  }
+
+  /// Source: setpgid(2), setsid(2), credentials(7).
+  private func takePlace() {
+    switch job {
+    case .shareGroup: break
+    case .ownSession: _ = rawSystemCall(SyscallNumber.setsid)
+    case .ownGroup:
+      _ = rawSystemCall(SyscallNumber.setpgid, 0, 0)
+      if isInFront { terminal.bringToFront(Process.ownID) }
+    }
+    terminal.close()
+  }
+
+  private func showProcesses() {
+    do throws(Errno) {
+      try Namespaces.mountProcesses()
+    } catch {
+      guard isVerbose else { return }
+      var line = Line("restart: the program keeps the /proc of the outside, with other IDs (")
+      line.append(error)
+      line.append(")\n")
+      line.write(to: 2)
+    }
+  }
+
+  /// - Returns: -1 when there is none any more; /proc/PID/exe then shows something else.
+  private func openExecutable() -> Int32 {
+    let name = image.process.executable
+    guard name.byte_count > 0 else { return -1 }
+    do throws(Errno) {
+      var path = PathBuffer()
+      try path.append(from: image.address(of: name), byteCount: Int(name.byte_count))
+      return try path.withPath { (start) throws(Errno) in
+        try FileDescriptor(path: start, .readOnly).relinquish()
+      }
+    } catch {
+      return -1
+    }
+  }
+
+  private func enterDirectory() throws(RestartFailure) {
+    let name = image.process.directory
+    guard name.byte_count > 0 else { return }
+    let address = image.address(of: name)
+    try during(
+      "cannot enter the program's working directory",
+      hint: "make it again, or another one in its place", name: address,
+      nameByteCount: Int(name.byte_count)
+    ) { () throws(Errno) in
+      var path = PathBuffer()
+      try path.append(from: address, byteCount: Int(name.byte_count))
+      try path.withPath { (start) throws(Errno) in
+        try systemCall(SyscallNumber.chdir, start.argument)
+      }
+    }
+  }
+}

@@ -1,0 +1,81 @@
+internal import CKernel
+internal import Kernel
+internal import KernelABI
+
+/// A child's change of state.
+enum ChildEvent: Equatable, BitwiseCopyable {
+  case exited(status: Int32)
+  case killed(signal: Int32)
+  case stopped(signal: Int32)
+  case continued
+
+  /// - Parameters:
+  ///   - code: `si_code`, CLD_.
+  ///   - status: `si_status`.
+  ///
+  /// Source: waitid(2).
+  init?(code: Int32, status: Int32) {
+    switch code {
+    case 1: self = .exited(status: status)
+    case 2, 3: self = .killed(signal: status)
+    case 5: self = .stopped(signal: status)
+    case 6: self = .continued
+    default: return nil
+    }
+  }
+}
+
+enum Child {
+  private static let any = 0  // P_ALL
+  private static let one = 1  // P_PID
+  private static let noHang = 1  // WNOHANG
+  private static let stopped = 2  // WSTOPPED
+  private static let exited = 4  // WEXITED
+  private static let continued = 8  // WCONTINUED
+
+  /// What has happened to `pid` and wasn't told yet.
+  ///
+  /// Source: waitid(2).
+  static func nextEvent(of pid: Int32) -> ChildEvent? {
+    var information = ckernel_siginfo()
+    _ = try? withAddress(of: &information) { (address) throws(Errno) in
+      try systemCall(
+        SyscallNumber.waitid, one, Int(pid), address.argument,
+        noHang | stopped | exited | continued)
+    }
+    guard information.pid == pid else { return nil }
+    return ChildEvent(
+      code: information.code, status: Int32(truncatingIfNeeded: information.value))
+  }
+
+  /// Reaps every child that has ended.
+  static func reapAll() {
+    while true {
+      var information = ckernel_siginfo()
+      let raw = try? withAddress(of: &information) { (address) throws(Errno) in
+        try systemCall(SyscallNumber.waitid, any, 0, address.argument, noHang | exited)
+      }
+      if raw == nil || information.pid == 0 { return }
+    }
+  }
+}
+
+extension Descriptors {
+  /// Closes the whole table except for two; -1 stands for none.
+  ///
+  /// Source: close_range(2), Linux 5.9; before, the first 1,024 by hand.
+  static func closeAll(but one: Int32, _ other: Int32 = -1) {
+    let low = min(one, other)
+    let high = max(one, other)
+    close(from: 0, to: low - 1)
+    close(from: low + 1, to: high - 1)
+    close(from: high + 1, to: .max)
+  }
+
+  private static func close(from first: Int32, to last: Int32) {
+    guard first <= last else { return }
+    guard rawSystemCall(SyscallNumber.closeRange, Int(first), Int(last)) != 0 else { return }
+    guard first <= 1023 else { return }
+    for number in first...min(last, 1023) { closeDescriptor(number) }
+  }
+}

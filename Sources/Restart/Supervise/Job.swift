@@ -1,0 +1,106 @@
+internal import CImage
+internal import Kernel
+internal import KernelABI
+
+/// Where the program stands among sessions, process groups and the terminal.
+enum JobPlan: Equatable, BitwiseCopyable {
+  /// In the group of `restart`.
+  case shareGroup
+  /// At the head of a group of its own; in front of the terminal if `restart` was.
+  case ownGroup
+  /// At the head of a session of its own, without a terminal.
+  case ownSession
+
+  /// What decides.
+  struct Situation {
+    /// It was at the head of its session or its group when it was saved.
+    var ledSession: Bool
+    var ledGroup: Bool
+    var hadTerminal: Bool
+    /// `--detach`.
+    var detaches: Bool
+    /// `restart` reads or writes a pipe, so others of its group want the terminal too.
+    var isInPipeline: Bool
+  }
+
+  init(_ situation: Situation) {
+    if situation.detaches || situation.ledSession && !situation.hadTerminal {
+      self = .ownSession
+    } else if (situation.ledGroup || situation.ledSession) && !situation.isInPipeline {
+      self = .ownGroup
+    } else {
+      self = .shareGroup
+    }
+  }
+
+  init(for process: ckpt_process, detaches: Bool) {
+    self.init(
+      Situation(
+        ledSession: process.session == process.pid, ledGroup: process.group == process.pid,
+        hadTerminal: process.flags & CKPT_PROCESS_HAS_TERMINAL != 0, detaches: detaches,
+        isInPipeline: isPipe(0) || isPipe(1)))
+  }
+}
+
+/// Whether a descriptor is a pipe; a closed one is not.
+private func isPipe(_ number: Int32) -> Bool {
+  guard let status = try? FileStatus(of: number) else { return false }
+  return status.kind == .fifo
+}
+
+/// The calling process's terminal.
+struct Terminal: BitwiseCopyable {
+  /// -1: none.
+  var descriptor: Int32 = -1
+
+  private static let getGroup = 0x540F  // TIOCGPGRP
+  private static let setGroup = 0x5410  // TIOCSPGRP
+
+  /// Opens the controlling terminal, if there is one.
+  static func open() -> Terminal {
+    guard let file = try? FileDescriptor("/dev/tty", .readWrite | .noControllingTerminal) else {
+      return Terminal()
+    }
+    return Terminal(descriptor: file.relinquish())
+  }
+
+  var exists: Bool { descriptor >= 0 }
+
+  /// The group in front, as the caller sees it.
+  ///
+  /// Source: ioctl_tty(2), TIOCGPGRP.
+  var frontGroup: Int32? {
+    var group: Int32 = 0
+    let descriptor = descriptor
+    guard exists,
+      (try? withAddress(
+        of: &group,
+        { (address) throws(Errno) in
+          try systemCall(
+            SyscallNumber.ioctl, Int(descriptor), Self.getGroup, address.argument)
+        })) != nil
+    else { return nil }
+    return group
+  }
+
+  /// - Precondition: SIGTTOU is blocked, since the caller may be in the background.
+  func bringToFront(_ group: Int32) {
+    guard exists else { return }
+    var group = group
+    let descriptor = descriptor
+    _ = try? withAddress(of: &group) { (address) throws(Errno) in
+      try systemCall(SyscallNumber.ioctl, Int(descriptor), Self.setGroup, address.argument)
+    }
+  }
+
+  func close() {
+    if exists { closeDescriptor(descriptor) }
+  }
+}
+
+extension Process {
+  /// Source: getpgid(2).
+  static var ownGroup: Int32 {
+    Int32(truncatingIfNeeded: rawSystemCall(SyscallNumber.getpgid, 0))
+  }
+}

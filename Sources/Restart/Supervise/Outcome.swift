@@ -1,0 +1,43 @@
+internal import CImage
+internal import Kernel
+internal import KernelABI
+
+/// What came through the status pipe.
+enum Outcome: Equatable, BitwiseCopyable {
+  case runs
+  /// The child ended without a word here; what there was to say it has said itself.
+  case silent
+  /// The agent could not go on.
+  case failed(step: UInt32, errno: Int32, subject: UInt64)
+
+  /// Reads what the child or its agent has written.
+  static func read(from status: Int32) -> Outcome {
+    var failure = ckpt_failure()
+    let count = try? withAddress(of: &failure) { (address) throws(Errno) in
+      try retryingInterrupts { () throws(Errno) in
+        try systemCall(
+          SyscallNumber.read, Int(status), address.argument, MemoryLayout<ckpt_failure>.size)
+      }
+    }
+    return Outcome(failure, byteCount: count ?? 0)
+  }
+
+  init(_ failure: ckpt_failure, byteCount: Int) {
+    switch byteCount {
+    case MemoryLayout<ckpt_failure>.size:
+      self = .failed(step: failure.step, errno: failure.error, subject: failure.subject)
+    case 4 where failure.step == 0: self = .runs
+    default: self = .silent
+    }
+  }
+}
+
+extension Outcome {
+  /// What to tell the user, when the agent has said why it could not go on.
+  var failure: RestartFailure? {
+    guard case .failed(let step, let errno, _) = self else { return nil }
+    return RestartFailure(
+      .failed, "the agent in the program could not finish the restart, at its step",
+      errno: Errno(rawValue: errno), number: UInt64(step), numberStyle: .decimal)
+  }
+}

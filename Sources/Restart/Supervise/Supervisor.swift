@@ -1,0 +1,160 @@
+internal import CKernel
+internal import Kernel
+internal import KernelABI
+
+/// `restart` as the program's parent: as if the program had been started in its place.
+///
+/// All signals are blocked and taken one by one.
+struct Supervisor {
+  let child: Int32
+  let keeper: Keeper
+  let job: JobPlan
+  var terminal: Terminal
+  /// Nobody waits for this process: it does not stop with the program.
+  let isDetached: Bool
+
+  static let allSignals = UInt64.max
+
+  private var group: Int32 { job == .shareGroup ? Process.ownGroup : child }
+
+  init(
+    child: Int32, keeper: Keeper, job: JobPlan, terminal: Terminal, isDetached: Bool
+  ) {
+    self.child = child
+    self.keeper = keeper
+    self.job = job
+    self.terminal = terminal
+    self.isDetached = isDetached
+  }
+
+  /// Waits for word on the status pipe, and passes signals on meanwhile.
+  ///
+  /// - Returns: how it went; when not well, the child may still be there.
+  func awaitOutcome(_ status: Int32) -> Outcome {
+    var set = Self.allSignals
+    let signals = try? withAddress(of: &set) { (address) throws(Errno) in
+      Int32(
+        truncatingIfNeeded: try systemCall(
+          SyscallNumber.signalfd4, -1, address.argument, 8, Int(OpenFlags.closeOnExec.rawValue)))
+    }
+    defer { if let signals { closeDescriptor(signals) } }
+    var entries: InlineArray<2, PollEntry> = [
+      PollEntry(descriptor: status), PollEntry(descriptor: signals ?? -1),
+    ]
+    while true {
+      PollEntry.wait(&entries)
+      if entries[0].isReady { return Outcome.read(from: status) }
+      while let signal = SignalWait.next(of: Self.allSignals, milliseconds: 0) {
+        answer(signal)
+      }
+    }
+  }
+
+  /// Stays until the program has ended.
+  ///
+  /// - Returns: how it ended.
+  func awaitEnd() -> ChildEvent {
+    while true {
+      while let event = Child.nextEvent(of: child) {
+        switch event {
+        case .exited, .killed:
+          takeTerminalBack()
+          keeper.release()
+          return event
+        case .stopped(let signal): follow(signal)
+        case .continued: break
+        }
+      }
+      if let signal = SignalWait.next(of: Self.allSignals) { answer(signal) }
+    }
+  }
+
+  // Signals.
+
+  private func answer(_ information: ckernel_siginfo) {
+    let parties = SignalAnswer.Parties(
+      own: Process.ownID, child: child, sharesGroup: job == .shareGroup)
+    let signal = information.signal
+    switch SignalAnswer(
+      to: signal, code: information.code, sender: information.pid, parties)
+    {
+    case .nothing, .look: break
+    case .resume: resume()
+    case .forward: try? Process.send(signal, to: child)
+    case .forwardToGroup: send(signal)
+    case .queue:
+      do throws(Errno) {
+        try Signal.queue(information, process: child, signal: signal)
+      } catch {
+        try? Process.send(signal, to: child)
+      }
+    }
+  }
+
+  /// Sends to the program's group; while it has not made it yet, or has left it, to the program.
+  private func send(_ signal: Int32) {
+    do throws(Errno) {
+      try Process.send(signal, to: 0 - group)
+    } catch {
+      try? Process.send(signal, to: child)
+    }
+  }
+
+  // Job control.
+
+  /// The program has stopped: so does this process, for the shell to see.
+  private func follow(_ signal: Int32) {
+    if isDetached { return }
+    let isForTerminal = signal == Signal.terminalInput || signal == Signal.terminalOutput
+    if isForTerminal, job == .ownGroup, terminal.frontGroup == Process.ownGroup {
+      resume()
+      return
+    }
+    // Ctrl+Z is for the whole job: a script or a pager in the group of `restart` stops too.
+    if takeTerminalBack(), signal == Signal.terminalStop { try? Process.send(signal, to: 0) }
+    try? Process.send(Signal.stop, to: Process.ownID)
+  }
+
+  private func resume() {
+    if job == .ownGroup, terminal.frontGroup == Process.ownGroup {
+      terminal.bringToFront(group)
+    }
+    if job == .shareGroup {
+      try? Process.send(Signal.continue, to: child)
+    } else {
+      send(Signal.continue)
+    }
+  }
+
+  /// - Returns: whether the program was in front.
+  @discardableResult
+  private func takeTerminalBack() -> Bool {
+    guard job == .ownGroup, terminal.frontGroup == child else { return false }
+    terminal.bringToFront(Process.ownGroup)
+    return true
+  }
+}
+
+extension ChildEvent {
+  /// Ends this process the way the child ended.
+  func imitate() -> Never {
+    switch self {
+    case .exited(let status): exitGroup(status: status)
+    case .killed(let signal): Self.die(of: signal)
+    case .stopped, .continued: exitGroup(status: 1)
+    }
+  }
+
+  /// The child has left a core file, if any was wanted: this process leaves none.
+  private static func die(of signal: Int32) -> Never {
+    let core = 4  // RLIMIT_CORE
+    var none = ckernel_rlimit(current: 0, maximum: 0)
+    _ = try? withAddress(of: &none) { (address) throws(Errno) in
+      try systemCall(SyscallNumber.prlimit64, 0, core, address.argument)
+    }
+    try? Signal.setAction(ckernel_sigaction(), of: signal)
+    try? Process.send(signal, to: Process.ownID)
+    Signal.setMask(~Signal.bit(signal))
+    exitGroup(status: 128 + signal)
+  }
+}
