@@ -210,15 +210,4 @@ public enum Descriptors {
     }
     return Int(count)
   }
-
-  /// Reads entries of a directory, as struct linux_dirent64.
-  ///
-  /// - Returns: bytes put at `buffer`, 0 at the end.
-  ///
-  /// Source: getdents64(2).
-  public static func entries(
-    of directory: Int32, to buffer: Address, capacity: Int
-  ) throws(Errno) -> Int {
-    try systemCall(SyscallNumber.getdents64, Int(directory), buffer.argument, capacity)
-  }
 }

@@ -41,6 +41,16 @@ public enum Events {
     }
   }
 
+  /// Has the kernel count the expirations of a periodic timer up to now.
+  ///
+  /// Source: timerfd_gettime(2); `fs/timerfd.c`, do_timerfd_gettime.
+  public static func touchTimer(_ number: Int32) throws(Errno) {
+    var setting = ckernel_itimerspec()
+    try withAddress(of: &setting) { (address) throws(Errno) in
+      try systemCall(SyscallNumber.timerfdGettime, Int(number), address.argument)
+    }
+  }
+
   /// Gives a timer expirations that were not read yet.
   ///
   /// Source: timerfd_create(2), TFD_IOC_SET_TICKS; needs CONFIG_CHECKPOINT_RESTORE.

@@ -8,7 +8,8 @@ internal import KernelABI
 /// close-on-exec, open for reading and writing, and numbered from `firstNumber` on, out of the way
 /// of the program's own; `closeAll` closes them once nothing wants them any more.
 struct ObjectRestore: BitwiseCopyable {
-  let image: LoadedImage
+  /// Whoever moves the head says so here too.
+  var image: LoadedImage
 
   /// By object, -1: not made yet.
   let descriptors: Table<Int32>

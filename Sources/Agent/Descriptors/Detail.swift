@@ -1,0 +1,102 @@
+internal import CImage
+internal import Kernel
+internal import KernelABI
+internal import Procfs
+
+/// Writes the detail of a file: the common part, the kind's record and array, the locks.
+///
+/// A detail is the piece of the details note between `begin` and `end`; nothing else may be added
+/// to the note meanwhile.
+struct DetailWriter: BitwiseCopyable {
+  private let start: UInt64
+  private var common: ckpt_file_common
+
+  init(_ item: OpenFile, _ survey: inout Survey) throws(CaptureFailure) {
+    survey.details.align()
+    start = survey.details.count
+    common = Common.owner(of: item)
+    try item.doing { () throws(Errno) in
+      try Self.append(common, &survey)
+    }
+  }
+
+  /// Appends a part of the kind's own record.
+  mutating func append<T: BitwiseCopyable>(
+    _ record: T, _ survey: inout Survey
+  ) throws(Errno) {
+    try Self.append(record, &survey)
+    common.kind_bytes += UInt32(MemoryLayout<T>.size)
+  }
+
+  /// Appends the locks held through `item` and closes the detail.
+  mutating func end(
+    _ item: OpenFile, locks: Bool = false, _ survey: inout Survey
+  ) throws(CaptureFailure) -> ckpt_detail {
+    if locks { try appendLocks(item, &survey) }
+    Memory.store(common, at: survey.details.base + start)
+    return ckpt_detail(
+      offset: UInt32(start), byte_count: UInt32(survey.details.count - start))
+  }
+
+  private mutating func appendLocks(
+    _ item: OpenFile, _ survey: inout Survey
+  ) throws(CaptureFailure) {
+    let mark = survey.scratch.next
+    let text = try item.information(&survey)
+    var cursor = TextCursor(text.span)
+    while let lock = cursor.nextLock() {
+      guard lock.kind != .lease else { throw item.refused(.unknownDescriptorKind) }
+      let record = ckpt_file_lock(
+        kind: lock.kind.rawValue, exclusive: lock.isExclusive ? 1 : 0, start: lock.start,
+        byte_count: lock.byteCount)
+      try item.doing { () throws(Errno) in try Self.append(record, &survey) }
+      common.lock_count += 1
+    }
+    survey.scratch.rewind(to: mark)
+  }
+
+  private static func append<T: BitwiseCopyable>(
+    _ record: T, _ survey: inout Survey
+  ) throws(Errno) {
+    let size = UInt64(MemoryLayout<T>.size)
+    guard survey.details.free >= size else { throw .outOfMemory }
+    Memory.store(record, at: survey.details.next)
+    _ = survey.details.claim(size)
+  }
+}
+
+/// What every kind of file has.
+enum Common {
+  /// O_ASYNC's receiver. A pidfd or an O_PATH descriptor has none.
+  static func owner(of item: OpenFile) -> ckpt_file_common {
+    var common = ckpt_file_common()
+    if !item.isPath, let owner = try? Descriptors.owner(item.number) {
+      common.owner_type = owner.type
+      common.owner = owner.identifier
+      common.owner_signal = (try? Descriptors.signal(item.number)) ?? 0
+    }
+    return common
+  }
+
+  static func survey(_ item: OpenFile, _ file: inout ckpt_file) throws(CaptureFailure) {
+    file.position = (try? Descriptors.seek(item.number, to: 0, .current)) ?? 0
+  }
+}
+
+extension OpenFile {
+  /// The record of a kind that has one of a fixed size and nothing else.
+  func detail<T: BitwiseCopyable>(
+    _ record: T, _ survey: inout Survey
+  ) throws(CaptureFailure) -> ckpt_detail {
+    var writer = try DetailWriter(self, &survey)
+    try doing { () throws(Errno) in try writer.append(record, &survey) }
+    return try writer.end(self, &survey)
+  }
+
+  /// The link, or the path in it, as a string of the image.
+  func path(_ survey: inout Survey) throws(CaptureFailure) -> ckpt_string {
+    try doing { () throws(Errno) in
+      try survey.string(at: link, byteCount: pathByteCount)
+    }
+  }
+}

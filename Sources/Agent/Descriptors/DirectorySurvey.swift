@@ -1,0 +1,19 @@
+internal import CImage
+internal import Kernel
+internal import KernelABI
+
+enum DirectorySurvey {
+  static func run(
+    _ item: OpenFile, _ file: inout ckpt_file, _ survey: inout Survey
+  ) throws(CaptureFailure) {
+    guard item.isNamed("/"), item.status.linkCount > 0 else {
+      throw item.refused(.contentsUnreadable)
+    }
+    file.kind = CKPT_FILE_DIRECTORY
+    file.path = try item.doing { () throws(Errno) in
+      try survey.string(at: item.link, byteCount: item.linkByteCount)
+    }
+    var writer = try DetailWriter(item, &survey)
+    file.detail = try writer.end(item, locks: !item.isPath, &survey)
+  }
+}

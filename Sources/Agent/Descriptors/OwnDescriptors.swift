@@ -1,0 +1,13 @@
+/// Numbers that are the agent's, not the program's; -1: none.
+struct OwnDescriptors: BitwiseCopyable {
+  var image: Int32 = -1
+  var control: Int32 = -1
+  var folder: Int32 = -1
+
+  /// The survey's own, while it runs.
+  var listing: Int32 = -1
+
+  func contains(_ number: Int32) -> Bool {
+    number == image || number == control || number == folder || number == listing
+  }
+}

@@ -1,0 +1,54 @@
+internal import CImage
+internal import Kernel
+internal import KernelABI
+
+/// The terminal of the program becomes the one that `restart` runs on.
+enum TerminalRestore {
+  static func open(_ index: Int, _ bench: inout Workbench) throws(RestartFailure) {
+    let record = try bench.record(index, ckpt_file_terminal.self)
+    let flags = OpenFlags(rawValue: Int32(bitPattern: bench.image.files[index].status_flags))
+    guard bench.terminal >= 0 else { return try replace(index, record, flags, &bench) }
+    let terminal = bench.terminal
+    let number = try bench.doing("cannot reopen the terminal as", index) { () throws(Errno) in
+      let access = OpenFlags(rawValue: flags.rawValue & 3)
+      if let number = try? Files.reopen(terminal, access | .noControllingTerminal) {
+        return number
+      }
+      return try bench.standard(terminal)
+    }
+    try bench.keep(number, as: index)
+    if !bench.terminalIsSet {
+      bench.terminalIsSet = true
+      setModes(record, on: bench.opened[index])
+    }
+  }
+
+  /// There is no terminal: where `restart` writes, the program writes.
+  private static func replace(
+    _ index: Int, _ record: ckpt_file_terminal, _ flags: OpenFlags, _ bench: inout Workbench
+  ) throws(RestartFailure) {
+    if !bench.hasWarnedOfTerminal {
+      bench.hasWarnedOfTerminal = true
+      bench.warn("no terminal here: the program goes on with restart's own input and output")
+    }
+    let isWritable = flags.rawValue & 3 != OpenFlags.readOnly.rawValue
+    let stream = (0...2).contains(record.standard) ? record.standard : isWritable ? 1 : 0
+    let copy = bench
+    let number = try bench.doing("cannot replace the terminal as", index) { () throws(Errno) in
+      try copy.standard(stream)
+    }
+    try bench.keep(number, as: index)
+  }
+
+  /// From the background too, where SIGTTOU would stop us.
+  private static func setModes(_ record: ckpt_file_terminal, on number: Int32) {
+    let saved = record.modes
+    let modes: Terminals.Modes = [
+      saved.0, saved.1, saved.2, saved.3, saved.4, saved.5, saved.6, saved.7, saved.8, saved.9,
+      saved.10,
+    ]
+    let mask = Signal.setMask(~0)
+    try? Terminals.setModes(number, modes)
+    Signal.setMask(mask)
+  }
+}
