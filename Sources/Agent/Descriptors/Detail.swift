@@ -67,7 +67,7 @@ struct DetailWriter: BitwiseCopyable {
 
 /// What every kind of file has.
 enum Common {
-  /// O_ASYNC's receiver. A pidfd or an O_PATH descriptor has none.
+  /// Who gets the signals of O_ASYNC; an O_PATH descriptor has nobody.
   static func owner(of item: OpenFile) -> ckpt_file_common {
     var common = ckpt_file_common()
     if !item.isPath, let owner = try? Descriptors.owner(item.number) {

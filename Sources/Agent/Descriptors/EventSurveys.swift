@@ -13,10 +13,9 @@ enum EventfdSurvey {
       throw item.refused(.contentsUnreadable)
     }
     file.kind = CKPT_FILE_EVENTFD
-    let semaphore = information.number("eventfd-semaphore:") ?? 0
+    let semaphore = UInt32(truncatingIfNeeded: information.number("eventfd-semaphore:") ?? 0)
     file.detail = try item.detail(
-      ckpt_file_eventfd(count: count, semaphore: UInt32(truncatingIfNeeded: semaphore), reserved: 0),
-      &survey)
+      ckpt_file_eventfd(count: count, semaphore: semaphore, reserved: 0), &survey)
   }
 }
 
