@@ -1,4 +1,4 @@
-public import CKernel
+internal import CKernel
 public import KernelABI
 
 /// What the kernel knows of the pages of a range: PAGEMAP_SCAN.

@@ -1,4 +1,4 @@
-public import CKernel
+internal import CKernel
 public import KernelABI
 
 /// Signals that were sent and not yet delivered.

@@ -148,6 +148,7 @@ public enum SyscallNumber {
   public static let dup3 = 292
   public static let pipe2 = 293
   public static let inotifyInit1 = 294
+  public static let preadv = 295
   public static let rtTgsigqueueinfo = 297
   public static let prlimit64 = 302
   public static let setns = 308
@@ -156,6 +157,7 @@ public enum SyscallNumber {
   public static let schedGetattr = 315
   public static let getrandom = 318
   public static let memfdCreate = 319
+  public static let userfaultfd = 323
   public static let mlock2 = 325
   public static let copyFileRange = 326
   public static let pkeyMprotect = 329

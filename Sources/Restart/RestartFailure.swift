@@ -94,7 +94,7 @@ public struct RestartFailure: Error, Sendable, BitwiseCopyable {
 }
 
 /// Runs kernel calls and gives a failure the words for them.
-@inline(__always)
+@inline(__always) @discardableResult
 func during<R>(
   _ what: StaticString, hint: StaticString = "", status: RestartFailure.Status = .failed,
   number: UInt64 = 0, numberStyle: RestartFailure.NumberStyle = .hidden,

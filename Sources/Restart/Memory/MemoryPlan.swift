@@ -1,0 +1,88 @@
+internal import CImage
+internal import Kernel
+internal import KernelABI
+
+/// Where things go while the program's memory is put in place. Decided before anything is touched.
+struct MemoryPlan {
+  /// For `restart`'s own tables.
+  let scratch: AddressRange
+
+  /// For the kernel's mappings, out of everybody's way.
+  let kernelMappings: AddressRange
+
+  /// - Throws: when a region of the image lies where `restart` itself does, or nothing is free.
+  init(_ image: LoadedImage, own: AddressRange, live: LiveMappings) throws(RestartFailure) {
+    try Self.check(image.regions, own: own)
+    let regions = image.regions
+    let others = live.mappings
+    let liveCount = others.count
+    let count = regions.count + liveCount + 1
+    func taken(_ index: Int) -> AddressRange {
+      if index < liveCount { return others[index].range }
+      return index == liveCount ? own : regions[index - liveCount - 1].range
+    }
+    let first = FreeSpace.hole(
+      byteCount: roundedUpToPage(Workspace.byteCount(for: image)),
+      alignment: Workspace.hugePageByteCount, avoiding: count, taken)
+    guard let scratch = first else { throw Self.noRoom }
+    let hull = KernelMappings(in: live).hull
+    let second = FreeSpace.hole(
+      byteCount: hull.byteCount, alignment: pageByteCount, avoiding: count + 1
+    ) { $0 == count ? scratch : taken($0) }
+    guard let kernelMappings = second else { throw Self.noRoom }
+    self.scratch = scratch
+    self.kernelMappings = kernelMappings
+  }
+
+  private static var noRoom: RestartFailure {
+    RestartFailure(
+      .failed, "cannot restart: the program leaves no free addresses for the restart itself")
+  }
+
+  /// Refuses regions that would need the place of `restart`.
+  static func check(
+    _ regions: Records<ckpt_region>, own: AddressRange
+  ) throws(RestartFailure) {
+    for index in 0..<regions.count {
+      let region = regions[index]
+      guard region.range.overlaps(own) else { continue }
+      throw RestartFailure(
+        .failed, "cannot restart: a region of the program lies where this program is, at",
+        hint: "programs linked below 0x200000 can't be restarted", number: region.start,
+        numberStyle: .hexadecimal)
+    }
+  }
+
+  // MARK: Clearing
+
+  /// Moves the kernel's mappings away and unmaps all but them, the scratch memory and `own`.
+  func clear(_ kernel: inout KernelMappings, own: AddressRange) throws(RestartFailure) {
+    do throws(Errno) {
+      try kernel.move(to: kernelMappings.start)
+    } catch {
+      throw RestartFailure(
+        .missingKernelFeature, "cannot move the kernel's vdso", errno: error,
+        hint: "kernels with CONFIG_MSEAL_SYSTEM_MAPPINGS don't allow it")
+    }
+    try during("cannot clear the address space") { () throws(Errno) in
+      try unmapAllBut([own, scratch, kernelMappings])
+    }
+  }
+
+  /// Unmaps gap by gap, whatever is in there; [vsyscall] lies beyond the end.
+  private func unmapAllBut(_ all: InlineArray<3, AddressRange>) throws(Errno) {
+    var position = Address.zero
+    while true {
+      var next = AddressRange.empty
+      for index in all.indices {
+        let kept = all[index]
+        guard !kept.isEmpty, kept.start >= position else { continue }
+        if next.isEmpty || kept.start < next.start { next = kept }
+      }
+      let end = next.isEmpty ? FreeSpace.end : next.start
+      try Mapping.unmap(AddressRange(start: position.rawValue, end: end.rawValue) ?? .empty)
+      guard !next.isEmpty else { return }
+      position = next.end
+    }
+  }
+}

@@ -1,0 +1,51 @@
+internal import CImage
+internal import CKernel
+internal import Kernel
+internal import KernelABI
+
+/// Puts the program's memory in the place of `restart`'s own and leaves for the agent in it.
+enum MemoryRestore {
+  /// Runs in the new process, which has one thread and all of its descriptors already.
+  ///
+  /// - Parameters:
+  ///   - image: checked head, and a descriptor that is closed before the program goes on.
+  ///   - handoff: filled but for the scratch range; `own` is where this program lies.
+  ///   - objects: makes the contents that regions and descriptors share.
+  ///   - notes: where to say what comes back less than exactly, -1: nowhere.
+  /// - Throws: before the program has run one instruction. Once the address space is cleared there
+  ///   is nothing to go back to: the caller reports and ends this process.
+  static func run(
+    _ image: LoadedImage, _ handoff: ckpt_handoff, objects: ObjectRestore, notes: Int32 = -1
+  ) throws(RestartFailure) -> Never {
+    let own = AddressRange(start: handoff.own_start, end: handoff.own_end) ?? .empty
+    let live = try LiveMappings()
+    let plan = try MemoryPlan(image, own: own, live: live)
+    var work = try Workspace(at: plan.scratch, for: image)
+    try SharedRegions.prepare(&work, objects)
+    let reader = DataReader(descriptor: image.descriptor, digests: work.digests)
+    var kernel = KernelMappings(in: live)
+    let service = try KernelService(work, reader, kernel)
+    let hugePages = HugePages(for: work)
+    try plan.clear(&kernel, own: own)
+
+    try service.place(&kernel, work)
+    let mapper = RegionMapper(work: work, reader: reader, service: service, notes: notes)
+    try mapper.mapAll()
+    try RegionFill(work: work, reader: reader, service: service, hugePages: hugePages).run()
+    try service.patch(kernel, work)
+    try RegionState(work: work, service: service, notes: notes).apply()
+    leave(work, handoff)
+  }
+
+  /// Hands over to the agent, which unmaps this program.
+  private static func leave(_ work: Workspace, _ handoff: ckpt_handoff) -> Never {
+    var handoff = handoff
+    handoff.version = CKPT_HANDOFF_VERSION
+    handoff.scratch_start = work.range.start.rawValue
+    handoff.scratch_end = work.range.end.rawValue
+    let agent = work.image.agent
+    Memory.store(handoff, at: Address(agent.handoff))
+    closeDescriptor(work.image.descriptor)
+    ckernel_jump(agent.stack_top, agent.entry, agent.handoff)
+  }
+}

@@ -1,0 +1,114 @@
+internal import CImage
+internal import Kernel
+internal import KernelABI
+
+/// Private mappings of files, made from the image alone.
+///
+/// Each file becomes one memfd with the file's own bytes, as far as they were mapped, mapped at the
+/// offsets that the file was: MADV_DONTNEED brings them back, and two mappings of a page share it.
+struct PrivateFiles {
+  let work: Workspace
+  let reader: DataReader
+
+  /// Names of memfds begin with this; the agent knows them by it.
+  private static let prefix: StaticString = "ckpt:"
+
+  /// Source: memfd_create(2): 249 bytes without the NUL.
+  private static let nameLimit = 249
+
+  func mapAll() throws(RestartFailure) {
+    for file in 0..<work.firstOfFile.count where work.firstOfFile[file] >= 0 {
+      try mapFile(first: Int(work.firstOfFile[file]))
+    }
+  }
+
+  private func mapFile(first: Int) throws(RestartFailure) {
+    let region = work.image.regions[first]
+    let file = FileDescriptor(
+      adopting: try during(
+        "cannot make a file in memory for", name: work.image.address(of: region.path),
+        nameByteCount: Int(region.path.byte_count)
+      ) { () throws(Errno) in
+        try make(region)
+      })
+    try fill(file, first: first)
+    seal(file)
+    var index = first
+    while index >= 0 {
+      let region = work.image.regions[index]
+      try region.map(
+        work, region.has(CKPT_REGION_NO_RESERVE) ? .private | .noReserve : .private,
+        descriptor: file.number, offset: region.file_offset)
+      index = Int(work.next[index])
+    }
+  }
+
+  private func make(_ region: ckpt_region) throws(Errno) -> Int32 {
+    let prefix = UInt64(Self.prefix.utf8CodeUnitCount)
+    let count = min(UInt64(region.path.byte_count), UInt64(Self.nameLimit) - prefix)
+    let tail = work.image.address(of: region.path) + (UInt64(region.path.byte_count) - count)
+    Memory.copy(from: Self.prefix.address, to: work.path, byteCount: prefix)
+    Memory.copy(from: tail, to: work.path + prefix, byteCount: count)
+    Memory.store(UInt8(0), at: work.path + prefix + count)
+    // MFD_ALLOW_SEALING; MFD_NOEXEC_SEAL (Linux 6.3, may be demanded by vm.memfd_noexec) forbids
+    // execve(2) of it, not mapping it executable.
+    do throws(Errno) {
+      return try Files.memoryFile(name: work.path, flags: 2 | 8)
+    } catch {
+      guard error == .invalid else { throw error }
+      return try Files.memoryFile(name: work.path, flags: 2)
+    }
+  }
+
+  /// Writes the file's bytes into it and gives it its size.
+  ///
+  /// Through a buffer: writing to a memfd is twice as fast as filling a mapping of it.
+  private func fill(_ file: borrowing FileDescriptor, first: Int) throws(RestartFailure) {
+    var size: UInt64 = 0
+    var next = first
+    while next >= 0 {
+      let region = work.image.regions[next]
+      size = max(size, region.file_offset + region.range.byteCount)
+      for index in 0..<Int(region.run_count) {
+        let number = Int(region.first_run) + index
+        let run = work.image.runs[number]
+        guard run.kind == CKPT_RUN_HERE, !run.isOwn else { continue }
+        var pieces = DataPieces(
+          at: work.buffer, byteCount: run.byte_count, fileOffset: run.file_offset,
+          firstIndex: work.runPieces[number], region: region.start)
+        try copy(&pieces, to: file, at: region.file_offset + (run.address - region.start), region)
+      }
+      next = Int(work.next[next])
+    }
+    let number = file.number
+    try during("cannot give a file in memory its size") { () throws(Errno) in
+      try Files.setSize(number, size)
+    }
+  }
+
+  private func copy(
+    _ pieces: inout DataPieces, to file: borrowing FileDescriptor, at start: UInt64,
+    _ region: ckpt_region
+  ) throws(RestartFailure) {
+    var offset = start
+    while var piece = pieces.next() {
+      piece.address = work.buffer
+      try reader.read(piece)
+      let (byteCount, number, place) = (piece.byteCount, file.number, offset)
+      try during(
+        "cannot write a file in memory for region", number: region.start,
+        numberStyle: .hexadecimal
+      ) { () throws(Errno) in
+        try Files.write(number, from: work.buffer, byteCount: byteCount, at: place)
+      }
+      offset += byteCount
+    }
+  }
+
+  /// Nobody is to change what private mappings show. Where sealing fails, nobody has it open.
+  ///
+  /// Source: fcntl(2), F_ADD_SEALS: F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE.
+  private func seal(_ file: borrowing FileDescriptor) {
+    try? Descriptors.addSeals(file.number, 1 | 2 | 4 | 8)
+  }
+}

@@ -1,0 +1,118 @@
+internal import CImage
+internal import Kernel
+internal import KernelABI
+
+/// Makes the mappings of the program, each of its own kind, at its own place.
+struct RegionMapper {
+  let work: Workspace
+  let reader: DataReader
+  let service: KernelService
+  let notes: Int32
+
+  /// Maps all regions; those that are to be filled can be written until `RegionState` is applied.
+  func mapAll() throws(RestartFailure) {
+    // A System V segment comes as a whole, so it needs the place of what follows it too.
+    let shared = SharedRegions(work: work, reader: reader)
+    try shared.attachSegments()
+    for index in 0..<work.image.regions.count {
+      let region = work.image.regions[index]
+      switch region.kind {
+      case CKPT_REGION_ANONYMOUS: try mapAnonymous(region)
+      case CKPT_REGION_VDSO, CKPT_REGION_VVAR:
+        if service.mapsAsMemory(region) { try mapAnonymous(region) }
+      case CKPT_REGION_PRIVATE_FILE, CKPT_REGION_SHARED, CKPT_REGION_VSYSCALL: break
+      case CKPT_REGION_SHARED_FILE: try SharedFile.map(region, work)
+      default:
+        throw RestartFailure(
+          .damagedImage, "cannot restart: unknown kind of region at", number: region.start,
+          numberStyle: .hexadecimal)
+      }
+    }
+    try shared.mapObjects()
+    try PrivateFiles(work: work, reader: reader).mapAll()
+  }
+
+  private func mapAnonymous(_ region: ckpt_region) throws(RestartFailure) {
+    var flags = MapFlags.private | .anonymous
+    if region.has(CKPT_REGION_NO_RESERVE) { flags = flags | .noReserve }
+    if region.has(CKPT_REGION_GROWS_DOWN) { flags = flags | .growsDown }
+    if region.has(CKPT_REGION_HUGE_TLB), try mapHuge(region, flags) { return }
+    try region.map(work, flags)
+  }
+
+  /// - Returns: whether there were enough huge pages.
+  private func mapHuge(_ region: ckpt_region, _ flags: MapFlags) throws(RestartFailure) -> Bool {
+    // Source: mmap(2), MAP_HUGE_SHIFT: the logarithm of the page size lies in bits 26 to 31.
+    let size = Int32(region.huge_page_bytes.trailingZeroBitCount) << 26
+    do throws(Errno) {
+      try Mapping.map(
+        at: region.range.start, byteCount: region.range.byteCount,
+        region.initialProtection(work),
+        flags | .hugeTLB | MapFlags(rawValue: size) | .fixedNoReplace)
+      return true
+    } catch {
+      var line = Line("restart: note: not enough huge pages, ordinary ones for region 0x")
+      line.append(hex: region.start)
+      line.append("\n")
+      if notes >= 0 { line.write(to: notes) }
+      return false
+    }
+  }
+}
+
+extension ckpt_region {
+  /// Maps the region where it belongs.
+  ///
+  /// The place is free: the address space was cleared, and nothing else has it by the plan.
+  func map(
+    _ work: Workspace, _ flags: MapFlags, descriptor: Int32 = -1, offset: UInt64 = 0
+  ) throws(RestartFailure) {
+    do throws(Errno) {
+      try Mapping.map(
+        at: range.start, byteCount: range.byteCount, initialProtection(work),
+        flags | .fixedNoReplace, descriptor: descriptor, offset: offset)
+    } catch {
+      throw RestartFailure(
+        .failed, "cannot map region", errno: error, hint: Self.hint(for: error), number: start,
+        numberStyle: .hexadecimal, name: work.image.address(of: path),
+        nameByteCount: Int(path.byte_count))
+    }
+  }
+
+  static func hint(for error: Errno) -> StaticString {
+    switch error {
+    case .outOfMemory:
+      "too little memory, or a limit: see `ulimit -v`, vm.max_map_count and vm.overcommit_memory"
+    case .notPermitted: "the address lies below vm.mmap_min_addr"
+    case .tryAgain: "the limit of locked memory is too low: see `ulimit -l`"
+    default: ""
+    }
+  }
+
+  /// What the region must allow while it is filled.
+  func initialProtection(_ work: Workspace) -> Protection {
+    isFilled(work) ? .read | .write : finalProtection
+  }
+
+  /// Whether `restart` writes into the region.
+  func isFilled(_ work: Workspace) -> Bool {
+    if kind == CKPT_REGION_VDSO { return true }
+    for index in 0..<Int(run_count) {
+      let run = work.image.runs[Int(first_run) + index]
+      if run.isWritten(in: self) { return true }
+    }
+    return false
+  }
+}
+
+extension ckpt_run {
+  /// Whether the run's bytes are written through the mapping of its region.
+  func isWritten(in region: ckpt_region) -> Bool {
+    switch (region.kind, kind) {
+    case (CKPT_REGION_PRIVATE_FILE, CKPT_RUN_HERE), (CKPT_REGION_PRIVATE_FILE, CKPT_RUN_ZERO):
+      isOwn
+    case (CKPT_REGION_ANONYMOUS, CKPT_RUN_HERE), (CKPT_REGION_VDSO, CKPT_RUN_HERE): true
+    default: false
+    }
+  }
+}

@@ -1,0 +1,145 @@
+internal import CImage
+internal import Kernel
+internal import KernelABI
+internal import Procfs
+
+/// A System V shared memory segment and the regions that show it.
+struct SharedSegment {
+  let work: Workspace
+  let reader: DataReader
+
+  /// Index of its record.
+  let object: Int
+
+  /// What shmctl(2) tells of a segment.
+  ///
+  /// Source: `include/uapi/asm-generic/shmbuf.h`, struct shmid64_ds.
+  private struct Status {
+    var key: UInt32
+    var owner: UInt32
+    var byteCount: UInt64
+    var attachCount: UInt64
+
+    init(of identifier: Int32) throws(Errno) {
+      var raw = InlineArray<16, UInt64>(repeating: 0)
+      try withAddress(of: &raw) { (address) throws(Errno) in
+        try systemCall(SyscallNumber.shmctl, Int(identifier), 2, address.argument)
+      }
+      key = UInt32(truncatingIfNeeded: raw[0])
+      owner = UInt32(truncatingIfNeeded: raw[0] >> 32)
+      byteCount = raw[6]
+      attachCount = raw[11]
+    }
+  }
+
+  /// The flag SHM_DEST in a segment's mode: it goes when nobody shows it any more.
+  private static let markedForRemoval: UInt32 = 0o1000
+
+  private var record: ckpt_object { work.image.objects[object] }
+
+  /// Attaches the segment wherever the program had it, with its contents.
+  func attach() throws(RestartFailure) {
+    let identifier = try during(
+      "cannot make a System V shared memory segment again",
+      hint: "`ipcs -m` lists them; another process may use it", number: UInt64(key),
+      numberStyle: .hexadecimal
+    ) { () throws(Errno) in try acquire() }
+    var index = Int(work.firstOfObject[object])
+    var isFilled = false
+    var attached = AddressRange.empty
+    while index >= 0 {
+      let region = work.image.regions[index]
+      let origin = region.range.start - region.file_offset
+      if attached.isEmpty || attached.start != origin {
+        attached = try attach(identifier, at: origin, region)
+        if !isFilled { try reader.fill(object, from: work, at: origin, region: region.start) }
+        isFilled = true
+        try trim(attached, from: index)
+      }
+      index = Int(work.next[index])
+    }
+    if record.mode & Self.markedForRemoval != 0 {
+      _ = rawSystemCall(SyscallNumber.shmctl, Int(identifier), 0)  // IPC_RMID
+    }
+  }
+
+  private func attach(
+    _ identifier: Int32, at origin: Address, _ region: ckpt_region
+  ) throws(RestartFailure) -> AddressRange {
+    try during(
+      "cannot attach a System V shared memory segment at", number: origin.rawValue,
+      numberStyle: .hexadecimal
+    ) { () throws(Errno) in
+      let status = try Status(of: identifier)
+      try systemCall(SyscallNumber.shmat, Int(identifier), origin.argument, 0)
+      return AddressRange(start: origin, byteCount: roundedUpToPage(status.byteCount)) ?? .empty
+    }
+  }
+
+  /// Unmaps what the program had unmapped of this attachment.
+  private func trim(_ attached: AddressRange, from first: Int) throws(RestartFailure) {
+    var position = attached.start
+    var index = first
+    while index >= 0 {
+      let region = work.image.regions[index]
+      guard region.range.start - region.file_offset == attached.start else { break }
+      try unmap(from: position, to: region.range.start)
+      position = region.range.end
+      index = Int(work.next[index])
+    }
+    try unmap(from: position, to: attached.end)
+  }
+
+  private func unmap(from start: Address, to end: Address) throws(RestartFailure) {
+    guard let range = AddressRange(start: start.rawValue, end: end.rawValue) else { return }
+    try during("cannot unmap a part of a System V segment") { () throws(Errno) in
+      try Mapping.unmap(range)
+    }
+  }
+
+  // MARK: Identity
+
+  /// The key is a part of the name that the kernel gives it, /SYSV and eight digits.
+  private var key: UInt32 {
+    if record.sysv_key != 0 { return UInt32(bitPattern: record.sysv_key) }
+    var cursor = TextCursor(
+      Memory.bytes(
+        at: work.image.address(of: record.name), count: Int(record.name.byte_count)))
+    guard cursor.take("/SYSV") else { return 0 }
+    return UInt32(truncatingIfNeeded: cursor.number(radix: 16) ?? 0)
+  }
+
+  /// The segment itself, left behind by a killed process, else one of the same key, else a new one.
+  private func acquire() throws(Errno) -> Int32 {
+    if let status = try? Status(of: record.sysv_id), status.key == key, isOurs(status) {
+      return record.sysv_id
+    }
+    guard key != 0 else { return try get(flags: Self.create) }
+    do throws(Errno) {
+      return try get(flags: Self.create | Self.exclusive)
+    } catch {
+      guard error == .exists else { throw error }
+      let identifier = try get(flags: 0)
+      guard isOurs(try Status(of: identifier)) else { throw .busy }
+      return identifier
+    }
+  }
+
+  private static let create = 0o1000
+  private static let exclusive = 0o2000
+
+  private func get(flags: Int) throws(Errno) -> Int32 {
+    var flags = flags | Int(record.mode & 0o777)
+    let region = work.image.regions[Int(work.firstOfObject[object])]
+    if region.has(CKPT_REGION_HUGE_TLB) { flags |= 0o4000 }
+    return Int32(
+      truncatingIfNeeded: try systemCall(
+        SyscallNumber.shmget, Int(Int32(bitPattern: key)), Int(record.byte_count), flags))
+  }
+
+  /// Whether a segment may be filled with what the program had in it.
+  private func isOurs(_ status: Status) -> Bool {
+    status.attachCount == 0 && status.owner == UInt32(rawSystemCall(SyscallNumber.geteuid))
+      && roundedUpToPage(status.byteCount) == roundedUpToPage(record.byte_count)
+  }
+}
