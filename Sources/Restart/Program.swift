@@ -18,6 +18,10 @@ struct Program {
     Signal.bit(Signal.hangUp) | Signal.bit(Signal.interrupt) | Signal.bit(Signal.quit)
     | Signal.bit(Signal.terminate)
 
+  /// What the restore of descriptors may need: tables of the image's files and objects, pieces of
+  /// contents. Only what is used takes memory.
+  private static let arenaByteCount: UInt64 = 1 << 28
+
   /// Becomes the program, or says why not and exits.
   func run() -> Never {
     var descriptors = OwnDescriptors(image: image.descriptor, status: status)
@@ -36,8 +40,13 @@ struct Program {
   private func bringBack(_ descriptors: inout OwnDescriptors) throws(RestartFailure) -> Never {
     try enterDirectory()
     _ = rawSystemCall(SyscallNumber.umask, Int(image.process.umask))
-    _ = handoff(descriptors)
-    throw RestartFailure(.failed, "this build of restart can't bring back descriptors and memory")
+    var image = image
+    var arena = try during("cannot get memory for the restart") { () throws(Errno) in
+      try Arena(mapping: Self.arenaByteCount)
+    }
+    let objects = try DescriptorRestore.run(&image, keeping: &descriptors, in: &arena)
+    try MemoryRestore.run(
+      image, handoff(descriptors), objects: objects, notes: descriptors.errors)
   }
 
   /// What the agent must be told; `MemoryRestore.run` completes it.

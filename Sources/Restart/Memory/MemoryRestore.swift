@@ -11,7 +11,7 @@ enum MemoryRestore {
   ///   - image: checked head, and a descriptor that is closed before the program goes on.
   ///   - handoff: filled but for the scratch range; `own` is where this program lies.
   ///   - objects: makes the contents that regions and descriptors share.
-  ///   - notes: where to say what comes back less than exactly, -1: nowhere.
+  ///   - notes: where to say what comes back less than exactly, -1: nowhere; closed in the end.
   /// - Throws: before the program has run one instruction. Once the address space is cleared there
   ///   is nothing to go back to: the caller reports and ends this process.
   static func run(
@@ -34,6 +34,9 @@ enum MemoryRestore {
     try RegionFill(work: work, reader: reader, service: service, hugePages: hugePages).run()
     try service.patch(kernel, work)
     try RegionState(work: work, service: service, notes: notes).apply()
+    closeDescriptor(work.image.descriptor)
+    try LockRestore.run(work.image)
+    if notes >= 0 { closeDescriptor(notes) }
     leave(work, handoff)
   }
 
@@ -45,7 +48,6 @@ enum MemoryRestore {
     handoff.scratch_end = work.range.end.rawValue
     let agent = work.image.agent
     Memory.store(handoff, at: Address(agent.handoff))
-    closeDescriptor(work.image.descriptor)
     ckernel_jump(agent.stack_top, agent.entry, agent.handoff)
   }
 }
