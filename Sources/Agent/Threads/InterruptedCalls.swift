@@ -1,0 +1,243 @@
+internal import CImage
+internal import CKernel
+internal import Kernel
+internal import KernelABI
+internal import Procfs
+
+/// Takes the frames of stopped threads to where the program notices nothing.
+///
+/// For the leader, when all threads are parked and before the frames are saved:
+/// `TimeoutSlots.freeAll`, then `keepTimeout` for every thread, then `settle` for every thread, the
+/// main thread first.
+enum InterruptedCalls {
+  /// What the leader knows of a thread besides its frame.
+  struct Thread: BitwiseCopyable {
+    var identifier: Int32
+    var sample: CallSample
+
+    /// Signals pending for it alone: what `SignalTables.notePrivate` gave.
+    var pending: UInt64
+  }
+
+  /// What was done.
+  struct Outcome: BitwiseCopyable {
+    /// The call that is made again, by us or by the kernel, -1: none.
+    var systemCall: Int64 = -1
+
+    /// Nanoseconds that it had waited, 0: not known.
+    var waited: UInt64 = 0
+
+    /// Whether it came back with EINTR whose call could not be found out: the program sees it.
+    var isLost = false
+  }
+
+  /// Keeps the slot that a call in progress points to from an earlier checkpoint.
+  static func keepTimeout(frame: Address) {
+    let context = Memory.load(ckernel_ucontext.self, at: frame).context
+    for argument in 0..<5 {
+      if let index = TimeoutSlots.index(of: context.argument(argument)) {
+        TimeoutSlots.mark(index)
+      }
+    }
+  }
+
+  /// Settles one thread.
+  ///
+  /// - Parameters:
+  ///   - frame: its ucontext.
+  ///   - shared: signals pending for the process that no thread has taken yet. A thread that does
+  ///     not block one takes it: the kernel would have given it to that thread.
+  ///   - tables: for what the program does at each signal; the actions must be captured, the
+  ///     pending signals noted.
+  ///   - ignored: signals of the agent itself.
+  static func settle(
+    frame: Address, _ thread: Thread, shared: inout UInt64, _ tables: SignalTables,
+    ignoring ignored: UInt64
+  ) -> Outcome {
+    var context = Memory.load(ckernel_ucontext.self, at: frame)
+    let stop = stop(context.context)
+    guard stop.isAtCall || stop.isBehindCall else { return Outcome() }
+    let open = ~context.mask & ~ignored
+    let taken = tables.handled(shared & open, restarting: true)
+    let pending = thread.pending & open | taken
+    let decision = InterruptedCall.decide(
+      stop, sample: thread.sample.line,
+      handled: tables.handled(pending, restarting: true) != 0,
+      handledWithoutRestart: tables.handled(pending, restarting: false) != 0
+    ) { decodedNumber(stop) }
+    if taken != 0 {
+      shared &= ~taken
+      tables.assign(taken, to: thread.identifier)
+    }
+    let outcome = apply(decision, stop, thread.sample, to: &context.context)
+    Memory.store(context, at: frame)
+    return outcome
+  }
+
+  private static func apply(
+    _ decision: InterruptedCall.Decision, _ stop: InterruptedCall.Stop, _ sample: CallSample,
+    to context: inout ckernel_sigcontext
+  ) -> Outcome {
+    var outcome = Outcome()
+    switch decision {
+    case .leave:
+      let isInterrupted = stop.isBehindCall && stop.result == -Int64(Errno.interrupted.rawValue)
+      outcome.isLost = isInterrupted
+      if !isInterrupted, stop.isAtCall { outcome.systemCall = stop.result }
+    case .interrupted:
+      context.rip &+= 2
+      context.rax = UInt64(bitPattern: -Int64(Errno.interrupted.rawValue))
+    case .again(let number):
+      outcome.systemCall = number
+      outcome.waited = sample.line?.number == number ? sample.waited : 0
+      shorten(number, waited: outcome.waited, &context)
+      context.rip &-= 2
+      context.rax = UInt64(bitPattern: number)
+    }
+    return outcome
+  }
+
+  // MARK: Code and stack of the program
+
+  private static let syscallBytes: UInt16 = 0x050F
+
+  private static func stop(_ context: ckernel_sigcontext) -> InterruptedCall.Stop {
+    InterruptedCall.Stop(
+      programCounter: context.rip, stackPointer: context.rsp,
+      result: Int64(bitPattern: context.rax),
+      isBehindCall: peek(UInt16(0), at: context.rip &- 2) == syscallBytes,
+      isAtCall: peek(UInt16(0), at: context.rip) == syscallBytes)
+  }
+
+  /// What lies at `address`, `nil` when it can't be read.
+  private static func peek<T: BitwiseCopyable>(_ initial: T, at address: UInt64) -> T? {
+    var value = initial
+    let byteCount = UInt64(MemoryLayout<T>.size)
+    let read = try? withAddress(of: &value) { (here) throws(Errno) in
+      try Memory.readTolerantly(from: Address(address), to: here, byteCount: byteCount)
+    }
+    return read == byteCount ? value : nil
+  }
+
+  /// The number of the call that ended at the program counter, as far as the code tells.
+  private static func decodedNumber(_ stop: InterruptedCall.Stop) -> Int64? {
+    guard var code = peek(codeWindow, at: stop.programCounter &- UInt64(CallDecoder.reach + 2))
+    else { return nil }
+    let origin = decode(&code)
+    switch origin {
+    case .number(let number): return number
+    case .unknown: return nil
+    case .callersRegister, .callersStack: return callersNumber(stop, origin)
+    }
+  }
+
+  /// Room for the code before a call or a return address.
+  private static var codeWindow: InlineArray<6, UInt64> { InlineArray(repeating: 0) }
+
+  private static func decode(_ code: inout InlineArray<6, UInt64>) -> CallDecoder.Origin {
+    let origin = try? withAddress(of: &code) { (address) throws(Errno) in
+      CallDecoder.origin(Memory.bytes(at: address, count: CallDecoder.reach))
+    }
+    return origin ?? .unknown
+  }
+
+  private static func callersNumber(
+    _ stop: InterruptedCall.Stop, _ origin: CallDecoder.Origin
+  ) -> Int64? {
+    for word in 0..<UInt64(CallDecoder.stackWords) {
+      let place = stop.stackPointer &+ word * 8
+      guard let back = peek(UInt64(0), at: place) else { return nil }
+      guard back >= pageByteCount, back < 1 << 47,
+        var code = peek(codeWindow, at: back &- UInt64(CallDecoder.reach))
+      else { continue }
+      let above = peek(UInt64(0), at: place &+ 8) ?? 0
+      let number = try? withAddress(of: &code) { (address) throws(Errno) in
+        CallDecoder.handedOn(
+          Memory.bytes(at: address, count: CallDecoder.reach), above: above, origin)
+      }
+      if let number, BlockingCall.endsInAnyHandler(number) { return number }
+      // The number in a register comes from the nearest caller or from nowhere.
+      if origin == .callersRegister, word > 2 { return nil }
+    }
+    return nil
+  }
+
+  // MARK: Time-outs
+
+  /// Takes from the call's time-out what it has waited already.
+  ///
+  /// Never more: an unknown time counts as none, and where the code may use the register again
+  /// the time starts over.
+  private static func shorten(
+    _ number: Int64, waited: UInt64, _ context: inout ckernel_sigcontext
+  ) {
+    let before = context
+    guard let timeout = BlockingCall.timeout(of: number, { before.argument($0) }),
+      !loops(before.rip)
+    else { return }
+    switch timeout {
+    case .milliseconds(let index):
+      let left = Int64(Int32(truncatingIfNeeded: before.argument(index)))
+      let rest = max(0, left - Int64(waited / 1_000_000))
+      context.setArgument(index, UInt64(rest))
+    case .sleep(let index, let remainder) where before.argument(remainder) != 0:
+      context.setArgument(index, before.argument(remainder))
+    case .timespec(let index), .sleep(let index, _):
+      guard waited > 0 else { return }
+      shorten(pointer: index, waited: waited, &context)
+    }
+  }
+
+  private static func shorten(
+    pointer index: Int, waited: UInt64, _ context: inout ckernel_sigcontext
+  ) {
+    let pointer = context.argument(index)
+    guard let time = peek(ckernel_timespec(), at: pointer), time.seconds >= 0,
+      time.seconds < 1 << 33
+    else { return }
+    let full = nanoseconds(time.seconds, time.nanoseconds)
+    let rest = full > waited ? full - waited : 0
+    guard let place = TimeoutSlots.place(timespec(rest), current: pointer) else { return }
+    context.setArgument(index, place.rawValue)
+  }
+
+  /// Whether the code makes the call again by itself.
+  private static func loops(_ programCounter: UInt64) -> Bool {
+    let before = UInt64(CallDecoder.reach)
+    var code = InlineArray<16, UInt64>(repeating: 0)
+    let loops = try? withAddress(of: &code) { (address) throws(Errno) in
+      let count = try Memory.readTolerantly(
+        from: Address(programCounter &- 2 &- before), to: address, byteCount: 128)
+      return CallDecoder.loops(
+        Memory.bytes(at: address, count: Int(count)), call: CallDecoder.reach)
+    }
+    return loops ?? true
+  }
+}
+
+extension ckernel_sigcontext {
+  /// An argument of a system call, 0...5.
+  ///
+  /// Source: syscall(2), x86-64: rdi, rsi, rdx, r10, r8, r9.
+  func argument(_ index: Int) -> UInt64 {
+    switch index {
+    case 0: rdi
+    case 1: rsi
+    case 2: rdx
+    case 3: r10
+    case 4: r8
+    default: r9
+    }
+  }
+
+  mutating func setArgument(_ index: Int, _ value: UInt64) {
+    switch index {
+    case 0: rdi = value
+    case 1: rsi = value
+    case 2: rdx = value
+    case 3: r10 = value
+    case 4: r8 = value
+    default: r9 = value
+    }
+  }
+}
