@@ -79,6 +79,9 @@ if isFreestanding {
     .testTarget(
       name: "KernelTests", dependencies: ["Kernel", "KernelABI", "KernelHeaderCheck"],
       swiftSettings: settings),
+    .testTarget(
+      name: "RestartTests", dependencies: ["Restart", "CImage", "Kernel", "KernelABI"],
+      swiftSettings: settings),
     .testTarget(name: "LayeringTests", swiftSettings: settings),
     .testTarget(
       name: "CheckpointImageTests", dependencies: ["CheckpointImage"], swiftSettings: settings),

@@ -1,6 +1,8 @@
 internal import KernelABI
 
-/// Looks for addresses that nothing uses. Pure.
+/// Looks for addresses that nothing uses.
+///
+/// Pure.
 enum FreeSpace {
   /// Where to look first: above every non-PIE program and its heap, below PIE programs, libraries
   /// and stacks.
@@ -15,10 +17,11 @@ enum FreeSpace {
   /// Kept free on either side: a stack that grows stops a guard gap (1 MiB) before a mapping.
   static let margin: UInt64 = 4 << 20
 
-  /// - Parameters:
-  ///   - alignment: of the start; a power of two.
-  ///   - count: how many ranges are taken.
-  ///   - taken: each of them, in any order. Where they are mostly in address order few passes do.
+  /// Finds the lowest hole from `preferred` on, else from `lowest` on.
+  ///
+  /// `alignment` of its start is a power of two. `taken` gives each of `count` ranges that are
+  /// taken, in any order; when they are mostly in address order, few passes do.
+  ///
   /// - Returns: `nil` when nothing so large is free.
   static func hole(
     byteCount: UInt64, alignment: UInt64, avoiding count: Int, _ taken: (Int) -> AddressRange

@@ -91,9 +91,9 @@ struct HugePages: BitwiseCopyable {
     return AddressRange(start: start, end: end)
   }
 
-  /// Reads `range` from the image, one huge page at a time.
+  /// Reads `range` from the image, one huge page at a time, and tells `didFill` after each how far
+  /// the range is filled.
   ///
-  /// - Parameter didFill: is told after each how far the range is filled.
   /// - Returns: where it ends; before the end of the range when the kernel doesn't play along.
   func fill(
     _ range: AddressRange, from reader: DataReader, at offset: UInt64, region: UInt64,

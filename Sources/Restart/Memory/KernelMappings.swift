@@ -2,8 +2,10 @@ internal import CImage
 internal import Kernel
 internal import KernelABI
 
-/// The mappings that the kernel gives every process for fast system calls: [vdso] and the data
-/// that its code reads, at fixed distances. No count and no order of them is assumed.
+/// The mappings that the kernel gives every process for fast system calls.
+///
+/// [vdso] and the data that its code reads, at fixed distances. No count and no order of them is
+/// assumed.
 struct KernelMappings: BitwiseCopyable {
   /// Linux 6.18 has three.
   static let capacity = 8

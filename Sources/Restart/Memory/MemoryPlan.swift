@@ -2,7 +2,9 @@ internal import CImage
 internal import Kernel
 internal import KernelABI
 
-/// Where things go while the program's memory is put in place. Decided before anything is touched.
+/// Where things go while the program's memory is put in place.
+///
+/// Decided before anything is touched.
 struct MemoryPlan {
   /// For `restart`'s own tables.
   let scratch: AddressRange

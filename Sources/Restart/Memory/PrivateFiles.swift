@@ -105,7 +105,9 @@ struct PrivateFiles {
     }
   }
 
-  /// Nobody is to change what private mappings show. Where sealing fails, nobody has it open.
+  /// Forbids everybody to change what private mappings show.
+  ///
+  /// Where it fails, nobody has the file open anyway.
   ///
   /// Source: fcntl(2), F_ADD_SEALS: F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE.
   private func seal(_ file: borrowing FileDescriptor) {

@@ -43,8 +43,8 @@ struct SharedRegions {
     let origin = work.image.regions[index].file_offset
     while index >= 0 {
       let region = work.image.regions[index]
-      guard region.range.start == end, region.file_offset - origin == region.range.start - range.start
-      else { return false }
+      let offset = region.range.start - range.start
+      guard region.range.start == end, region.file_offset - origin == offset else { return false }
       end = region.range.end
       index = Int(work.next[index])
     }
@@ -139,9 +139,8 @@ struct SharedRegions {
 }
 
 extension DataReader {
-  /// Reads an object's contents into a mapping of it.
-  ///
-  /// - Parameter origin: where the object's first byte lies, or would.
+  /// Reads an object's contents into a mapping of it; `origin` is where the object's first byte
+  /// lies, or would.
   func fill(
     _ object: Int, from work: Workspace, at origin: Address, region: UInt64
   ) throws(RestartFailure) {

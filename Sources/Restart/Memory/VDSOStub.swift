@@ -35,9 +35,7 @@ enum VDSOStub: Equatable {
     Memory.store(code.1, at: address + 8)
   }
 
-  /// What to put over function `index` of a saved vdso.
-  ///
-  /// - Parameter start: where this kernel's vdso lies.
+  /// What to put over function `index` of a saved vdso, when this kernel's lies at `start`.
   static func replacing(
     _ index: Int, of saved: borrowing VDSOSymbols, by live: borrowing VDSOSymbols, at start: Address
   ) -> VDSOStub {

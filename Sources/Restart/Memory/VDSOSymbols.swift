@@ -1,9 +1,9 @@
 internal import Kernel
 internal import KernelABI
 
-/// The functions that a vdso offers, read from its bytes as they lie in memory. Pure.
+/// The functions that a vdso offers, read from its bytes as they lie in memory.
 ///
-/// Source: elf(5); the dynamic table alone is used, as a program's loader does: the section headers
+/// Pure. Source: elf(5); the dynamic table alone is used, as a program's loader does: the section headers
 /// may be missing.
 struct VDSOSymbols: ~Escapable {
   private let bytes: RawSpan

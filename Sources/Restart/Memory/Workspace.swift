@@ -3,8 +3,9 @@ internal import CheckpointImage
 internal import Kernel
 internal import KernelABI
 
-/// What `restart` needs besides itself while it rebuilds the program's memory: one mapping at an
-/// address that the program doesn't use. The agent unmaps it.
+/// What `restart` needs besides itself while it rebuilds the program's memory.
+///
+/// One mapping, at an address that the program doesn't use. The agent unmaps it.
 struct Workspace {
   /// The image, whose head lies in here.
   var image: LoadedImage
@@ -59,7 +60,8 @@ struct Workspace {
 
   /// Maps it and copies the head of the image into it.
   ///
-  /// - Parameter range: free, `byteCount(for: image)` large, starting at a multiple of 2 MiB.
+  /// - Precondition: `range` is free, `byteCount(for: image)` large and starts at a multiple of
+  ///   2 MiB.
   init(at range: AddressRange, for image: LoadedImage) throws(RestartFailure) {
     self.range = range
     self.image = image
