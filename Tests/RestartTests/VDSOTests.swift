@@ -33,7 +33,7 @@ import Testing
     guard let symbols = table(in: range) else { return missing() }
     var found: [UInt64] = []
     for index in 0..<symbols.count where symbols.hasName("__vdso_clock_gettime", index) {
-      found.append(try #require(symbols.function(index)))
+      if let place = symbols.function(index) { found.append(place) }
     }
     #expect(found.count == 1)
   }
@@ -45,7 +45,8 @@ import Testing
     var count = 0
     for index in 0..<symbols.count {
       guard let place = symbols.function(index) else { continue }
-      #expect(symbols.counterpart(of: index, in: symbols) == place)
+      let counterpart = symbols.counterpart(of: index, in: symbols)
+      #expect(counterpart == place)
       count += 1
     }
     #expect(count >= 5)
