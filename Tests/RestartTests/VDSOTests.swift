@@ -7,12 +7,9 @@ import Testing
 
 /// Against the vdso of the kernel that the test runs on.
 @Suite struct VDSOTests {
-  private func live() throws -> AddressRange {
-    let maps = try String(contentsOfFile: "/proc/self/maps", encoding: .utf8)
-    let line = try #require(maps.split(separator: "\n").first { $0.hasSuffix("[vdso]") })
-    let ends = line.prefix { $0 != " " }.split(separator: "-").map { UInt64($0, radix: 16) }
-    return try #require(AddressRange(start: ends[0] ?? 0, end: ends[1] ?? 0))
-  }
+  private static let code = try? KernelMappings(in: LiveMappings()).code
+
+  private func live() throws -> AddressRange { try #require(Self.code) }
 
   private func copy(_ range: AddressRange) throws -> AddressRange {
     let start = try Mapping.map(
