@@ -1,4 +1,4 @@
-public import CImage
+internal import CImage
 
 /// The digests of an image, checked against its head.
 public struct ImageDigests: ~Escapable {
@@ -29,7 +29,8 @@ public struct ImageDigests: ~Escapable {
     try require(
       header.count == index.pieceCount && header.piece_bytes == Pieces.byteCountLimit
         && header.head_bytes == index.headByteCount, .badDigestHeader, at: place, header.count)
-    let tableDigest = ImageDigests.tableDigest(header, digests)
+    let tableDigest = ImageDigests.tableDigest(
+      section.extracting(0..<Int(index.digestsByteCount)), header)
     try require(
       header.table_digest == tableDigest, .damagedDigests, at: place + 56, header.table_digest)
     let image = ImageRecords<ckpt_image>(index.image, in: head)[0]
@@ -48,13 +49,5 @@ public struct ImageDigests: ~Escapable {
   public subscript(index: Int) -> UInt64 {
     precondition(index >= 0 && index < count)
     return section.loadUnaligned(at: index * 8)
-  }
-
-  /// What `table_digest` of a section has to be: the digest of the header's 64 bytes with the
-  /// digest of all digests in the place of `table_digest`.
-  public static func tableDigest(_ header: ckpt_digest_header, _ digests: RawSpan) -> UInt64 {
-    var header = header
-    header.table_digest = XXH3.digest(digests)
-    return digest(of: header)
   }
 }

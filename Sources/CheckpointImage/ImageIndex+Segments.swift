@@ -28,7 +28,7 @@ extension ImageIndex {
   }
 
   private static func hasSegment(_ run: ckpt_run) -> Bool {
-    run.kind == CKPT_RUN_HERE || run.kind == CKPT_RUN_ZERO || run.kind == CKPT_RUN_OBJECT
+    run.kind == CKPT_RUN_HERE || run.kind == CKPT_RUN_OBJECT
   }
 
   private func checkSegment(
@@ -45,12 +45,10 @@ extension ImageIndex {
     try require(
       segment.memoryByteCount == run.byte_count, .badSegment, at: place + 40,
       segment.memoryByteCount)
-    let isZero = run.kind == CKPT_RUN_ZERO
     try require(
-      segment.fileByteCount == (isZero ? 0 : run.byte_count), .badSegment, at: place + 32,
+      segment.fileByteCount == run.byte_count, .badSegment, at: place + 32,
       segment.fileByteCount)
-    try require(
-      isZero || segment.offset == run.file_offset, .badSegment, at: place + 8, segment.offset)
+    try require(segment.offset == run.file_offset, .badSegment, at: place + 8, segment.offset)
     try require(
       segment.alignment == pageByteCount, .badSegment, at: place + 48, segment.alignment)
   }

@@ -29,31 +29,62 @@ extension XXH3 {
   }
 
   /// More than 240 bytes.
-  ///
-  /// Stripes of 64 bytes, 16 to a block; the last stripe ends where the input does. All loads lie
-  /// in `0..<byteCount`, which is at least 241.
   static func long(_ bytes: RawSpan) -> UInt64 {
     unsafe bytes.withUnsafeBytes { input in
-      unsafe secret.span.withUnsafeBytes { keys in
-        guard let input = input.baseAddress, let keys = keys.baseAddress else { return 0 }
-        return unsafe long(input, bytes.byteCount, keys)
-      }
+      guard let start = input.baseAddress else { return 0 }
+      return unsafe long(start, first: start, input.count)
     }
   }
 
-  /// - Precondition: `input` has `byteCount` readable bytes, more than 240; `keys` has 192.
+  /// The digest of `bytes` as if they began with the 64 of `start`.
+  ///
+  /// - Precondition: `start` has 64 bytes; `bytes` has at least 64, and a multiple of 8.
+  static func digest(_ start: RawSpan, then bytes: RawSpan) -> UInt64 {
+    let byteCount = bytes.byteCount
+    precondition(start.byteCount == 64 && byteCount >= 64 && byteCount % 8 == 0)
+    if byteCount > 240 {
+      return unsafe bytes.withUnsafeBytes { input in
+        unsafe start.withUnsafeBytes { first in
+          guard let input = input.baseAddress, let first = first.baseAddress else { return 0 }
+          return unsafe long(input, first: first, byteCount)
+        }
+      }
+    }
+    var copy = InlineArray<30, UInt64>(repeating: 0)
+    for index in 0..<(byteCount / 8) {
+      copy[index] = (index < 8 ? start : bytes).loadUnaligned(at: index * 8)
+    }
+    return unsafe digest(copy.span.bytes.extracting(0..<byteCount))
+  }
+
   private static func long(
-    _ input: UnsafeRawPointer, _ byteCount: Int, _ keys: UnsafeRawPointer
+    _ input: UnsafeRawPointer, first: UnsafeRawPointer, _ byteCount: Int
+  ) -> UInt64 {
+    unsafe secret.span.withUnsafeBytes { keys in
+      guard let keys = keys.baseAddress else { return 0 }
+      return unsafe long(input, first: first, byteCount, keys)
+    }
+  }
+
+  /// Stripes of 64 bytes, 16 to a block; the last stripe ends where the input does.
+  ///
+  /// All loads lie in the first `byteCount` bytes of the input, or in the 64 of `first`, which
+  /// stands for the first stripe.
+  /// - Precondition: `input` has `byteCount` readable bytes, more than 240; `first` has 64 and
+  ///   `keys` has 192.
+  private static func long(
+    _ input: UnsafeRawPointer, first: UnsafeRawPointer, _ byteCount: Int, _ keys: UnsafeRawPointer
   ) -> UInt64 {
     var sums = Sums()
-    let blockByteCount = 1024
-    let blockCount = (byteCount - 1) / blockByteCount
-    for block in 0..<blockCount {
-      unsafe accumulate(&sums, input + block * blockByteCount, 16, keys)
+    let stripes = (byteCount - 1) / 64
+    unsafe accumulate(&sums, first, 1, keys)
+    unsafe accumulate(&sums, input + 64, min(stripes, 16) - 1, keys + 8)
+    var done = 16
+    while done <= stripes {
       unsafe scramble(&sums, keys + 128)
+      unsafe accumulate(&sums, input + done * 64, min(stripes - done, 16), keys)
+      done += 16
     }
-    let done = blockCount * blockByteCount
-    unsafe accumulate(&sums, input + done, (byteCount - 1 - done) / 64, keys)
     unsafe accumulate(&sums, input + (byteCount - 64), 1, keys + 121)
     return unsafe merged(sums, keys + 11, UInt64(byteCount) &* prime64_1)
   }

@@ -1,0 +1,56 @@
+internal import CImage
+
+/// The head of an image, read and checked.
+struct ImageHead {
+  let bytes: [UInt8]
+  let index: ImageIndex
+
+  /// - Throws: `ImageError`, or what the source throws.
+  init(from source: inout some ImageSource) throws {
+    let prefix = try source.read(at: 0, count: ImageIndex.prefixByteCount)
+    let byteCount = try prefix.withRawSpan { (span) throws(ImageError) in
+      try ImageIndex.headByteCount(prefix: span)
+    }
+    if let present = source.byteCount, present < byteCount {
+      throw ImageError(.truncated, at: present, byteCount)
+    }
+    let bytes = try source.read(at: 0, count: Int(byteCount))
+    let actual = source.byteCount
+    index = try bytes.withRawSpan { (span) throws(ImageError) in
+      try ImageIndex(head: span, fileByteCount: actual)
+    }
+    self.bytes = bytes
+  }
+
+  /// All entries of a note.
+  func entries<Record: BitwiseCopyable>(
+    _ location: NoteLocation, _ type: Record.Type = Record.self
+  ) -> [Record] {
+    bytes.withRawSpan { span in
+      let records = ImageRecords<Record>(location, in: span)
+      return (0..<records.count).map { records[$0] }
+    }
+  }
+
+  /// The text of a string; what isn't UTF-8 in it is replaced.
+  func text(_ string: ckpt_string) -> String {
+    String(decoding: slice(index.strings, string.offset, string.byte_count), as: UTF8.self)
+  }
+
+  /// The same, `nil` when it is absent.
+  func optionalText(_ string: ckpt_string) -> String? {
+    string.byte_count == 0 ? nil : text(string)
+  }
+
+  func detail(_ detail: ckpt_detail) -> ArraySlice<UInt8> {
+    slice(index.details, detail.offset, detail.byte_count)
+  }
+
+  private func slice(
+    _ location: NoteLocation, _ offset: UInt32, _ byteCount: UInt32
+  ) -> ArraySlice<UInt8> {
+    guard byteCount > 0 else { return [] }
+    let start = location.offset + Int(offset)
+    return bytes[start..<(start + Int(byteCount))]
+  }
+}

@@ -1,0 +1,179 @@
+import CImage
+import CheckpointImage
+
+extension TestImage {
+  /// The whole file, with right offsets and digests.
+  func bytes() -> [UInt8] {
+    let head = headBytes()
+    let end = ImageEnd(
+      digestsOffset: UInt64(head.count + pieceSizes.reduce(0) { $0 + padded($1) }),
+      pieceCount: UInt64(pieceSizes.pieces))
+    var file = head
+    var digests: [UInt64] = []
+    for (index, size) in pieceSizes.enumerated() {
+      let data = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ index) }
+      for start in stride(from: 0, to: size, by: 1 << 20) {
+        digests.append(digest(Array(data[start..<min(size, start + 1 << 20)])))
+      }
+      file += data + [UInt8](repeating: 0, count: -size & 4095)
+    }
+    return file + section(head, digests) + tail(end)
+  }
+
+  /// The head alone, in whole pages, as it is in front of data.
+  func headBytes() -> [UInt8] {
+    var placed = self
+    let byteCount = padded(placed.head(end: ImageEnd(digestsOffset: 0, pieceCount: 0)).count)
+    let digestsOffset = placed.place(from: byteCount)
+    let head = placed.head(
+      end: ImageEnd(digestsOffset: UInt64(digestsOffset), pieceCount: UInt64(pieceSizes.pieces)))
+    return head + [UInt8](repeating: 0, count: byteCount - head.count)
+  }
+
+  /// The sizes of what is cut into pieces.
+  private var pieceSizes: [Int] {
+    (runs.filter { $0.kind == CKPT_RUN_HERE }.map(\.byte_count) + extents.map(\.byte_count))
+      .map { Int($0) }
+  }
+
+  private func padded(_ count: Int) -> Int { (count + 4095) & ~4095 }
+
+  /// Assigns the file offsets; the end of the data.
+  private mutating func place(from start: Int) -> Int {
+    var offset = UInt64(start)
+    for index in runs.indices where runs[index].kind == CKPT_RUN_HERE {
+      runs[index].file_offset = offset
+      offset &+= (runs[index].byte_count &+ 4095) & ~4095
+    }
+    for index in extents.indices {
+      extents[index].file_offset = offset
+      offset += (extents[index].byte_count + 4095) & ~4095
+    }
+    for index in runs.indices where runs[index].kind == CKPT_RUN_OBJECT {
+      let region = regions[Int(runs[index].region)]
+      guard region.object < UInt32(objects.count) else { continue }
+      let first = Int(objects[Int(region.object)].first_extent)
+      guard first < extents.count else { continue }
+      runs[index].file_offset =
+        extents[first].file_offset &+ region.file_offset &+ (runs[index].address - region.start)
+    }
+    return Int(offset)
+  }
+
+  // MARK: Head
+
+  private func head(end: ImageEnd) -> [UInt8] {
+    let loads = runs.filter { $0.kind == CKPT_RUN_HERE || $0.kind == CKPT_RUN_OBJECT }
+    let notes = coreNotes() + notesBefore + ownNotes() + notesAfter
+    let notesOffset = 64 + 56 * (loads.count + 1)
+    var bytes: [UInt8] = [0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, 0] + [UInt8](repeating: 0, count: 8)
+    bytes += raw(UInt16(4)) + raw(UInt16(62)) + raw(UInt32(1)) + raw(UInt64(0)) + raw(UInt64(64))
+    bytes += raw(end.sectionsOffset) + raw(UInt32(0)) + raw(UInt16(64)) + raw(UInt16(56))
+    bytes += raw(UInt16(min(loads.count + 1, 0xffff)))
+    bytes += raw(UInt16(64)) + raw(UInt16(3)) + raw(UInt16(2))
+    bytes += segment(4, 4, UInt64(notesOffset), 0, UInt64(notes.count), 0, 4)
+    for run in loads {
+      let protection = regions[Int(run.region)].protection
+      bytes += segment(
+        1, ImageIndex.segmentFlags(protection), run.file_offset, run.address, run.byte_count,
+        run.byte_count, 4096)
+    }
+    return bytes + notes
+  }
+
+  private func segment(
+    _ type: UInt32, _ flags: UInt32, _ offset: UInt64, _ address: UInt64, _ fileBytes: UInt64,
+    _ memoryBytes: UInt64, _ alignment: UInt64
+  ) -> [UInt8] {
+    raw(type) + raw(flags) + raw(offset) + raw(address) + raw(UInt64(0)) + raw(fileBytes)
+      + raw(memoryBytes) + raw(alignment)
+  }
+
+  /// What any tool expects of a core file.
+  private func coreNotes() -> [UInt8] {
+    var notes = note("CORE", 3, [UInt8](repeating: 0, count: 136))  // NT_PRPSINFO
+    notes += note("CORE", 6, [UInt8](repeating: 0, count: 32))  // NT_AUXV
+    let names = Array("/usr/bin/prog\0".utf8)
+    let file = [1, 4096, 0x40_0000, 0x40_3000, 0].flatMap { raw(UInt64($0)) }
+    notes += note("CORE", 0x4649_4c45, file + names)  // NT_FILE
+    for _ in threads {
+      notes += note("CORE", 1, [UInt8](repeating: 0, count: 336))  // NT_PRSTATUS
+      notes += note("CORE", 2, [UInt8](repeating: 0, count: 512))  // NT_FPREGSET
+    }
+    return notes
+  }
+
+  private func ownNotes() -> [UInt8] {
+    table(CKPT_NT_IMAGE, [image]) + table(CKPT_NT_PROCESS, [process])
+      + table(CKPT_NT_MACHINE, [machine]) + table(CKPT_NT_AGENT, [agent])
+      + table(CKPT_NT_STRINGS, strings) + table(CKPT_NT_DETAILS, details)
+      + table(CKPT_NT_THREADS, threads) + table(CKPT_NT_REGIONS, regions)
+      + table(CKPT_NT_RUNS, runs) + table(CKPT_NT_OBJECTS, objects)
+      + table(CKPT_NT_EXTENTS, extents) + table(CKPT_NT_FILES, files)
+      + table(CKPT_NT_DESCRIPTORS, descriptors) + table(CKPT_NT_SIGNALS, signals)
+      + table(CKPT_NT_PENDING, pending) + table(CKPT_NT_TIMERS, timers)
+      + table(CKPT_NT_LIMITS, limits) + table(CKPT_NT_XSTATE, xstate)
+  }
+
+  // MARK: End
+
+  private func section(_ head: [UInt8], _ digests: [UInt64]) -> [UInt8] {
+    var header = ckpt_digest_header()
+    header.magic = CKPT_DIGEST_MAGIC
+    header.identity_low = image.identity_low
+    header.identity_high = image.identity_high
+    header.head_bytes = UInt64(head.count)
+    header.head_digest = digest(head)
+    header.piece_bytes = CKPT_PIECE_BYTES
+    header.count = UInt64(digests.count)
+    let table = digests.flatMap { raw($0) }
+    header.table_digest = digest(raw(header) + table)
+    return raw(header) + table
+  }
+
+  private func tail(_ end: ImageEnd) -> [UInt8] {
+    let names = Array("\0.ckpt.digests\0.shstrtab\0".utf8)
+    let count = runs.filter { $0.kind == CKPT_RUN_HERE || $0.kind == CKPT_RUN_OBJECT }.count + 1
+    return names + [UInt8](repeating: 0, count: 32 - names.count)
+      + header(0, 0, 0, 0, info: count >= 0xffff ? UInt32(count) : 0, alignment: 0)
+      + header(1, 1, end.digestsOffset, end.digestsByteCount, info: 0, alignment: 8)
+      + header(15, 3, end.namesOffset, UInt64(names.count), info: 0, alignment: 1)
+  }
+
+  private func header(
+    _ name: UInt32, _ type: UInt32, _ offset: UInt64, _ byteCount: UInt64, info: UInt32,
+    alignment: UInt64
+  ) -> [UInt8] {
+    raw(name) + raw(type) + raw(UInt64(0)) + raw(UInt64(0)) + raw(offset) + raw(byteCount)
+      + raw(UInt32(0)) + raw(info) + raw(alignment) + raw(UInt64(0))
+  }
+}
+
+/// The bytes of an integer or a record without padding.
+func raw<T: BitwiseCopyable>(_ value: T) -> [UInt8] {
+  unsafe withUnsafeBytes(of: value) { unsafe Array($0) }
+}
+
+/// A note with its padding.
+func note(_ owner: String, _ type: UInt32, _ content: [UInt8]) -> [UInt8] {
+  let name = Array(owner.utf8) + [0]
+  return raw(UInt32(name.count)) + raw(UInt32(content.count)) + raw(type)
+    + name + [UInt8](repeating: 0, count: -name.count & 3)
+    + content + [UInt8](repeating: 0, count: -content.count & 3)
+}
+
+/// A note of the project's.
+func table<T: BitwiseCopyable>(
+  _ type: UInt32, _ entries: [T], version: UInt32 = 1, extra: Int = 0
+) -> [UInt8] {
+  let size = MemoryLayout<T>.size + extra
+  let header = ckpt_table(
+    version: version, entry_bytes: UInt32(size), count: UInt64(entries.count))
+  let content = entries.flatMap { raw($0) + [UInt8](repeating: 0xee, count: extra) }
+  return note("CKPT", type, raw(header) + content)
+}
+
+extension [Int] {
+  /// How many pieces of at most 1 MiB bytes of these sizes have.
+  fileprivate var pieces: Int { reduce(0) { $0 + ($1 + (1 << 20) - 1) >> 20 } }
+}

@@ -1,0 +1,170 @@
+import CImage
+import CheckpointImage
+
+/// A small image, made in memory: a writer of the format that shares no code with the agent.
+struct TestImage {
+  var image = ckpt_image()
+  var process = ckpt_process()
+  var machine = ckpt_machine()
+  var agent = ckpt_agent()
+  var strings: [UInt8] = []
+  var details: [UInt8] = []
+  var threads: [ckpt_thread] = []
+  var regions: [ckpt_region] = []
+  var runs: [ckpt_run] = []
+  var objects: [ckpt_object] = []
+  var extents: [ckpt_extent] = []
+  var files: [ckpt_file] = []
+  var descriptors: [ckpt_descriptor] = []
+  var signals = [ckpt_signal_action](repeating: ckpt_signal_action(), count: 64)
+  var pending: [ckpt_pending_signal] = []
+  var timers: [ckpt_timer] = []
+  var limits = [ckpt_limit](repeating: ckpt_limit(current: 1, maximum: .max), count: 16)
+  var xstate = [ckpt_xstate_component(component: 2, offset: 576, byte_count: 256, flags: 0)]
+
+  /// Extra notes, put before and after the project's own.
+  var notesBefore: [UInt8] = []
+  var notesAfter: [UInt8] = []
+
+  mutating func string(_ text: String) -> ckpt_string {
+    defer { strings += Array(text.utf8) }
+    return ckpt_string(offset: UInt32(strings.count), byte_count: UInt32(text.utf8.count))
+  }
+
+  mutating func detail(_ bytes: [UInt8]) -> ckpt_detail {
+    details += [UInt8](repeating: 0, count: -details.count & 7)
+    defer { details += bytes }
+    return ckpt_detail(offset: UInt32(details.count), byte_count: UInt32(bytes.count))
+  }
+
+  /// Adds a region, with runs of `(kind, pages)` from its start on; kind 0 leaves a gap.
+  mutating func region(
+    _ start: UInt64, _ kind: UInt32, _ protection: UInt32, _ path: String = "",
+    object: UInt32 = CKPT_NONE, _ parts: KeyValuePairs<UInt32, UInt64>
+  ) {
+    var region = ckpt_region()
+    region.start = start
+    region.end = start
+    region.kind = kind
+    region.protection = protection
+    region.object = object
+    region.file = CKPT_NONE
+    region.path = path.isEmpty ? ckpt_string() : string(path)
+    region.first_run = UInt64(runs.count)
+    for (kind, pages) in parts {
+      if kind != 0 {
+        runs.append(
+          ckpt_run(
+            address: region.end, byte_count: pages * 4096, file_offset: 0, kind: kind, flags: 0,
+            region: UInt32(regions.count), reserved: 0))
+      }
+      region.end += pages * 4096
+    }
+    region.run_count = UInt64(runs.count) - region.first_run
+    regions.append(region)
+  }
+
+  /// A process with two threads, a bit of each kind of memory and some descriptors.
+  static func small() -> TestImage {
+    var made = TestImage()
+    made.image.identity_low = 0x0123_4567_89ab_cdef
+    made.image.identity_high = 0xfedc_ba98_7654_3210
+    made.image.format_version = CKPT_FORMAT_VERSION
+    made.image.counter = 1
+    made.image.page_bytes = 4096
+    made.image.label = made.string("before the upgrade")
+    made.addProcess()
+    made.addMemory()
+    made.addThreads()
+    made.addDescriptors()
+    return made
+  }
+
+  private mutating func addProcess() {
+    process.pid = 4312
+    process.parent = 1
+    process.name = string("prog")
+    process.executable = string("/usr/bin/prog")
+    process.directory = string("/home/user")
+    process.root = string("/")
+    process.command_line = string("prog\0--fast\0")
+    process.groups = detail([4, 0, 0, 0, 24, 0, 0, 0])
+    process.auxv = detail([UInt8](repeating: 0, count: 32))
+    machine.kernel_release = string("6.12.0")
+    machine.host_name = string("alpha")
+    machine.vdso_start = 0x7fff_f7fc_9000
+    machine.vdso_bytes = 8192
+  }
+
+  private mutating func addMemory() {
+    region(
+      0x40_0000, CKPT_REGION_PRIVATE_FILE, 5, "/usr/bin/prog",
+      [CKPT_RUN_HERE: 2, CKPT_RUN_HERE: 1])
+    region(
+      0x7f00_0000_0000, CKPT_REGION_ANONYMOUS, 3,
+      [CKPT_RUN_HERE: 1, 0: 3, CKPT_RUN_HERE: 300, CKPT_RUN_ZERO: 2, CKPT_RUN_GUARD: 1])
+    region(
+      0x7f10_0000_0000, CKPT_REGION_SHARED, 3, "/memfd:cache (deleted)", object: 0,
+      [CKPT_RUN_OBJECT: 2, 0: 1])
+    region(0x7fff_f7fc_9000, CKPT_REGION_VDSO, 5, "[vdso]", [CKPT_RUN_HERE: 2])
+    region(0xffff_ffff_ff60_0000, CKPT_REGION_VSYSCALL, 4, "[vsyscall]", [0: 1])
+    var memfd = ckpt_object()
+    memfd.kind = CKPT_OBJECT_MEMFD
+    memfd.byte_count = 3 * 4096
+    memfd.extent_count = 1
+    memfd.name = string("cache")
+    var queue = ckpt_object()
+    queue.kind = CKPT_OBJECT_BYTES
+    queue.byte_count = 100
+    queue.first_extent = 1
+    queue.extent_count = 1
+    objects = [memfd, queue]
+    extents = [
+      ckpt_extent(offset: 0, byte_count: 2 * 4096, file_offset: 0),
+      ckpt_extent(offset: 0, byte_count: 100, file_offset: 0),
+    ]
+    agent.entry = 0x40_0100
+    agent.arena_start = 0x7f00_0000_0000
+    agent.arena_bytes = 0x10000
+    agent.stack_top = 0x7f00_0000_8000
+    agent.handoff = 0x7f00_0000_0100
+    agent.handoff_version = CKPT_HANDOFF_VERSION
+    agent.trigger_signal = 12
+  }
+
+  private mutating func addThreads() {
+    var main = ckpt_thread()
+    main.tid = 4312
+    main.flags = CKPT_THREAD_MAIN | CKPT_THREAD_LEADER
+    main.frame = 0x7f00_0000_4040
+    main.name_low = 0x0067_6f72_70  // "prog"
+    main.system_call = -1
+    var worker = main
+    worker.tid = 4313
+    worker.flags = 0
+    worker.system_call = 202
+    worker.affinity = detail([3])
+    threads = [main, worker]
+  }
+
+  private mutating func addDescriptors() {
+    var terminal = ckpt_file()
+    terminal.kind = CKPT_FILE_TERMINAL
+    terminal.object = CKPT_NONE
+    terminal.path = string("/dev/pts/0")
+    var pipe = ckpt_file()
+    pipe.kind = CKPT_FILE_PIPE
+    pipe.object = 1
+    pipe.detail = detail([UInt8](repeating: 0, count: 16))
+    files = [terminal, pipe]
+    descriptors = [
+      ckpt_descriptor(number: 0, flags: 0, file: 0, reserved: 0),
+      ckpt_descriptor(number: 1, flags: 0, file: 0, reserved: 0),
+      ckpt_descriptor(number: 7, flags: 1, file: 1, reserved: 0),
+    ]
+    pending = [ckpt_pending_signal()]
+    pending[0].signal = 10
+    timers = [ckpt_timer()]
+    timers[0].kind = CKPT_TIMER_INTERVAL
+  }
+}
