@@ -84,6 +84,7 @@ if isFreestanding {
       swiftSettings: settings),
     .testTarget(name: "LayeringTests", swiftSettings: settings),
     .testTarget(
-      name: "CheckpointImageTests", dependencies: ["CheckpointImage", "CImage"], swiftSettings: settings),
+      name: "CheckpointImageTests", dependencies: ["CheckpointImage", "CImage"],
+      swiftSettings: settings),
   ]
 }

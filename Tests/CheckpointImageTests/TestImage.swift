@@ -39,7 +39,7 @@ struct TestImage {
 
   /// Adds a region, with runs of `(kind, pages)` from its start on; kind 0 leaves a gap.
   mutating func region(
-    _ start: UInt64, _ kind: UInt32, _ protection: UInt32, _ path: String = "",
+    _ start: UInt64, _ kind: UInt32, _ protection: UInt32, path: String = "",
     object: UInt32 = CKPT_NONE, _ parts: KeyValuePairs<UInt32, UInt64>
   ) {
     var region = ckpt_region()
@@ -98,16 +98,16 @@ struct TestImage {
 
   private mutating func addMemory() {
     region(
-      0x40_0000, CKPT_REGION_PRIVATE_FILE, 5, "/usr/bin/prog",
+      0x40_0000, CKPT_REGION_PRIVATE_FILE, 5, path: "/usr/bin/prog",
       [CKPT_RUN_HERE: 2, CKPT_RUN_HERE: 1])
     region(
       0x7f00_0000_0000, CKPT_REGION_ANONYMOUS, 3,
       [CKPT_RUN_HERE: 1, 0: 3, CKPT_RUN_HERE: 300, CKPT_RUN_ZERO: 2, CKPT_RUN_GUARD: 1])
     region(
-      0x7f10_0000_0000, CKPT_REGION_SHARED, 3, "/memfd:cache (deleted)", object: 0,
+      0x7f10_0000_0000, CKPT_REGION_SHARED, 3, path: "/memfd:cache (deleted)", object: 0,
       [CKPT_RUN_OBJECT: 2, 0: 1])
-    region(0x7fff_f7fc_9000, CKPT_REGION_VDSO, 5, "[vdso]", [CKPT_RUN_HERE: 2])
-    region(0xffff_ffff_ff60_0000, CKPT_REGION_VSYSCALL, 4, "[vsyscall]", [0: 1])
+    region(0x7fff_f7fc_9000, CKPT_REGION_VDSO, 5, path: "[vdso]", [CKPT_RUN_HERE: 2])
+    region(0xffff_ffff_ff60_0000, CKPT_REGION_VSYSCALL, 4, path: "[vsyscall]", [0: 1])
     var memfd = ckpt_object()
     memfd.kind = CKPT_OBJECT_MEMFD
     memfd.byte_count = 3 * 4096
