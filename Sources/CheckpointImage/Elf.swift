@@ -73,19 +73,3 @@ struct ElfSegment: BitwiseCopyable {
     alignment = bytes.loadUnaligned(at: offset + 48)
   }
 }
-
-/// `Elf64_Shdr`, the fields that an image uses.
-struct ElfSection: BitwiseCopyable {
-  var type: UInt32
-  var offset: UInt64
-  var byteCount: UInt64
-  var info: UInt32
-
-  /// - Precondition: `bytes` has 64 bytes from `offset` on.
-  init(_ bytes: RawSpan, at offset: Int) {
-    type = bytes.loadUnaligned(at: offset + 4)
-    self.offset = bytes.loadUnaligned(at: offset + 24)
-    byteCount = bytes.loadUnaligned(at: offset + 32)
-    info = bytes.loadUnaligned(at: offset + 44)
-  }
-}

@@ -59,23 +59,30 @@ public struct ImageEnd: Equatable, Sendable, BitwiseCopyable {
       try require(found == expected, .badSection, at: namesOffset + UInt64(index), UInt64(found))
     }
     let first = Int(ImageEnd.namesPaddedByteCount)
-    let isLong = segmentCount >= Elf.countElsewhere
-    try check(bytes, first, type: 0, 0, 0, info: isLong ? UInt32(segmentCount) : 0)
-    try check(bytes, first + 64, type: 1, digestsOffset, digestsByteCount, info: 0)
-    try check(bytes, first + 128, type: 3, namesOffset, ImageEnd.namesByteCount, info: 0)
+    for index in 0..<Int(ImageEnd.sectionCount) {
+      let header = section(index, segmentCount)
+      for word in 0..<8 {
+        let offset = first + index * Elf.sectionByteCount + word * 8
+        let found = bytes.loadUnaligned(at: offset, as: UInt64.self)
+        try require(found == header[word], .badSection, at: namesOffset + UInt64(offset), found)
+      }
+    }
   }
 
-  /// One section header; the types are SHT_NULL, SHT_PROGBITS and SHT_STRTAB.
-  private func check(
-    _ bytes: RawSpan, _ offset: Int, type: UInt32, _ start: UInt64, _ byteCount: UInt64,
-    info: UInt32
-  ) throws(ImageError) {
-    let section = ElfSection(bytes, at: offset)
-    let place = namesOffset + UInt64(offset)
-    try require(section.type == type, .badSection, at: place + 4, UInt64(section.type))
-    try require(section.info == info, .badSection, at: place + 44, UInt64(section.info))
-    try require(section.offset == start, .badSection, at: place + 24, section.offset)
-    try require(section.byteCount == byteCount, .badSection, at: place + 32, section.byteCount)
+  /// A section header as eight words: name and type, flags, address, offset, size, link and info,
+  /// alignment, entry size.
+  ///
+  /// The types are SHT_NULL (0), SHT_PROGBITS (1) and SHT_STRTAB (3).
+  private func section(_ index: Int, _ segmentCount: UInt64) -> InlineArray<8, UInt64> {
+    switch index {
+    case 0: [0, 0, 0, 0, 0, segmentCount < Elf.countElsewhere ? 0 : segmentCount << 32, 0, 0]
+    case ImageEnd.digestsIndex:
+      [UInt64(ImageEnd.digestsName) | 1 << 32, 0, 0, digestsOffset, digestsByteCount, 0, 8, 0]
+    default:
+      [
+        UInt64(ImageEnd.namesName) | 3 << 32, 0, 0, namesOffset, ImageEnd.namesByteCount, 0, 1, 0,
+      ]
+    }
   }
 }
 

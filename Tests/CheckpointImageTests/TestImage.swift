@@ -92,7 +92,7 @@ struct TestImage {
     process.auxv = detail([UInt8](repeating: 0, count: 32))
     machine.kernel_release = string("6.12.0")
     machine.host_name = string("alpha")
-    machine.vdso_start = 0x7fff_f7fc_9000
+    machine.vdso_start = 0x7ff0_0000_0000
     machine.vdso_bytes = 8192
   }
 
@@ -106,7 +106,7 @@ struct TestImage {
     region(
       0x7f10_0000_0000, CKPT_REGION_SHARED, 3, path: "/memfd:cache (deleted)", object: 0,
       [CKPT_RUN_OBJECT: 2, 0: 1])
-    region(0x7fff_f7fc_9000, CKPT_REGION_VDSO, 5, path: "[vdso]", [CKPT_RUN_HERE: 2])
+    region(0x7ff0_0000_0000, CKPT_REGION_VDSO, 5, path: "[vdso]", [CKPT_RUN_HERE: 2])
     region(0xffff_ffff_ff60_0000, CKPT_REGION_VSYSCALL, 4, path: "[vsyscall]", [0: 1])
     var memfd = ckpt_object()
     memfd.kind = CKPT_OBJECT_MEMFD

@@ -17,7 +17,7 @@ import Testing
       try Data(bytes).write(to: folder.url.appending(path: "\(length)"))
       digests["\(length)"] = digest(bytes)
     }
-    let tool = try Tool("xxhsum", ["-H3"] + Self.lengths.map(String.init), in: folder.url)
+    let tool = try Tool("xxhsum", ["-q", "-H3"] + Self.lengths.map(String.init), in: folder.url)
     var seen = 0
     for line in tool.output.split(separator: "\n") {
       // "XXH3 (NAME) = 079364cbfdf9f4cb"
