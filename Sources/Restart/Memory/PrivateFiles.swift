@@ -20,6 +20,13 @@ struct PrivateFiles {
     for file in 0..<work.firstOfFile.count where work.firstOfFile[file] >= 0 {
       try mapFile(first: Int(work.firstOfFile[file]))
     }
+    // Regions without a number show a file of their own.
+    for index in 0..<work.image.regions.count {
+      let region = work.image.regions[index]
+      if region.kind == CKPT_REGION_PRIVATE_FILE, Int(region.file) >= work.firstOfFile.count {
+        try mapFile(first: index)
+      }
+    }
   }
 
   private func mapFile(first: Int) throws(RestartFailure) {
