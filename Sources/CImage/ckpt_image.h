@@ -316,7 +316,7 @@ struct ckpt_digest_header {
   uint64_t head_bytes;                   // from 0 up to the end of the notes
   uint64_t head_digest;                  // XXH3-64 of those bytes
   uint64_t piece_bytes, count;
-  uint64_t table_digest;  // XXH3-64 of the digests, then of this header with this field 0
+  uint64_t table_digest;  // XXH3-64 of the whole section with this field 0
 };
 
 #define CKPT_SIZE_IS(type, bytes) \

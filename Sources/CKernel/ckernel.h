@@ -36,6 +36,13 @@ static inline __attribute__((naked, noreturn)) void ckernel_unmap_and_sigreturn(
       "mov $15, %eax\n\tsyscall\n\tud2");
 }
 
+// The same for a thread that has no frame to return to: munmap(2), then exit(2).
+static inline __attribute__((naked, noreturn)) void ckernel_unmap_and_exit(
+    uint64_t address, uint64_t byte_count) {
+  __asm__ volatile(
+      "mov $11, %eax\n\tsyscall\n\txor %edi, %edi\n\tmov $60, %eax\n\tsyscall\n\tud2");
+}
+
 // Calls body(argument) on another stack and comes back to this one.
 static inline __attribute__((naked)) void ckernel_call_on_stack(
     uint64_t stack_top, void (*body)(uint64_t), uint64_t argument) {

@@ -76,6 +76,11 @@ public struct Table<Record: BitwiseCopyable>: BitwiseCopyable {
     count = 0
   }
 
+  /// - Parameter byteCount: room to take for records.
+  public init(in arena: inout Arena, _ byteCount: UInt64) throws(Errno) {
+    try self.init(in: &arena, capacity: Int(byteCount) / MemoryLayout<Record>.stride)
+  }
+
   /// Records that someone else laid down.
   public init(at base: Address, count: Int) {
     self.base = base
@@ -101,6 +106,16 @@ public struct Table<Record: BitwiseCopyable>: BitwiseCopyable {
       precondition(index >= 0 && index < count)
       Memory.store(newValue, at: address(of: index))
     }
+  }
+
+  /// Changes one record in place.
+  ///
+  /// - Precondition: `index` lies in `0..<count`.
+  @inline(__always)
+  public func update(_ index: Int, _ body: (inout Record) -> Void) {
+    var record = self[index]
+    body(&record)
+    self[index] = record
   }
 
   /// - Throws: `Errno.outOfMemory` when `capacity` records are there.

@@ -71,7 +71,10 @@ public struct Line {
   }
 
   /// The text, NUL-terminated, at an address that is good during `body`: a path for open(2).
-  public mutating func withPath<R>(_ body: (Address) throws(Errno) -> R) throws(Errno) -> R {
+  @discardableResult
+  public mutating func withPath<R: ~Copyable>(
+    _ body: (Address) throws(Errno) -> R
+  ) throws(Errno) -> R {
     guard count < Self.capacity else { throw .nameTooLong }
     storage[count] = 0
     return try withAddress(of: &storage, body)

@@ -46,16 +46,12 @@ public enum Memory {
 
 /// Runs `body` with the address of `value`, which the kernel may read or fill meanwhile.
 @inline(__always) @discardableResult
-public func withAddress<T: BitwiseCopyable, R>(
+public func withAddress<T: BitwiseCopyable, R: ~Copyable>(
   of value: inout T, _ body: (Address) throws(Errno) -> R
 ) throws(Errno) -> R {
-  var result: Result<R, Errno>?
-  unsafe withUnsafeMutablePointer(to: &value) { pointer in
-    let address = unsafe Address(UnsafeRawPointer(pointer))
-    do throws(Errno) { result = .success(try body(address)) } catch { result = .failure(error) }
+  try unsafe withUnsafeMutablePointer(to: &value) { (pointer) throws(Errno) -> R in
+    try body(unsafe Address(UnsafeRawPointer(pointer)))
   }
-  guard let result else { fatalError("unreachable") }
-  return try result.get()
 }
 
 extension StaticString {

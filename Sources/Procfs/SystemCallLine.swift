@@ -31,6 +31,14 @@ public struct SystemCallLine: Equatable, Sendable, BitwiseCopyable {
     self.programCounter = programCounter
   }
 
+  /// What somebody else read of the file; the arguments are not known.
+  public init(number: Int64, stackPointer: UInt64, programCounter: UInt64) {
+    self.number = number
+    arguments = InlineArray(repeating: 0)
+    self.stackPointer = stackPointer
+    self.programCounter = programCounter
+  }
+
   private static func hexadecimal(_ cursor: inout TextCursor) -> UInt64? {
     cursor.skipBlanks()
     guard cursor.take("0x") else { return nil }

@@ -17,15 +17,17 @@ struct ExtentSource: BitwiseCopyable {
 /// The tables lie in `scratch`, which is no part of the image; what the agent itself needs after a
 /// restart lies in `keep`, which is. One survey belongs to one checkpoint.
 struct Survey {
-  /// Memory that is saved and wakes up with the agent.
+  /// Memory that is saved and wakes up with the agent; `root` lies at its front.
   var keep: Arena
+  var root: KeepRoot
 
   /// Memory that ends with the checkpoint.
   var scratch: Arena
 
   var strings: ByteTable
-  var details: ByteTable
-  var threads: Table<ckpt_thread>
+  var image = ckpt_image()
+  var machine = ckpt_machine()
+  var agent = ckpt_agent()
   var regions: Table<ckpt_region>
   var runs: Table<ckpt_run>
   var objects: Table<ckpt_object>
@@ -36,6 +38,46 @@ struct Survey {
 
   var files: Table<ckpt_file>
   var descriptors: Table<ckpt_descriptor>
+  var xstate: Table<ckpt_xstate_component>
+
+  /// Maps the kept memory, and divides it and `scratch` among the tables.
+  ///
+  /// - Throws: `outOfMemory` when the program's limits leave too little.
+  init(scratch: Arena) throws(Errno) {
+    self.scratch = scratch
+    keep = try Arena(mapping: KeepRoot.arenaByteCount)
+    root = try KeepRoot(in: &keep)
+    let share = scratch.range.byteCount / 64
+    strings = try ByteTable(in: &self.scratch, capacity: share * 2)
+    regions = try Table(in: &self.scratch, share)
+    runs = try Table(in: &self.scratch, share * 8)
+    objects = try Table(in: &self.scratch, share)
+    extents = try Table(in: &self.scratch, share * 2)
+    sources = try Table(in: &self.scratch, share * 2)
+    files = try Table(in: &self.scratch, share * 4)
+    descriptors = try Table(in: &self.scratch, share)
+    xstate = try Table(in: &self.scratch, capacity: 64)
+  }
+
+  /// Bytes of address space; only what is touched costs memory.
+  static let scratchByteCount: UInt64 = 1 << 30
+
+  // What lies in the kept memory has its names here too.
+  var threads: Table<ckpt_thread> {
+    get { root.threads }
+    set { root.threads = newValue }
+  }
+  var details: ByteTable {
+    get { root.details }
+    set { root.details = newValue }
+  }
+  var process: ckpt_process {
+    root.process.record
+  }
+  var signals: Table<ckpt_signal_action> { root.signals.actions }
+  var pending: Table<ckpt_pending_signal> { root.signals.pending }
+  var timers: Table<ckpt_timer> { root.signals.timers }
+  var limits: Table<ckpt_limit> { root.process.limits }
 
   /// Appends a string to the strings note.
   ///

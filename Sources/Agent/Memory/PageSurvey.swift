@@ -2,13 +2,15 @@ internal import CImage
 internal import Kernel
 internal import KernelABI
 
-/// Finds which pages of the private regions hold something, and lists them as runs.
+/// Finds which pages of the regions hold something, and lists them as runs.
 ///
 /// Never-touched pages and pages of zeros take no run. Stopped-world safe.
 struct PageSurvey: ~Copyable {
   private var resources: PageWalk.Resources
 
-  /// Appends the runs of every private region to `survey.runs`, in address order.
+  /// Appends the runs of every region to `survey.runs`, in address order.
+  ///
+  /// Shared regions must have their objects by now.
   static func run(_ survey: inout Survey) throws(CaptureFailure) {
     let mark = survey.scratch.next
     var pages = PageSurvey(
@@ -35,7 +37,8 @@ struct PageSurvey: ~Copyable {
       try addAll(region, index, &survey)
     case CKPT_REGION_VDSO:
       try addNonZero(region.range, flags: CKPT_RUN_CLEAN, index, &survey)
-    default: break
+    default:
+      if region.object != CKPT_NONE { try addObject(region, index, &survey) }
     }
     region.run_count = UInt64(survey.runs.count) - region.first_run
     survey.regions[index] = region
@@ -87,6 +90,29 @@ struct PageSurvey: ~Copyable {
       return
     }
     try addNonZero(range, flags: CKPT_RUN_CLEAN, index, &survey)
+  }
+
+  /// Shared memory: the extents of its object, as far as the region shows them.
+  ///
+  /// `reserved` holds the extent's index until the layout knows the file offset.
+  private func addObject(
+    _ region: ckpt_region, _ index: Int, _ survey: inout Survey
+  ) throws(Errno) {
+    let object = survey.objects[Int(region.object)]
+    let first = Int(object.first_extent)
+    for number in first..<first + Int(object.extent_count) {
+      let extent = survey.extents[number]
+      let start = max(extent.offset, region.file_offset)
+      let end = min(
+        roundedUpToPage(extent.offset + extent.byte_count),
+        region.file_offset + (region.end - region.start))
+      guard start < end else { continue }
+      try survey.runs.append(
+        ckpt_run(
+          address: region.start + (start - region.file_offset), byte_count: end - start,
+          file_offset: 0, kind: CKPT_RUN_OBJECT, flags: 0, region: UInt32(index),
+          reserved: UInt32(number)))
+    }
   }
 
   /// The first page of the range that lies behind the end of its file, or the range's end.

@@ -74,6 +74,22 @@ enum InterruptedCalls {
     return outcome
   }
 
+  /// Settles the frame of a thread that got the agent's signal in vain, for the thread itself.
+  ///
+  /// Without a sample, and leaving EINTR where a signal of the program is pending.
+  @inline(never)
+  static func settleWithoutSample(_ frame: Address) {
+    var context = Memory.load(ckernel_ucontext.self, at: frame)
+    let stop = stop(context.context)
+    guard stop.isBehindCall else { return }
+    let isExpected = PendingSignals.blocked & ~context.mask != 0
+    let decision = InterruptedCall.decide(
+      stop, sample: nil, handled: isExpected, handledWithoutRestart: isExpected
+    ) { decodedNumber(stop) }
+    _ = apply(decision, stop, .none, to: &context.context)
+    Memory.store(context, at: frame)
+  }
+
   private static func apply(
     _ decision: InterruptedCall.Decision, _ stop: InterruptedCall.Stop, _ sample: CallSample,
     to context: inout ckernel_sigcontext

@@ -1,0 +1,73 @@
+internal import CKernel
+internal import Kernel
+internal import KernelABI
+
+/// Everything the agent remembers between signals.
+///
+/// It lies in libckpt.so's own data, so it is saved with the program's memory and wakes up with it.
+struct AgentState: BitwiseCopyable {
+  var configuration = Configuration()
+
+  /// Number of the last stop.
+  var epoch: UInt32 = 0
+
+  /// Checkpoints written so far.
+  var counter: UInt32 = 0
+
+  /// How many times this process was restarted.
+  var restarts: UInt32 = 0
+
+  /// Where the agent's kept memory lies during a stop; see `KeepRoot`.
+  var keepRoot: UInt64 = 0
+
+  /// `record.rseq - record.fs_base` of the last thread that had a registration.
+  var rseqHint: Int64 = 0
+
+  /// Signals whose action is ours for the length of a stop, and the actions they had.
+  var borrowed: UInt64 = 0
+  var borrowedActions = InlineArray<64, ActionBits>(repeating: ActionBits())
+}
+
+/// struct sigaction in a form that Swift can put into an array with a constant initialiser.
+struct ActionBits: BitwiseCopyable {
+  var handler: UInt64 = 0
+  var flags: UInt64 = 0
+  var restorer: UInt64 = 0
+  var mask: UInt64 = 0
+}
+
+/// The one state, which the loader maps: constant initialisers only.
+nonisolated(unsafe) private var storage = AgentState()
+nonisolated(unsafe) private var words = InlineArray<5, UInt32>(repeating: 0)
+
+/// Access to the agent's state.
+///
+/// Only the leader changes it, while the others are parked or before they exist; the futex words
+/// are the exception, and are changed atomically. That is what makes the bare globals safe.
+enum Agent {
+  static var state: AgentState {
+    @inline(__always) get { unsafe storage }
+    @inline(__always) _modify { yield unsafe &storage }
+  }
+
+  /// Thread that takes a checkpoint, 0: none.
+  static var leader: FutexWord { word(0) }
+
+  /// Epoch of the stop that is on, 0: none; parked threads wait while it is theirs.
+  static var gate: FutexWord { word(1) }
+
+  /// Threads that have noted their state and wait.
+  static var parked: FutexWord { word(2) }
+
+  /// Threads that came to the gate, whether it was closed or not.
+  static var arrived: FutexWord { word(4) }
+
+  /// Threads that have left the agent's memory for good.
+  static var departed: FutexWord { word(3) }
+
+  private static func word(_ index: UInt64) -> FutexWord {
+    FutexWord(
+      at: unsafe withUnsafeMutablePointer(to: &words) { unsafe Address(UnsafeRawPointer($0)) }
+        + index * 4)
+  }
+}

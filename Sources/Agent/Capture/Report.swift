@@ -1,0 +1,95 @@
+internal import Kernel
+internal import KernelABI
+
+/// Lines for people on the program's standard error, where nobody waits for a record.
+///
+/// `ckpt` makes better sentences of the same failures.
+enum Report {
+  static func failure(_ failure: CaptureFailure) {
+    var line = Line("ckpt: no checkpoint: ")
+    line.append(text(of: failure.step))
+    append(failure, to: &line)
+    if let text = text(of: failure.reason) {
+      line.append(": ")
+      line.append(text)
+    }
+    if failure.errno.rawValue != 0 {
+      line.append(" (")
+      line.append(failure.errno)
+      line.append(")")
+    }
+    line.append("; the program goes on\n")
+    line.write(to: 2)
+  }
+
+  static func success(_ outcome: Checkpoint.Outcome, _ path: ImagePath) {
+    var line = Line("ckpt: saved ")
+    line.append(at: path.address, count: Int(path.byteCount))
+    line.append(", ")
+    line.append(decimal: outcome.byteCount >> 10)
+    line.append(" KiB, ")
+    line.append(decimal: UInt64(outcome.threads))
+    line.append(" threads, stopped for ")
+    line.append(decimal: outcome.pause / 1_000_000)
+    line.append(" ms\n")
+    line.write(to: 2)
+  }
+
+  private static func append(_ failure: CaptureFailure, to line: inout Line) {
+    switch failure.step {
+    case .stopThread, .threadState, .descriptor:
+      line.append(" ")
+      line.append(decimal: failure.subject)
+    case .region, .scanPages:
+      line.append(" 0x")
+      line.append(hex: failure.subject)
+    default: break
+    }
+    guard failure.nameByteCount > 0 else { return }
+    line.append(" ")
+    line.append(at: failure.name, count: Int(failure.nameByteCount))
+  }
+
+  private static func text(of step: CaptureFailure.Step) -> StaticString {
+    switch step {
+    case .prepare: "preparing"
+    case .stopThread: "stopping thread"
+    case .threadState: "reading the state of thread"
+    case .readRegions: "reading the regions"
+    case .region: "region"
+    case .scanPages: "reading the pages of region"
+    case .descriptors: "reading the descriptors"
+    case .descriptor: "descriptor"
+    case .process: "reading the process's state"
+    case .signals: "reading the signals"
+    case .timers: "reading the timers"
+    case .openImage: "cannot open"
+    case .writeImage: "cannot write"
+    case .synchronizeImage: "cannot bring to disk"
+    case .renameImage: "cannot give its name to"
+    case .control: "talking to ckpt"
+    case .layout: "laying out the image"
+    }
+  }
+
+  private static func text(of reason: CaptureFailure.Reason) -> StaticString? {
+    switch reason {
+    case .unspecified: nil
+    case .threadDoesNotStop: "the thread did not stop in time"
+    case .threadBlocksEverySignal: "the thread blocks every signal"
+    case .deviceMapping: "memory of a device can't be saved"
+    case .userfaultfdRegion: "memory under userfaultfd can't be saved"
+    case .shadowStack: "shadow stacks can't be saved"
+    case .unknownDescriptorKind: "this kind of descriptor can't be restored"
+    case .ioUring: "io_uring can't be restored"
+    case .connectionInProgress: "a connection is just being made"
+    case .descriptorsInFlight: "descriptors are in flight in it"
+    case .tooManyDescriptors: "the descriptor table is full"
+    case .contentsUnreadable: "its contents can't be read"
+    case .peerOutside: "its other end is outside of the process"
+    case .protectionKey: "memory protection keys can't be restored"
+    case .hugePagesUnreadable: "its huge pages can't be read"
+    case .unknownSpecialRegion: "this kind of memory can't be restored"
+    }
+  }
+}

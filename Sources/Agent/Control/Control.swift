@@ -1,0 +1,184 @@
+internal import CImage
+internal import CKernel
+internal import Kernel
+internal import KernelABI
+internal import Procfs
+
+/// What was asked for with a checkpoint, and who waits for its end.
+///
+/// Without a control socket (a plain `kill -USR2`) everything has its default, and only failures are
+/// told, on standard error.
+struct Control {
+  private var socket: ControlSocket?
+  private var request = ckpt_request()
+  private var output: Int32 = -1
+
+  /// The message that brought the request; path and label lie in it.
+  private let message: Address
+
+  /// Where a report is put together.
+  private let reply: Address
+  private var nextProgress: UInt64 = 0
+
+  private static let messageCapacity: UInt64 = 16 << 10
+
+  /// Nanoseconds between two reports of progress.
+  private static let progressInterval: UInt64 = 50_000_000
+
+  /// - Throws: when `ckpt` asked and can't be reached: then it has given up, and so should we.
+  init(_ order: Trigger.Order, scratch: inout Arena) throws(Errno) {
+    message = try scratch.reserve(Self.messageCapacity)
+    reply = try scratch.reserve(UInt64(MemoryLayout<ckpt_report>.size) + ImagePath.capacity)
+    guard order.isQueued, order.value >> 48 == UInt64(CKPT_PROTOCOL_TOKEN_TAG) else { return }
+    let socket = try ControlSocket(token: order.value)
+    do throws(Errno) {
+      try receiveRequest(socket, token: order.value)
+    } catch {
+      socket.close()
+      throw error
+    }
+    self.socket = socket
+  }
+
+  private mutating func receiveRequest(
+    _ socket: ControlSocket, token: UInt64
+  ) throws(Errno) {
+    let (count, descriptor) = try socket.receive(to: message, capacity: Self.messageCapacity)
+    output = descriptor
+    let size = UInt64(MemoryLayout<ckpt_request>.size)
+    guard count >= size else { throw .invalid }
+    request = Memory.load(at: message)
+    let wantsDescriptor = request.flags & CKPT_REQUEST_DESCRIPTOR != 0
+    guard request.version == CKPT_PROTOCOL_VERSION, request.token == token,
+      UInt64(request.path_bytes) + UInt64(request.label_bytes) + size == count,
+      request.path_bytes < UInt32(CKPT_PROTOCOL_PATH_BYTES), wantsDescriptor == (output >= 0)
+    else {
+      if output >= 0 { closeDescriptor(output) }
+      throw .invalid
+    }
+  }
+
+  /// Closes the socket.
+  func close() { socket?.close() }
+
+  var own: OwnDescriptors {
+    var own = OwnDescriptors()
+    own.control = socket?.number ?? -1
+    own.image = output
+    return own
+  }
+
+  /// Whether the process is to end once the image is safe.
+  var kills: Bool { socket != nil && request.flags & CKPT_REQUEST_KILL != 0 }
+
+  var label: Address {
+    message + UInt64(MemoryLayout<ckpt_request>.size) + UInt64(request.path_bytes)
+  }
+  var labelByteCount: UInt64 { socket == nil ? 0 : UInt64(request.label_bytes) }
+
+  /// What the thread that took the signal was doing before, if `ckpt` looked.
+  var sample: CallSample {
+    guard socket != nil, request.sampled_tid != 0, request.sampled_call >= 0 else { return .none }
+    return CallSample(
+      line: SystemCallLine(
+        number: request.sampled_call, stackPointer: request.sampled_sp,
+        programCounter: request.sampled_pc), waited: request.sampled_waited)
+  }
+
+  // MARK: Where to
+
+  /// Where the image goes: as asked, or by the pattern.
+  func path(_ survey: Survey, _ scratch: inout Arena) throws(Errno) -> ImagePath {
+    var path = try ImagePath(in: &scratch)
+    guard output < 0 else { return path }
+    if request.path_bytes > 0 {
+      try path.append(
+        from: message + UInt64(MemoryLayout<ckpt_request>.size),
+        byteCount: UInt64(request.path_bytes))
+    } else {
+      try path.append(pattern: Agent.state.configuration, survey: survey)
+    }
+    return path
+  }
+
+  func open(_ path: ImagePath, _ survey: inout Survey) throws(CaptureFailure) -> ImageFile {
+    do throws(Errno) {
+      if output >= 0 {
+        return try ImageFile.given(FileDescriptor(adopting: output), scratch: &survey.scratch)
+      }
+      return try ImageFile.create(path, scratch: &survey.scratch)
+    } catch {
+      throw CaptureFailure(
+        .openImage, error, name: path.address, nameByteCount: UInt32(path.byteCount))
+    }
+  }
+
+  // MARK: Telling
+
+  mutating func reportProgress(_ done: UInt64, of total: UInt64) {
+    guard let socket else { return }
+    let now = Clock.monotonic
+    guard now >= nextProgress else { return }
+    nextProgress = now + Self.progressInterval
+    var report = ckpt_report()
+    report.version = CKPT_PROTOCOL_VERSION
+    report.kind = CKPT_REPORT_PROGRESS
+    report.bytes_done = done
+    report.bytes_total = total
+    send(report, naming: .zero, 0, socket)
+  }
+
+  /// Tells of success and waits for `ckpt` to accept it.
+  ///
+  /// - Returns: whether it did.
+  func reportDone(_ outcome: Checkpoint.Outcome, _ path: ImagePath) -> Bool {
+    guard let socket else {
+      if Agent.state.configuration.isVerbose { Report.success(outcome, path) }
+      return false
+    }
+    var report = ckpt_report()
+    report.version = CKPT_PROTOCOL_VERSION
+    report.kind = CKPT_REPORT_DONE
+    report.bytes_done = outcome.byteCount
+    report.bytes_total = outcome.byteCount
+    report.pause = outcome.pause
+    report.duration = outcome.duration
+    report.threads = outcome.threads
+    report.counter = outcome.counter
+    send(report, naming: path.address, path.byteCount, socket)
+    guard let (count, descriptor) = try? socket.receive(to: reply, capacity: 64) else {
+      return false
+    }
+    if descriptor >= 0 { closeDescriptor(descriptor) }
+    let commit = Memory.load(ckpt_commit.self, at: reply)
+    return count == UInt64(MemoryLayout<ckpt_commit>.size)
+      && commit.version == CKPT_PROTOCOL_VERSION && commit.decision == CKPT_COMMIT_KEEP
+  }
+
+  func reportFailure(_ failure: CaptureFailure) {
+    guard let socket else { return Report.failure(failure) }
+    var report = ckpt_report()
+    report.version = CKPT_PROTOCOL_VERSION
+    report.kind = CKPT_REPORT_FAILED
+    report.step = failure.step.rawValue
+    report.error = failure.errno.rawValue
+    report.subject = failure.subject
+    report.detail = UInt64(failure.reason.rawValue)
+    send(
+      report, naming: failure.name,
+      min(UInt64(failure.nameByteCount), ImagePath.capacity - 1), socket)
+  }
+
+  private func send(
+    _ report: ckpt_report, naming name: Address, _ nameByteCount: UInt64, _ socket: ControlSocket
+  ) {
+    var report = report
+    report.path_bytes = UInt32(nameByteCount)
+    let size = UInt64(MemoryLayout<ckpt_report>.size)
+    Memory.store(report, at: reply)
+    if nameByteCount > 0 {
+      Memory.copy(from: name, to: reply + size, byteCount: nameByteCount)
+    }
+    socket.send(reply, byteCount: size + nameByteCount)
+  }
+}

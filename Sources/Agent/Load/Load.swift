@@ -1,0 +1,10 @@
+internal import Kernel
+internal import KernelABI
+
+/// What happens when a program starts with the agent: read the environment, take the signal.
+///
+/// Nothing else: no thread, no allocation that stays, no descriptor.
+public func loadAgent() {
+  _ = try? Agent.state.configuration.readEnvironment()
+  _ = try? Signal.setAction(Handler.action, of: Agent.state.configuration.signal)
+}

@@ -1,0 +1,52 @@
+internal import CImage
+internal import CKernel
+internal import Kernel
+internal import KernelABI
+
+/// What a thread does that was asked to stop: it notes its state, and waits for the gate to open.
+///
+/// Runs on the thread's own stack.
+enum Park {
+  /// Does what the request asks, unless the stop it belongs to is over.
+  ///
+  /// Whoever arrives is counted before it looks at the gate: the leader, having opened it, waits for
+  /// all who arrived, so the tables stay mapped while any thread may look at them.
+  ///
+  /// - Returns: false when the request is stale.
+  @inline(never)
+  static func answer(_ request: StopRequest, context: Address) -> Bool {
+    Agent.arrived.add(1)
+    defer {
+      Agent.departed.add(1)
+      Agent.departed.wakeAll()
+    }
+    guard Agent.gate.value == request.epoch else { return false }
+    note(request.index, context: context)
+    Agent.parked.add(1)
+    Agent.parked.wakeAll()
+    while Agent.gate.value == request.epoch { Agent.gate.wait(while: request.epoch) }
+    comeBack(request.index)
+    return true
+  }
+
+  /// Notes the state of the calling thread in its slot.
+  @inline(never)
+  static func note(_ index: Int, context: Address) {
+    let root = KeepRoot.published
+    var record = ckpt_thread()
+    ThreadState.note(into: &record, rseqHint: Agent.state.rseqHint)
+    record.frame = context.rawValue
+    record.signal_mask = Memory.load(ckernel_ucontext.self, at: context).mask
+    Memory.store(record, at: root.threads.address(of: index))
+    Memory.store(
+      root.signals.notePrivate(thread: record.tid), at: root.pendingSets.address(of: index))
+  }
+
+  /// Gives the thread its pending signals back: the original goes on.
+  @inline(never)
+  private static func comeBack(_ index: Int) {
+    let tid = Int32(rawSystemCall(SyscallNumber.gettid))
+    _ = KeepRoot.published.signals.requeue(
+      of: tid, process: Int32(rawSystemCall(SyscallNumber.getpid)), current: tid)
+  }
+}

@@ -1,0 +1,55 @@
+internal import CKernel
+internal import Kernel
+internal import KernelABI
+
+/// The trigger signal arrived: the thread that took it leads the checkpoint.
+enum Trigger {
+  /// Bytes of the agent's own stack, on which the leader works.
+  private static let stackByteCount: UInt64 = 512 << 10
+
+  /// What the leader takes along to the agent's stack, which lies at the front of `scratch`.
+  struct Order: BitwiseCopyable {
+    var scratch: Arena
+    var context: Address
+    var value: UInt64
+    var isQueued: Bool
+    var sender: Int32
+  }
+
+  @inline(never)
+  static func take(information: Address, context: Address) {
+    let own = UInt32(bitPattern: OwnThread.identifier)
+    guard Agent.leader.exchange(0, for: own) else {
+      // Somebody leads already, and will stop this thread too; the request waits in the queue.
+      let info = Memory.load(ckernel_siginfo.self, at: information)
+      _ = try? Signal.queue(info, process: Process.ownID, signal: info.signal)
+      InterruptedCalls.settleWithoutSample(context)
+      return
+    }
+    do throws(Errno) {
+      try lead(information: information, context: context)
+    } catch {
+      Report.failure(CaptureFailure(.prepare, error))
+    }
+    Agent.leader.store(0)
+  }
+
+  private static func lead(information: Address, context: Address) throws(Errno) {
+    let info = Memory.load(ckernel_siginfo.self, at: information)
+    var scratch = try Arena(mapping: Survey.scratchByteCount)
+    let stack = try scratch.reserve(stackByteCount, alignment: pageByteCount)
+    var order = Order(
+      scratch: scratch, context: context, value: info.value,
+      isQueued: info.code == Signal.queued, sender: info.pid)
+    try withAddress(of: &order) { (address) throws(Errno) in
+      Handler.callOnStack(stack + stackByteCount, argument: address)
+    }
+    try Mapping.unmap(scratch.range)
+  }
+}
+
+/// Begins on the agent's own stack.
+@c(agent_lead)
+func agentLead(_ order: UInt64) {
+  Checkpoint.run(Memory.load(Trigger.Order.self, at: Address(order)))
+}

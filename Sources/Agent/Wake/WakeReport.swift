@@ -1,0 +1,44 @@
+internal import CImage
+internal import Kernel
+internal import KernelABI
+
+/// What the woken agent tells `restart` through the status pipe.
+enum WakeReport {
+  /// Raw values are part of the handoff: append, never renumber.
+  enum Step: UInt32 {
+    case handoff = 1
+    case cloneThread = 2  // subject: TID
+  }
+
+  /// The program is about to run: 4 zero bytes, then the end of the pipe.
+  ///
+  /// - Parameter losses: what could not be put back; said when the program was started verbosely.
+  static func succeed(_ handoff: ckpt_handoff, _ losses: RestoreLosses) {
+    var zero: UInt32 = 0
+    write(&zero, handoff)
+    closeDescriptor(handoff.status_descriptor)
+    guard losses.rawValue != 0, Agent.state.configuration.isVerbose else { return }
+    var line = Line("ckpt: restarted; not everything could be put back (0x")
+    line.append(hex: UInt64(losses.rawValue))
+    line.append(")\n")
+    line.write(to: 2)
+  }
+
+  /// Ends the process: no instruction of the program has run.
+  static func fail(
+    _ step: Step, _ handoff: ckpt_handoff, _ errno: Errno, subject: UInt64
+  ) -> Never {
+    var failure = ckpt_failure(
+      step: step.rawValue, error: errno.rawValue, subject: subject, detail: 0)
+    write(&failure, handoff)
+    while true { _ = rawSystemCall(SyscallNumber.exitGroup, 70) }
+  }
+
+  private static func write<T: BitwiseCopyable>(_ record: inout T, _ handoff: ckpt_handoff) {
+    _ = try? withAddress(of: &record) { (address) throws(Errno) in
+      try systemCall(
+        SyscallNumber.write, Int(handoff.status_descriptor), address.argument,
+        MemoryLayout<T>.size)
+    }
+  }
+}

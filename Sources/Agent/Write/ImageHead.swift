@@ -1,0 +1,185 @@
+internal import CImage
+internal import CKernel
+internal import CheckpointImage
+internal import Kernel
+internal import KernelABI
+
+/// Decides where everything goes in the image, and lays its head down.
+///
+/// The whole layout is known before the first byte is written, so an image streams.
+/// Stopped-world safe.
+struct ImageHead {
+  /// The head in memory, in whole pages.
+  private(set) var bytes = AddressRange.empty
+
+  private(set) var digestCount: UInt64 = 0
+
+  /// What follows the data.
+  private(set) var end = ImageEnd(digestsOffset: 0, pieceCount: 0)
+
+  private var loadCount = 0
+
+  /// Bytes of the whole image.
+  var fileByteCount: UInt64 { end.fileByteCount }
+
+  /// More than this many program headers, and their number moves to section 0.
+  private static let extendedNumbering = 0xFFFF
+
+  /// Assigns file offsets to the survey's runs and extents, then builds the head in scratch memory.
+  static func build(_ survey: inout Survey) throws(Errno) -> ImageHead {
+    var head = ImageHead()
+    head.loadCount = loadCount(survey)
+    var counter = HeadWriter()
+    head.put(survey, into: &counter)
+    let headByteCount = roundedUpToPage(counter.offset)
+    head.assignOffsets(&survey, from: headByteCount)
+    let address = try survey.scratch.reserve(headByteCount, alignment: pageByteCount)
+    head.bytes = AddressRange(start: address, byteCount: headByteCount) ?? .empty
+    var writer = HeadWriter(at: address)
+    head.put(survey, into: &writer)
+    return head
+  }
+
+  // MARK: Offsets
+
+  private mutating func assignOffsets(_ survey: inout Survey, from start: UInt64) {
+    var offset = start
+    for index in 0..<survey.runs.count {
+      var run = survey.runs[index]
+      guard run.kind == CKPT_RUN_HERE else { continue }
+      run.file_offset = offset
+      survey.runs[index] = run
+      advance(&offset, over: run.byte_count)
+    }
+    for index in 0..<survey.extents.count {
+      var extent = survey.extents[index]
+      extent.file_offset = offset
+      survey.extents[index] = extent
+      advance(&offset, over: extent.byte_count)
+    }
+    Self.pointObjectRuns(&survey)
+    end = ImageEnd(digestsOffset: offset, pieceCount: digestCount)
+  }
+
+  private mutating func advance(_ offset: inout UInt64, over byteCount: UInt64) {
+    digestCount += (byteCount + UInt64(CKPT_PIECE_BYTES) - 1) / UInt64(CKPT_PIECE_BYTES)
+    offset += roundedUpToPage(byteCount)
+  }
+
+  /// Points the runs of shared regions to where their object's bytes went.
+  private static func pointObjectRuns(_ survey: inout Survey) {
+    for index in 0..<survey.runs.count {
+      var run = survey.runs[index]
+      guard run.kind == CKPT_RUN_OBJECT else { continue }
+      let region = survey.regions[Int(run.region)]
+      let extent = survey.extents[Int(run.reserved)]
+      let offset = region.file_offset + (run.address - region.start)
+      run.file_offset = extent.file_offset + (offset - extent.offset)
+      run.reserved = 0
+      survey.runs[index] = run
+    }
+  }
+
+  // MARK: Bytes
+
+  private func put(_ survey: Survey, into head: inout HeadWriter) {
+    let noteStart = 64 + UInt64(loadCount + 1) * 56
+    putHeader(programHeaders: loadCount + 1, into: &head)
+    let headByteCount = bytes.byteCount
+    head.put(
+      ckernel_elf64_phdr(
+        type: 4, flags: 4, offset: noteStart, vaddr: 0, paddr: 0,
+        filesz: headByteCount > 0 ? noteByteCount(survey) : 0, memsz: 0, align: 4))
+    putLoads(survey, into: &head)
+    CoreNotes.put(survey, into: &head)
+    Self.putOwnNotes(survey, into: &head)
+  }
+
+  private func noteByteCount(_ survey: Survey) -> UInt64 {
+    var counter = HeadWriter()
+    CoreNotes.put(survey, into: &counter)
+    Self.putOwnNotes(survey, into: &counter)
+    return counter.offset
+  }
+
+  private func putHeader(programHeaders: Int, into head: inout HeadWriter) {
+    var header = ckernel_elf64_ehdr()
+    header.ident_low = 0x0001_0102_464C_457F  // 64-bit, little-endian, version 1, System V
+    header.type = 4  // ET_CORE
+    header.machine = 62  // EM_X86_64
+    header.version = 1
+    header.phoff = 64
+    header.shoff = end.sectionsOffset
+    header.ehsize = 64
+    header.phentsize = 56
+    header.phnum = UInt16(min(programHeaders, Self.extendedNumbering))
+    header.shentsize = 64
+    header.shnum = 3
+    header.shstrndx = 2
+    head.put(header)
+  }
+
+  private static func loadCount(_ survey: Survey) -> Int {
+    var count = 0
+    for index in 0..<survey.runs.count where isLoad(survey.runs[index]) { count += 1 }
+    return count
+  }
+
+  private static func isLoad(_ run: ckpt_run) -> Bool {
+    run.kind == CKPT_RUN_HERE || run.kind == CKPT_RUN_OBJECT
+  }
+
+  private func putLoads(_ survey: Survey, into head: inout HeadWriter) {
+    for index in 0..<survey.runs.count {
+      let run = survey.runs[index]
+      guard Self.isLoad(run) else { continue }
+      let protection = survey.regions[Int(run.region)].protection
+      let flags = (protection & 1) << 2 | protection & 2 | (protection & 4) >> 2
+      head.put(
+        ckernel_elf64_phdr(
+          type: 1, flags: flags, offset: run.file_offset, vaddr: run.address, paddr: 0,
+          filesz: run.byte_count, memsz: run.byte_count, align: pageByteCount))
+    }
+  }
+
+  private static func putOwnNotes(_ survey: Survey, into head: inout HeadWriter) {
+    head.putTable(CKPT_NT_IMAGE, one: survey.image)
+    head.putTable(CKPT_NT_PROCESS, one: survey.process)
+    head.putTable(CKPT_NT_MACHINE, one: survey.machine)
+    head.putTable(CKPT_NT_AGENT, one: survey.agent)
+    head.putTable(CKPT_NT_STRINGS, bytes: survey.strings)
+    head.putTable(CKPT_NT_DETAILS, bytes: survey.details)
+    head.putTable(CKPT_NT_THREADS, survey.threads)
+    head.putTable(CKPT_NT_REGIONS, survey.regions)
+    head.putTable(CKPT_NT_RUNS, survey.runs)
+    head.putTable(CKPT_NT_OBJECTS, survey.objects)
+    head.putTable(CKPT_NT_EXTENTS, survey.extents)
+    head.putTable(CKPT_NT_FILES, survey.files)
+    head.putTable(CKPT_NT_DESCRIPTORS, survey.descriptors)
+    head.putTable(CKPT_NT_SIGNALS, survey.signals)
+    head.putTable(CKPT_NT_PENDING, survey.pending)
+    head.putTable(CKPT_NT_TIMERS, survey.timers)
+    head.putTable(CKPT_NT_LIMITS, survey.limits)
+    head.putTable(CKPT_NT_XSTATE, survey.xstate)
+  }
+
+  // MARK: Tail
+
+  /// The names of the sections and the section headers, which close the file.
+  func putEnd(into writer: inout HeadWriter) {
+    let names = ImageEnd.names
+    writer.put(from: names.address, byteCount: UInt64(names.utf8CodeUnitCount))
+    writer.skip(ImageEnd.namesPaddedByteCount - UInt64(names.utf8CodeUnitCount))
+    var null = ckernel_elf64_shdr()
+    if loadCount + 1 >= Self.extendedNumbering { null.info = UInt32(loadCount + 1) }
+    writer.put(null)
+    writer.put(
+      ckernel_elf64_shdr(
+        name: ImageEnd.digestsName, type: 1, flags: 0, addr: 0, offset: end.digestsOffset,
+        size: end.digestsByteCount, link: 0, info: 0, addralign: 8, entsize: 0))
+    writer.put(
+      ckernel_elf64_shdr(
+        name: ImageEnd.namesName, type: 3, flags: 0, addr: 0, offset: end.namesOffset,
+        size: ImageEnd.namesByteCount, link: 0, info: 0, addralign: 1, entsize: 0))
+  }
+}

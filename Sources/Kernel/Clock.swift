@@ -1,0 +1,19 @@
+internal import CKernel
+internal import KernelABI
+
+/// The clocks that a checkpoint notes, in nanoseconds.
+///
+/// Source: clock_gettime(2).
+public enum Clock {
+  public static var realtime: UInt64 { read(0) }
+  public static var monotonic: UInt64 { read(1) }
+  public static var boottime: UInt64 { read(7) }
+
+  private static func read(_ clock: Int) -> UInt64 {
+    var time = ckernel_timespec()
+    _ = try? withAddress(of: &time) { (address) throws(Errno) in
+      try systemCall(SyscallNumber.clockGettime, clock, address.argument)
+    }
+    return UInt64(time.seconds) &* 1_000_000_000 &+ UInt64(time.nanoseconds)
+  }
+}
