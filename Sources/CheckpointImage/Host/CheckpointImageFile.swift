@@ -18,7 +18,7 @@ public struct CheckpointImageFile: Codable, Sendable {
   public var limits: [LimitSummary]
 
   /// - Throws: `ImageError`, or what the source throws.
-  public init(from source: inout some ImageSource) throws {
+  public init(from source: inout some ImageSource & ~Copyable) throws {
     self.init(try ImageHead(from: &source))
   }
 

@@ -41,6 +41,7 @@ public struct FileSummary: Codable, Sendable {
     case CKPT_FILE_INET_SOCKET: "inet-socket"
     case CKPT_FILE_INOTIFY: "inotify"
     case CKPT_FILE_PIDFD: "pidfd"
+    case CKPT_FILE_NETLINK_SOCKET: "netlink-socket"
     default: "kind-\(kind)"
     }
   }

@@ -6,7 +6,7 @@ struct ImageHead {
   let index: ImageIndex
 
   /// - Throws: `ImageError`, or what the source throws.
-  init(from source: inout some ImageSource) throws {
+  init(from source: inout some ImageSource & ~Copyable) throws {
     let prefix = try source.read(at: 0, count: ImageIndex.prefixByteCount)
     let byteCount = try prefix.withRawSpan { (span) throws(ImageError) in
       try ImageIndex.headByteCount(prefix: span)

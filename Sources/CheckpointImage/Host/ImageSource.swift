@@ -1,5 +1,5 @@
 /// Where the bytes of an image come from: a file, memory.
-public protocol ImageSource {
+public protocol ImageSource: ~Copyable {
   /// Bytes of the whole image, `nil` when that shows only at the end.
   var byteCount: UInt64? { get }
 

@@ -28,7 +28,7 @@ extension CheckpointImageFile {
   /// - Throws: `ImageError` when the head, the digests or the sections are wrong, or what the
   ///   source throws.
   public static func verify(
-    _ source: inout some ImageSource, progress: (UInt64) -> Void = { _ in }
+    _ source: inout some ImageSource & ~Copyable, progress: (UInt64) -> Void = { _ in }
   ) throws -> VerifyReport {
     let head = try ImageHead(from: &source)
     let digests = try checkedDigests(head, &source)
@@ -54,7 +54,7 @@ extension CheckpointImageFile {
   }
 
   private static func checkedDigests(
-    _ head: ImageHead, _ source: inout some ImageSource
+    _ head: ImageHead, _ source: inout some ImageSource & ~Copyable
   ) throws -> [UInt64] {
     let section = try source.read(
       at: head.index.digestsOffset, count: Int(head.index.digestsByteCount))
@@ -66,7 +66,9 @@ extension CheckpointImageFile {
     }
   }
 
-  private static func checkEnd(_ head: ImageHead, _ source: inout some ImageSource) throws {
+  private static func checkEnd(_ head: ImageHead, _ source: inout some ImageSource & ~Copyable)
+    throws
+  {
     let end = head.index.end
     let bytes = try source.read(
       at: end.namesOffset, count: Int(end.fileByteCount - end.namesOffset))
@@ -87,7 +89,7 @@ extension CheckpointImageFile {
 
   /// What fills the last page of an extent has no digest: it has to be zero.
   private static func damagedPadding(
-    _ piece: Piece, _ source: inout some ImageSource
+    _ piece: Piece, _ source: inout some ImageSource & ~Copyable
   ) throws -> UInt64? {
     let end = piece.fileOffset + piece.byteCount
     guard end % 4096 != 0 else { return nil }
