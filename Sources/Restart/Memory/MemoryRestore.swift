@@ -37,6 +37,7 @@ enum MemoryRestore {
     closeDescriptor(work.image.descriptor)
     try LockRestore.run(work.image)
     if notes >= 0 { closeDescriptor(notes) }
+    if notes >= 0 { closeDescriptor(notes) }
     leave(work, handoff)
   }
 
