@@ -1,0 +1,124 @@
+internal import CImage
+
+/// A random value that the agent gets with the signal and by which it finds our socket.
+public struct ControlToken: Equatable, Sendable {
+  public let rawValue: UInt64
+
+  /// Puts the tag by which the agent tells ours from a program's own sigqueue(3) on top of 48
+  /// random bits.
+  public init(random: UInt64) {
+    rawValue = UInt64(CKPT_PROTOCOL_TOKEN_TAG) << 48 | random & (1 << 48 - 1)
+  }
+
+  /// The abstract socket's name, without the zero byte in front.
+  public var socketName: String {
+    let digits = String(rawValue, radix: 16)
+    return "ckpt-" + String(repeating: "0", count: 16 - digits.count) + digits
+  }
+}
+
+/// What `ckpt` asks of the agent.
+public struct ControlRequest: Equatable, Sendable {
+  public var token: ControlToken
+  public var passesDescriptor = false
+  public var kills = false
+  public var label = ""
+  public var sampledThread: Int32 = 0
+  public var sample = ThreadSample.unknown
+
+  public init(token: ControlToken) { self.token = token }
+
+  /// The message as it goes over the socket.
+  public var encoded: [UInt8] {
+    var flags: UInt32 = 0
+    if passesDescriptor { flags |= CKPT_REQUEST_DESCRIPTOR }
+    if kills { flags |= CKPT_REQUEST_KILL }
+    let labelBytes = Array(label.utf8)
+    let request = ckpt_request(
+      version: UInt32(CKPT_PROTOCOL_VERSION), flags: flags, token: token.rawValue,
+      sampled_tid: sampledThread, path_bytes: 0, label_bytes: UInt32(labelBytes.count),
+      reserved: 0, sampled_call: sample.call, sampled_sp: sample.stackPointer,
+      sampled_pc: sample.programCounter, sampled_waited: sample.waited)
+    return bytes(of: request) + labelBytes
+  }
+}
+
+/// What the agent says.
+public enum ControlReport: Equatable, Sendable {
+  case progress(Progress)
+  case done(Written)
+  case failed(AgentFailure)
+
+  /// Bytes of the image.
+  public struct Progress: Equatable, Sendable {
+    public var done: UInt64
+    public var total: UInt64
+  }
+
+  public struct Written: Equatable, Sendable {
+    public var byteCount: UInt64
+
+    /// Nanoseconds the program stood still.
+    public var pause: UInt64
+
+    /// Nanoseconds until the image was safe on disk.
+    public var duration: UInt64
+    public var threads: UInt32
+    public var counter: UInt32
+    public var path: String
+  }
+
+  public enum DecodingFailure: Error, Equatable, Sendable {
+    case otherVersion(UInt32)
+    case malformed
+  }
+
+  public init(_ message: [UInt8]) throws(DecodingFailure) {
+    guard let version = value(UInt32.self, in: message) else { throw .malformed }
+    guard version == UInt32(CKPT_PROTOCOL_VERSION) else { throw .otherVersion(version) }
+    guard let report = value(ckpt_report.self, in: message) else { throw .malformed }
+    let size = MemoryLayout<ckpt_report>.size
+    guard report.path_bytes <= UInt32(CKPT_PROTOCOL_PATH_BYTES),
+      message.count >= size + Int(report.path_bytes)
+    else { throw .malformed }
+    let path = String(decoding: message[size..<(size + Int(report.path_bytes))], as: UTF8.self)
+    switch report.kind {
+    case CKPT_REPORT_PROGRESS:
+      self = .progress(Progress(done: report.bytes_done, total: report.bytes_total))
+    case CKPT_REPORT_DONE: self = .done(Written(report, path: path))
+    case CKPT_REPORT_FAILED: self = .failed(AgentFailure(report, name: path))
+    default: throw .malformed
+    }
+  }
+}
+
+extension ControlReport.Written {
+  fileprivate init(_ report: ckpt_report, path: String) {
+    byteCount = report.bytes_total
+    pause = report.pause
+    duration = report.duration
+    threads = report.threads
+    counter = report.counter
+    self.path = path
+  }
+}
+
+extension AgentFailure {
+  fileprivate init(_ report: ckpt_report, name: String) {
+    self.init(
+      step: report.step, errno: report.error, subject: report.subject, reason: report.detail,
+      name: name)
+  }
+}
+
+/// The last word: whether the image counts.
+public enum ControlDecision: Equatable, Sendable {
+  case keep, discard
+
+  public var encoded: [UInt8] {
+    bytes(
+      of: ckpt_commit(
+        version: UInt32(CKPT_PROTOCOL_VERSION),
+        decision: self == .keep ? CKPT_COMMIT_KEEP : CKPT_COMMIT_DISCARD))
+  }
+}

@@ -1,0 +1,147 @@
+internal import Kernel
+public import KernelABI
+
+/// The signal the agent waits for unless CKPT_SIGNAL says otherwise: SIGUSR2.
+public let defaultTrigger = 12
+
+/// The name of the init process that `restart` puts into a namespace of its own.
+private let initName = "ckpt-init"
+
+extension TargetFacts {
+  /// Looks at a process; one that is `restart` gives the program it brought back.
+  public static func read(_ pid: Int32) throws(TargetFailure) -> TargetFacts {
+    let facts = try readOnly(pid)
+    guard !facts.hasAgent, isRestart(pid) else { return facts }
+    let program = try children(of: pid).first { child in
+      do throws(TargetFailure) { return try readStatus(child).name != initName } catch {
+        return false
+      }
+    }
+    guard let program else { throw .restartWithoutProgram(pid) }
+    return try readOnly(program)
+  }
+
+  private static func readOnly(_ pid: Int32) throws(TargetFailure) -> TargetFacts {
+    let status = try readStatus(pid)
+    guard status.threadGroup == pid else { throw .isThread(pid, of: status.threadGroup) }
+    try checkPermission(pid, status)
+    if status.state == "Z" && taskNames(pid).count <= 1 { throw .zombie(pid) }
+    let maps = try text(pid, "maps")
+    let environment = Environment(terminated: Array(try text(pid, "environ").utf8))
+    let trigger = environment.value(of: "CKPT_SIGNAL").flatMap(signalNumber) ?? defaultTrigger
+    let threads = taskNames(pid).map { tid in
+      let status = try? readStatus(tid, of: pid)
+      return TargetThread(
+        tid: tid, state: status?.state ?? "X", blocksTrigger: status?.blocks(trigger) ?? true)
+    }
+    return TargetFacts(
+      pid: pid, status: status, hasAgent: showsAgent(maps: maps), trigger: trigger,
+      threads: threads)
+  }
+
+  private static func readStatus(_ pid: Int32) throws(TargetFailure) -> ProcessStatus {
+    do throws(Errno) { return ProcessStatus(try Files.text(of: "/proc/\(pid)/status")) } catch {
+      throw error == .noSuchFile || error == .noSuchProcess
+        ? .noSuchProcess(pid) : .unreadable(pid, "status", error)
+    }
+  }
+
+  private static func readStatus(_ tid: Int32, of pid: Int32) throws(Errno) -> ProcessStatus {
+    ProcessStatus(try Files.text(of: "/proc/\(pid)/task/\(tid)/status"))
+  }
+
+  /// Source: kill(2) with signal 0.
+  private static func checkPermission(
+    _ pid: Int32, _ status: ProcessStatus
+  ) throws(TargetFailure) {
+    do throws(Errno) { _ = try systemCall(SyscallNumber.kill, Int(pid), 0) } catch {
+      throw error == .notPermitted ? .notOurs(pid, user: status.user) : .noSuchProcess(pid)
+    }
+  }
+
+  private static func text(_ pid: Int32, _ name: String) throws(TargetFailure) -> String {
+    do throws(Errno) { return try Files.text(of: "/proc/\(pid)/\(name)") } catch {
+      throw error == .noSuchProcess || error == .noSuchFile
+        ? .noSuchProcess(pid) : .unreadable(pid, name, error)
+    }
+  }
+
+  private static func taskNames(_ pid: Int32) -> [Int32] {
+    numbers(in: "/proc/\(pid)/task")
+  }
+
+  private static func isRestart(_ pid: Int32) -> Bool {
+    do throws(Errno) {
+      var path = try Files.linkTarget("/proc/\(pid)/exe")
+      if path.hasSuffix(" (deleted)") { path.removeLast(10) }
+      return path.namePart == "restart"
+    } catch {
+      return false
+    }
+  }
+
+  /// Found by their parent: /proc/PID/task/TID/children is missing from many kernels.
+  private static func children(of pid: Int32) -> [Int32] {
+    numbers(in: "/proc").filter { candidate in
+      do throws(TargetFailure) { return try readStatus(candidate).parent == pid } catch {
+        return false
+      }
+    }
+  }
+
+  /// The one process that is called `name` and has the agent in it.
+  public static func find(named name: String) throws(TargetFailure) -> Int32 {
+    let found = numbers(in: "/proc").filter { isCalled($0, name) }
+    let savable = found.filter { pid in
+      do throws(TargetFailure) { return try readOnly(pid).hasAgent } catch { return false }
+    }
+    if savable.count == 1 { return savable[0] }
+    if savable.count > 1 { throw .severalByName(name, savable) }
+    guard let first = found.first else { throw .noSuchName(name) }
+    // One without the agent: let the checks say what it lacks.
+    return first
+  }
+
+  /// Whether the kernel's name, which has at most 15 bytes, or the first word of the command line
+  /// says so.
+  private static func isCalled(_ pid: Int32, _ name: String) -> Bool {
+    do throws(TargetFailure) {
+      if try readStatus(pid).name == name { return true }
+      let line = Array(try text(pid, "cmdline").utf8)
+      let words = terminatedStrings(in: line)
+      return words.first.map { String(decoding: $0, as: UTF8.self).namePart == name } ?? false
+    } catch {
+      return false
+    }
+  }
+}
+
+/// The entries of a folder whose names are numbers, in order; none when it can't be read.
+func numbers(in folder: String) -> [Int32] {
+  do throws(Errno) { return try Files.names(in: folder).compactMap { Int32($0) }.sorted() } catch {
+    return []
+  }
+}
+
+extension ThreadSample {
+  /// Looks at a thread that is about to be signalled. What can't be read is not known.
+  static func read(_ tid: Int32, of pid: Int32) -> ThreadSample {
+    let folder = "/proc/\(pid)/task/\(tid)"
+    do throws(Errno) {
+      var sample = ThreadSample(systemCallLine: try Files.text(of: "\(folder)/syscall"))
+      sample.waited = waited(since: try? Files.text(of: "\(folder)/sched"))
+      return sample
+    } catch {
+      return .unknown
+    }
+  }
+
+  /// The scheduler's clock can be read only through a task: after a yield our own entry shows now.
+  private static func waited(since sched: String?) -> UInt64 {
+    guard let then = sched.flatMap(accountedTime) else { return 0 }
+    _ = rawSystemCall(SyscallNumber.schedYield)
+    guard let now = (try? Files.text(of: "/proc/self/sched")).flatMap(accountedTime), now > then
+    else { return 0 }
+    return now - then
+  }
+}

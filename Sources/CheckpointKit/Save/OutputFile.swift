@@ -1,0 +1,69 @@
+internal import Kernel
+public import KernelABI
+
+/// Where an image goes that `ckpt` names: whole or not at all.
+///
+/// An ordinary file is written under a temporary name beside the wanted one and takes its place by
+/// `commit()`; until then nothing of that name changes, and an owner that goes away without it
+/// removes the temporary one. Pipes and devices are written as they are.
+@frozen
+public struct OutputFile: ~Copyable {
+  public let path: String
+
+  /// `nil` when the file is written in place.
+  @usableFromInline let temporaryPath: String?
+  let descriptor: FileDescriptor
+
+  /// - Throws: the kernel's reason why the file or its temporary twin can't be made.
+  public init(path: String) throws(Errno) {
+    let target = Self.destination(path)
+    self.path = target
+    if try Self.isWrittenInPlace(target) {
+      temporaryPath = nil
+      descriptor = try Files.open(target, .writeOnly | .noControllingTerminal)
+      return
+    }
+    let digits = String(try randomBits(), radix: 36)
+    let temporary = "\(target.folderPart)/.\(target.namePart.prefix(200)).\(digits)"
+    descriptor = try Files.open(temporary, .readWrite | .create | .exclusive, mode: 0o600)
+    temporaryPath = temporary
+  }
+
+  deinit {
+    if let temporaryPath { _ = try? Files.remove(temporaryPath) }
+  }
+
+  public var number: Int32 { descriptor.number }
+
+  /// Gives the file its name, for good: the folder is on disk when this returns.
+  public consuming func commit() throws(Errno) {
+    guard let temporaryPath else { return }
+    try Files.rename(temporaryPath, to: path)
+    // From here on there is no temporary file; removing it in `deinit` fails, which is as well.
+    try Files.open(path.folderPart, .readOnly | .directory).synchronize()
+  }
+
+  /// Where a symbolic link at `path` leads, so that the link stays a link.
+  private static func destination(_ path: String) -> String {
+    let absolute = absolutePath(path)
+    do throws(Errno) {
+      let target = try Files.linkTarget(absolute)
+      return target.hasPrefix("/") ? target : "\(absolute.folderPart)/\(target)"
+    } catch {
+      return absolute
+    }
+  }
+
+  private static func isWrittenInPlace(_ path: String) throws(Errno) -> Bool {
+    do throws(Errno) {
+      switch try Files.facts(of: path).kind {
+      case .regular: return false
+      case .directory: throw Errno.isDirectory
+      default: return true
+      }
+    } catch {
+      guard error == .noSuchFile, !path.hasSuffix("/") else { throw error }
+      return false
+    }
+  }
+}

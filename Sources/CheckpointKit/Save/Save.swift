@@ -1,0 +1,85 @@
+internal import Kernel
+public import KernelABI
+
+/// A process to be saved, and how.
+public struct SaveOrder: Equatable, Sendable {
+  public var target: TargetFacts
+
+  /// `nil`: where the agent's own settings say.
+  public var output: String?
+  public var label = ""
+  public var kills = false
+
+  /// Nanoseconds without a word from the agent after which to give up.
+  public var patience: UInt64
+
+  public init(target: TargetFacts, patience: UInt64) {
+    self.target = target
+    self.patience = patience
+  }
+}
+
+/// An image that is safe on disk.
+public struct SavedImage: Equatable, Sendable {
+  public var pid: Int32
+  public var path: String
+  public var written: ControlReport.Written
+
+  /// Whether the process was ended afterwards, as asked.
+  public var isKilled: Bool
+}
+
+/// Why a process was not saved. It goes on as before, whichever it is.
+public enum SaveFailure: Error, Equatable, Sendable {
+  case target(TargetFailure)
+  case output(String, Errno)
+  case rename(String, Errno)
+  case signal(Errno)
+  case control(Errno)
+  case noAnswer(seconds: UInt64)
+  case silence(seconds: UInt64)
+  case ended
+  case hungUp
+  case otherProtocol(UInt32)
+  case agent(AgentFailure)
+  case interrupted(signal: Int32)
+  case survived(seconds: UInt64)
+}
+
+/// Asks the agent in a process to save it, and waits until the image is safe on disk.
+///
+/// - Parameter progress: called for every report of how far the writing is.
+public func save(
+  _ order: SaveOrder, progress: (ControlReport.Progress) -> Void
+) throws(SaveFailure) -> SavedImage {
+  let thread: Int32
+  do throws(TargetFailure) { thread = try order.target.threadToSignal() } catch {
+    throw .target(error)
+  }
+  var output: OutputFile?
+  var passed: Int32?
+  if let path = order.output {
+    let file = try openOutput(path)
+    passed = file.number
+    output = consume file
+  }
+  let session = try SaveSession(order)
+  let connection = try session.connect(thread: thread, passing: passed)
+  var written = try session.follow(connection, progress: progress)
+  if let file = output.take() {
+    written.path = file.path
+    try commit(file)
+  }
+  try session.finish(connection)
+  return SavedImage(
+    pid: order.target.pid, path: written.path, written: written, isKilled: order.kills)
+}
+
+private func openOutput(_ path: String) throws(SaveFailure) -> OutputFile {
+  do throws(Errno) { return try OutputFile(path: path) } catch { throw .output(path, error) }
+}
+
+private func commit(_ file: consuming OutputFile) throws(SaveFailure) {
+  let path = file.path
+  do throws(Errno) { try file.commit() } catch { throw .rename(path, error) }
+}

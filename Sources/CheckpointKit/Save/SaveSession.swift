@@ -1,0 +1,132 @@
+internal import Kernel
+internal import KernelABI
+
+/// One talk with one agent: signal, connection, request, reports, decision.
+struct SaveSession: ~Copyable {
+  let order: SaveOrder
+  let token: ControlToken
+  let listener: ControlListener
+  let process: ProcessHandle
+  let interruptions: Interruptions
+
+  init(_ order: SaveOrder) throws(SaveFailure) {
+    self.order = order
+    do throws(Errno) {
+      token = ControlToken(random: try randomBits())
+      listener = try ControlListener(token)
+      process = try ProcessHandle(order.target.pid)
+      interruptions = try Interruptions()
+    } catch {
+      throw error == .noSuchProcess ? .ended : .control(error)
+    }
+  }
+
+  /// Signals the thread, waits for the agent's call, and tells it what is wanted.
+  borrowing func connect(
+    thread: Int32, passing descriptor: Int32?
+  ) throws(SaveFailure) -> ControlConnection {
+    var request = ControlRequest(token: token)
+    request.passesDescriptor = descriptor != nil
+    request.kills = order.kills
+    request.label = order.label
+    request.sampledThread = thread
+    request.sample = ThreadSample.read(thread, of: order.target.pid)
+    do throws(Errno) {
+      try queueSignal(
+        order.target.trigger, value: token.rawValue, to: thread, of: order.target.pid)
+    } catch {
+      throw error == .noSuchProcess ? .ended : .signal(error)
+    }
+    let connection = try acceptAgent()
+    do throws(Errno) { try connection.send(request.encoded, passing: descriptor) } catch {
+      throw .hungUp
+    }
+    return connection
+  }
+
+  /// Anyone may connect who guesses the name; only the target counts.
+  private borrowing func acceptAgent() throws(SaveFailure) -> ControlConnection {
+    let deadline = monotonicTime() &+ order.patience
+    while true {
+      guard try waitForWord(on: listener.descriptor.number, until: deadline) else {
+        throw .noAnswer(seconds: order.patience / 1_000_000_000)
+      }
+      do throws(Errno) {
+        let connection = try listener.accept()
+        if try connection.peer().pid == order.target.pid { return connection }
+      } catch {
+        throw .control(error)
+      }
+    }
+  }
+
+  /// Reads reports until the image is written.
+  borrowing func follow(
+    _ connection: borrowing ControlConnection, progress: (ControlReport.Progress) -> Void
+  ) throws(SaveFailure) -> ControlReport.Written {
+    while true {
+      let deadline = monotonicTime() &+ order.patience
+      guard try waitForWord(on: connection.descriptor.number, until: deadline) else {
+        throw .silence(seconds: order.patience / 1_000_000_000)
+      }
+      switch try nextReport(connection) {
+      case .progress(let report): progress(report)
+      case .done(let written): return written
+      case .failed(let failure): throw .agent(failure)
+      }
+    }
+  }
+
+  private borrowing func nextReport(
+    _ connection: borrowing ControlConnection
+  ) throws(SaveFailure) -> ControlReport {
+    let message: [UInt8]
+    do throws(Errno) { message = try connection.receive() } catch { throw .hungUp }
+    guard !message.isEmpty else { throw hasEnded() ? .ended : .hungUp }
+    do throws(ControlReport.DecodingFailure) { return try ControlReport(message) } catch {
+      switch error {
+      case .otherVersion(let version): throw .otherProtocol(version)
+      case .malformed: throw .hungUp
+      }
+    }
+  }
+
+  /// Tells the agent that the image counts and, if it was to end, waits until the process has.
+  borrowing func finish(_ connection: borrowing ControlConnection) throws(SaveFailure) {
+    // The image is complete whether or not the agent still hears of it.
+    _ = try? connection.send(ControlDecision.keep.encoded)
+    guard order.kills else { return }
+    do throws(Errno) {
+      let ended = try waitReadable(
+        [process.descriptor.number], until: monotonicTime() &+ order.patience)
+      guard ended[0] else { throw Errno.timedOut }
+    } catch {
+      throw .survived(seconds: order.patience / 1_000_000_000)
+    }
+  }
+
+  /// Waits for a message, the target's end or a signal to this command.
+  ///
+  /// - Returns: false when the time is over.
+  private borrowing func waitForWord(
+    on descriptor: Int32, until deadline: UInt64
+  ) throws(SaveFailure) -> Bool {
+    do throws(Errno) {
+      let ready = try waitReadable(
+        [descriptor, process.descriptor.number, interruptions.descriptor.number],
+        until: deadline)
+      if ready[0] { return true }
+      if !ready[2] {
+        if ready[1] { throw Errno.noSuchProcess }
+        return false
+      }
+    } catch {
+      throw error == .noSuchProcess ? .ended : .control(error)
+    }
+    throw .interrupted(signal: (try? interruptions.next()) ?? 2)
+  }
+
+  private borrowing func hasEnded() -> Bool {
+    (try? waitReadable([process.descriptor.number], until: 0))?.first ?? false
+  }
+}
