@@ -1,8 +1,100 @@
 internal import ArgumentParser
-internal import CheckpointImage
+internal import CheckpointKit
+internal import KernelABI
 
 struct Save: ParsableCommand {
-  static let configuration = CommandConfiguration(abstract: "Save a running program.")
-  @Argument(help: "The image.") var image: String
-  func run() throws { throw ImageError(.notElf, at: 0, 0) }
+  static let configuration = CommandConfiguration(
+    abstract: "Save a running program to an image.",
+    discussion: """
+      Waits until the image is safe on disk, then prints its path, its size, how long the program \
+      stood still, and how fast it was written. Whatever goes wrong, the program goes on as before.
+      """)
+
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp(
+      "The image to write (default: where CKPT_FILE of the program says, else myckpt).",
+      valueName: "file"))
+  var output: String?
+
+  @Flag(help: "End the program once its image is safe.")
+  var kill = false
+
+  @Option(help: ArgumentHelp("Words to keep in the image.", valueName: "text"))
+  var label = ""
+
+  @Flag(help: "Print the result as JSON.")
+  var json = false
+
+  @Option(help: ArgumentHelp("Give up after so long without a word.", valueName: "seconds"))
+  var timeout: UInt64 = 60
+
+  @Flag(name: .shortAndLong, help: "Print nothing but errors.")
+  var quiet = false
+
+  @Argument(help: ArgumentHelp("The program, by process ID or name.", valueName: "pid|name"))
+  var program: String
+
+  func validate() throws {
+    guard (1...86_400).contains(timeout) else {
+      throw ValidationError("--timeout takes 1 to 86400 seconds")
+    }
+    guard label.utf8.count <= 4096 else { throw ValidationError("--label takes up to 4096 bytes") }
+    guard output != "" else { throw ValidationError("--output takes the name of a file") }
+  }
+
+  func run() throws {
+    var bar = ProgressBar(isShown: !quiet && !json && isTerminal(2), start: monotonicTime())
+    let saved: SavedImage
+    do throws(SaveFailure) {
+      var order = SaveOrder(target: try target(), patience: timeout * 1_000_000_000)
+      order.output = output
+      order.label = label
+      order.kills = kill
+      saved = try save(order) { report in
+        if let line = bar.line(for: report, at: monotonicTime()) { writeError(line) }
+      }
+    } catch {
+      writeError(bar.erasing)
+      throw error.failure(saving: program)
+    }
+    writeError(bar.erasing)
+    guard !quiet else { return }
+    writeOutput((json ? saved.json.text : saved.sentence) + "\n")
+  }
+
+  private func target() throws(SaveFailure) -> TargetFacts {
+    do throws(TargetFailure) {
+      if let pid = Int32(program) { return try .read(pid) }
+      return try .read(try TargetFacts.find(named: program))
+    } catch {
+      throw .target(error)
+    }
+  }
+}
+
+extension SavedImage {
+  /// Bytes per second, over the time until the image was safe.
+  var speed: Double {
+    written.duration == 0 ? 0 : Double(written.byteCount) * 1e9 / Double(written.duration)
+  }
+
+  var sentence: String {
+    let size = byteCountText(written.byteCount)
+    let pause = durationText(written.pause)
+    let duration = durationText(written.duration)
+    let end = isKilled ? "; \(pid) ended" : ""
+    return "\(path): \(size) in \(duration) (\(byteCountText(UInt64(speed)))/s), "
+      + "program stood still for \(pause)\(end)"
+  }
+
+  var json: JSON {
+    .object([
+      ("pid", .number(Int64(pid))), ("path", .string(path)),
+      ("bytes", .unsigned(written.byteCount)), ("pause_ns", .unsigned(written.pause)),
+      ("duration_ns", .unsigned(written.duration)), ("bytes_per_second", .unsigned(UInt64(speed))),
+      ("threads", .unsigned(UInt64(written.threads))),
+      ("counter", .unsigned(UInt64(written.counter))), ("killed", .bool(isKilled)),
+    ])
+  }
 }

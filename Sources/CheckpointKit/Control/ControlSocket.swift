@@ -1,5 +1,5 @@
 internal import CKernel
-public import Kernel
+internal import Kernel
 public import KernelABI
 
 /// The abstract address on which `ckpt` waits for the agent.
@@ -13,14 +13,15 @@ public struct ControlListener: ~Copyable {
 
   public init(_ token: ControlToken) throws(Errno) {
     let type = 5 | 0o2000000  // SOCK_SEQPACKET | SOCK_CLOEXEC
-    descriptor = FileDescriptor(
+    let socket = FileDescriptor(
       adopting: Int32(try systemCall(SyscallNumber.socket, 1, type, 0)))
-    let number = Int(descriptor.number)
+    let number = Int(socket.number)
     let address: [UInt8] = [1, 0, 0] + Array(token.socketName.utf8)
     try withAddress(ofBytes: address) { pointer throws(Errno) in
       _ = try systemCall(SyscallNumber.bind, number, pointer.argument, address.count)
     }
     try systemCall(SyscallNumber.listen, number, 4)
+    descriptor = socket
   }
 
   /// Takes the next connection; the caller has waited until there is one.

@@ -1,5 +1,5 @@
 internal import Kernel
-public import KernelABI
+internal import KernelABI
 
 /// The signal the agent waits for unless CKPT_SIGNAL says otherwise: SIGUSR2.
 public let defaultTrigger = 12
@@ -12,7 +12,7 @@ extension TargetFacts {
   public static func read(_ pid: Int32) throws(TargetFailure) -> TargetFacts {
     let facts = try readOnly(pid)
     guard !facts.hasAgent, isRestart(pid) else { return facts }
-    let program = try children(of: pid).first { child in
+    let program = children(of: pid).first { child in
       do throws(TargetFailure) { return try readStatus(child).name != initName } catch {
         return false
       }

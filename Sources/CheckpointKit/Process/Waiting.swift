@@ -1,5 +1,5 @@
 internal import Kernel
-public import KernelABI
+internal import KernelABI
 
 /// A process that can be waited for though it is no child.
 ///
@@ -61,7 +61,8 @@ func waitReadable(_ descriptors: [Int32], until deadline: UInt64) throws(Errno) 
   while true {
     let now = monotonicTime()
     let milliseconds = deadline > now ? (deadline - now + 999_999) / 1_000_000 : 0
-    var records = descriptors.flatMap { bytes(of: $0) + [1, 0, 0, 0] }
+    var records: [UInt8] = []
+    for descriptor in descriptors { records += bytes(of: descriptor) + [1, 0, 0, 0] }
     do throws(Errno) {
       _ = try withAddress(ofMutableBytes: &records) { address throws(Errno) in
         try systemCall(

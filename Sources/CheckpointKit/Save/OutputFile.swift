@@ -6,27 +6,27 @@ public import KernelABI
 /// An ordinary file is written under a temporary name beside the wanted one and takes its place by
 /// `commit()`; until then nothing of that name changes, and an owner that goes away without it
 /// removes the temporary one. Pipes and devices are written as they are.
-@frozen
 public struct OutputFile: ~Copyable {
   public let path: String
 
   /// `nil` when the file is written in place.
-  @usableFromInline let temporaryPath: String?
+  let temporaryPath: String?
   let descriptor: FileDescriptor
 
   /// - Throws: the kernel's reason why the file or its temporary twin can't be made.
   public init(path: String) throws(Errno) {
     let target = Self.destination(path)
+    let temporary = try Self.isWrittenInPlace(target) ? nil : Self.temporaryPath(for: target)
+    let file =
+      if let temporary {
+        try Files.open(temporary, .readWrite | .create | .exclusive, mode: 0o600)
+      } else {
+        // Not to wait for a reader of a pipe: without one this fails (ENXIO).
+        try Files.open(target, .writeOnly | .noControllingTerminal | .nonBlocking)
+      }
     self.path = target
-    if try Self.isWrittenInPlace(target) {
-      temporaryPath = nil
-      descriptor = try Files.open(target, .writeOnly | .noControllingTerminal)
-      return
-    }
-    let digits = String(try randomBits(), radix: 36)
-    let temporary = "\(target.folderPart)/.\(target.namePart.prefix(200)).\(digits)"
-    descriptor = try Files.open(temporary, .readWrite | .create | .exclusive, mode: 0o600)
     temporaryPath = temporary
+    descriptor = file
   }
 
   deinit {
@@ -41,6 +41,12 @@ public struct OutputFile: ~Copyable {
     try Files.rename(temporaryPath, to: path)
     // From here on there is no temporary file; removing it in `deinit` fails, which is as well.
     try Files.open(path.folderPart, .readOnly | .directory).synchronize()
+  }
+
+  /// A hidden name in the same folder, so that rename(2) can move it.
+  private static func temporaryPath(for path: String) throws(Errno) -> String {
+    let digits = String(try randomBits(), radix: 36)
+    return "\(path.folderPart)/.\(path.namePart.prefix(200)).\(digits)"
   }
 
   /// Where a symbolic link at `path` leads, so that the link stays a link.

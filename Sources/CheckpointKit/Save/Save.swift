@@ -63,7 +63,7 @@ public func save(
     passed = file.number
     output = consume file
   }
-  let session = try SaveSession(order)
+  let session = try SaveSession.prepared(for: order)
   let connection = try session.connect(thread: thread, passing: passed)
   var written = try session.follow(connection, progress: progress)
   if let file = output.take() {

@@ -9,16 +9,23 @@ struct SaveSession: ~Copyable {
   let process: ProcessHandle
   let interruptions: Interruptions
 
-  init(_ order: SaveOrder) throws(SaveFailure) {
-    self.order = order
-    do throws(Errno) {
-      token = ControlToken(random: try randomBits())
-      listener = try ControlListener(token)
-      process = try ProcessHandle(order.target.pid)
-      interruptions = try Interruptions()
-    } catch {
+  /// Opens everything that the talk needs, before the target hears of it.
+  static func prepared(for order: SaveOrder) throws(SaveFailure) -> SaveSession {
+    do throws(Errno) { return try SaveSession(order) } catch {
       throw error == .noSuchProcess ? .ended : .control(error)
     }
+  }
+
+  private init(_ order: SaveOrder) throws(Errno) {
+    let token = ControlToken(random: try randomBits())
+    let listener = try ControlListener(token)
+    let process = try ProcessHandle(order.target.pid)
+    let interruptions = try Interruptions()
+    self.order = order
+    self.token = token
+    self.listener = listener
+    self.process = process
+    self.interruptions = interruptions
   }
 
   /// Signals the thread, waits for the agent's call, and tells it what is wanted.

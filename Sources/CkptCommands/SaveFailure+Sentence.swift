@@ -1,0 +1,106 @@
+internal import CheckpointKit
+internal import KernelABI
+
+extension SaveFailure {
+  /// - Parameter program: what the user called it.
+  func failure(saving program: String) -> CommandFailure {
+    func cannot(_ why: String, _ status: Status = .failed, _ hints: String...) -> CommandFailure {
+      CommandFailure("cannot save \(program): \(why)", status: status, hints: hints)
+    }
+    switch self {
+    case .target(let failure): return failure.failure(saving: program)
+    case .agent(let failure): return failure.failure(saving: program)
+    case .output(let path, let errno):
+      return CommandFailure(
+        "cannot write \(path): \(errno.words)", status: errno.status,
+        hints: errno.outputHint.map { [$0] } ?? [])
+    case .rename(let path, let errno):
+      return CommandFailure(
+        "cannot give the image the name \(path): \(errno.words)", status: errno.status)
+    case .signal(let errno): return cannot("the signal can't be sent: \(errno.words)", errno.status)
+    case .control(let errno):
+      return cannot("the control socket doesn't work: \(errno.words)", errno.status)
+    case .noAnswer(let seconds):
+      return cannot(
+        "its agent did not answer within \(seconds) s (ETIMEDOUT)", .failed,
+        "it may be busy with another checkpoint, or wait for a disk or inside vfork(2)",
+        "try again, with --timeout for more patience")
+    case .silence(let seconds):
+      return cannot(
+        "its agent fell silent for \(seconds) s (ETIMEDOUT)", .failed,
+        "is the disk slow or gone? --timeout gives more patience")
+    case .ended: return cannot("it ended meanwhile (ESRCH)")
+    case .hungUp: return cannot("its agent hung up without a word (ECONNRESET)")
+    case .otherProtocol(let version):
+      return cannot(
+        "its agent speaks version \(version) of the protocol, this ckpt 1", .failed,
+        "use the ckpt that came with the libckpt.so it was started with")
+    case .interrupted(let signal):
+      return cannot("interrupted by \(signalName(Int(signal)))")
+    case .survived(let seconds):
+      return CommandFailure(
+        "cannot end \(program): the image is safe, but the process is still there after \(seconds) s",
+        hints: ["kill -9 \(program)"])
+    }
+  }
+}
+
+extension TargetFailure {
+  func failure(saving program: String) -> CommandFailure {
+    func cannot(_ why: String, _ status: Status = .failed, _ hints: String...) -> CommandFailure {
+      CommandFailure("cannot save \(program): \(why)", status: status, hints: hints)
+    }
+    switch self {
+    case .noSuchProcess: return cannot("no such process (ESRCH)")
+    case .noSuchName:
+      return cannot("no process has this name (ESRCH)", .failed, "give its process ID")
+    case .severalByName(_, let pids):
+      let list = pids.map(String.init).joined(separator: ", ")
+      return cannot("\(pids.count) processes have this name", .failed, "give one ID of \(list)")
+    case .isThread(_, let pid):
+      return cannot("it is a thread of process \(pid)", .failed, "ckpt save \(pid)")
+    case .notOurs(_, let user):
+      return cannot(
+        "it belongs to user \(user) (EPERM)", .permission, "run ckpt as that user or as root")
+    case .unreadable(let pid, let name, let errno):
+      return cannot(
+        "/proc/\(pid)/\(name) can't be read: \(errno.words)", errno.status,
+        "a program that made itself non-dumpable can be saved by root only")
+    case .zombie:
+      return cannot("it has ended; its parent hasn't noticed yet (a zombie)")
+    case .stopped(let pid):
+      return cannot("it is stopped", .failed, "kill -CONT \(pid) lets it go on; then save it")
+    case .traced: return cannot("a debugger holds it", .failed, "detach the debugger first")
+    case .noAgent(_, let name):
+      return cannot(
+        "it runs without the agent, and the signal would end it", .failed,
+        "start it with `ckpt run -- \(name)` to be able to save it")
+    case .restartWithoutProgram:
+      return cannot("it is restart, and the program it brought back is gone")
+    case .triggerNotCaught(_, let signal):
+      return cannot(
+        "the agent is there but \(signalName(signal)) isn't its own any more; it would end the program",
+        .failed, "start the program with another signal: ckpt run --signal RTMIN+5")
+    case .triggerBlocked(_, let signal):
+      return cannot(
+        "every thread of it blocks \(signalName(signal))", .failed,
+        "start the program with another signal: ckpt run --signal RTMIN+5")
+    }
+  }
+}
+
+extension Errno {
+  /// What to do when an image can't be written.
+  var outputHint: String? {
+    switch self {
+    case .noSpace, .diskQuota: "make room, or name another place with -o"
+    case .readOnlyFileSystem, .accessDenied, .notPermitted: "name a place you may write to with -o"
+    case .isDirectory: "name a file in it"
+    case .noSuchFile: "make its folder first"
+    default: nil
+    }
+  }
+
+  private static var diskQuota: Errno { Errno(rawValue: 122) }
+  private static var readOnlyFileSystem: Errno { Errno(rawValue: 30) }
+}
