@@ -82,6 +82,10 @@ if isFreestanding {
     .testTarget(
       name: "RestartTests", dependencies: ["Restart", "CImage", "Kernel", "KernelABI"],
       swiftSettings: settings),
+    .testTarget(
+      name: "AgentTests",
+      dependencies: ["Agent", "CKernel", "CImage", "Kernel", "KernelABI", "Procfs"],
+      swiftSettings: settings),
     .testTarget(name: "LayeringTests", swiftSettings: settings),
     .testTarget(
       name: "CheckpointImageTests", dependencies: ["CheckpointImage", "CImage"],
