@@ -18,7 +18,8 @@ import Testing
       name: "mov $281,%eax; mov %r14d,%edi", code: [0xB8, 0x19, 1, 0, 0, 0x44, 0x89, 0xF7],
       origin: .number(281)),
     Example(
-      name: "mov $270,%eax; mov 0x18(%rsp),%r9", code: [0xB8, 0x0E, 1, 0, 0, 0x4C, 0x8B, 0x4C, 0x24, 0x18],
+      name: "mov $270,%eax; mov 0x18(%rsp),%r9",
+      code: [0xB8, 0x0E, 1, 0, 0, 0x4C, 0x8B, 0x4C, 0x24, 0x18],
       origin: .number(270)),
     Example(
       name: "mov $70,%eax; lea 8(%rbp),%rsi; xor %r8d,%r8d",
@@ -60,7 +61,8 @@ import Testing
     let indirect: [UInt8] = [0xBF, 7, 0, 0, 0, 0x31, 0xC0, 0xFF, 0x15, 1, 2, 3, 4]
     #expect(handedOn(indirect, above: 0, .callersRegister) == 7)
     // mov $7,%r15d
-    #expect(handedOn([0x90, 0x90, 0x90, 0x41] + code.suffix(10), above: 0, .callersRegister) == nil)
+    #expect(
+      handedOn([0x90, 0x90, 0x90, 0x41] + code.suffix(10), above: 0, .callersRegister) == nil)
   }
 
   @Test func aPushedNumberMustLieAboveTheReturnAddress() {
@@ -73,7 +75,8 @@ import Testing
   @Test func aJumpBackToTheCallIsALoop() {
     // 8: syscall; 10: test %eax,%eax; 12: jne 3
     let loop: [UInt8] = [
-      0x90, 0x90, 0x90, 0xB8, 7, 0, 0, 0, 0x0F, 0x05, 0x85, 0xC0, 0x75, 0xF5, 0xC3, 0x90, 0x90, 0x90,
+      0x90, 0x90, 0x90, 0xB8, 7, 0, 0, 0, 0x0F, 0x05, 0x85, 0xC0, 0x75, 0xF5, 0xC3, 0x90, 0x90,
+      0x90,
       0x90, 0x90,
     ]
     #expect(loops(loop, call: 8))
@@ -89,12 +92,15 @@ import Testing
   @Test(arguments: 0..<300 as Range<UInt64>)
   func survivesAnyBytes(seed: UInt64) {
     var random = Seeded(state: seed)
-    let bytes = (0..<Int.random(in: 0...64, using: &random)).map { _ in
-      // Half of them the bytes that the decoder looks for.
-      Bool.random(using: &random)
-        ? [0x0F, 0x05, 0xB8, 0x48, 0x89, 0x8B, 0xBF, 0xE8, 0x6A, 0x31, 0xC0, 0xEB, 0x24]
-          .randomElement(using: &random) ?? 0
-        : UInt8.random(in: .min ... .max, using: &random)
+    // Half of them the bytes that the decoder looks for.
+    let usual: [UInt8] = [
+      0x0F, 0x05, 0xB8, 0x48, 0x89, 0x8B, 0xBF, 0xE8, 0x6A, 0x31, 0xC0, 0xEB, 0x24,
+    ]
+    var bytes: [UInt8] = []
+    for _ in 0..<Int.random(in: 0...64, using: &random) {
+      let odd = UInt8.random(in: .min ... .max, using: &random)
+      let isUsual = Bool.random(using: &random)
+      bytes.append(isUsual ? usual.randomElement(using: &random) ?? 0 : odd)
     }
     _ = origin(bytes)
     _ = handedOn(bytes, above: 7, .callersStack)

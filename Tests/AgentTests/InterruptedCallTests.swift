@@ -16,7 +16,8 @@ import Testing
     programCounter: 0x1000, stackPointer: 0x7000, result: 0, isBehindCall: false, isAtCall: true)
 
   func sample(_ number: Int, pc: UInt64 = 0x1002, sp: UInt64 = 0x7000) -> SystemCallLine? {
-    line("\(number) 0x1 0x2 0x3 0x4 0x5 0x6 0x\(String(sp, radix: 16)) 0x\(String(pc, radix: 16))\n")
+    line(
+      "\(number) 0x1 0x2 0x3 0x4 0x5 0x6 0x\(String(sp, radix: 16)) 0x\(String(pc, radix: 16))\n")
   }
 
   func line(_ text: String) -> SystemCallLine? {

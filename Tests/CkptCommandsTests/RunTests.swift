@@ -1,4 +1,5 @@
 import ArgumentParser
+import CheckpointKit
 import Testing
 
 @testable import CkptCommands
