@@ -2,12 +2,143 @@ internal import CImage
 internal import Kernel
 internal import KernelABI
 
+/// Sockets: what all families share.
 enum SocketRestore {
-  static func comesFirst(_ index: Int, _ bench: Workbench) -> Bool { false }
-
-  static func open(_ index: Int, _ bench: inout Workbench) throws(RestartFailure) {
-    throw bench.damaged(index)
+  /// Connections within the program, before a listening socket takes their address.
+  static func comesFirst(_ index: Int, _ bench: Workbench) -> Bool {
+    let file = bench.image.files[index]
+    guard file.kind == CKPT_FILE_INET_SOCKET,
+      let record = FileDetail(file, bench.image)?.record(ckpt_file_socket.self)
+    else { return false }
+    return record.state == CKPT_SOCKET_PAIRED
   }
 
-  static func finish(_ index: Int, _ bench: Workbench) throws(RestartFailure) {}
+  static func open(_ index: Int, _ bench: inout Workbench) throws(RestartFailure) {
+    let record = try bench.record(index, ckpt_file_socket.self)
+    switch record.state {
+    case CKPT_SOCKET_PAIRED: try ConnectedSockets.openPair(index, record, &bench)
+    case CKPT_SOCKET_LOST: try ConnectedSockets.openLost(index, record, &bench)
+    case CKPT_SOCKET_STANDARD: try replace(index, record, bench)
+    default: try openOne(index, record, &bench)
+    }
+  }
+
+  private static func replace(
+    _ index: Int, _ record: ckpt_file_socket, _ bench: Workbench
+  ) throws(RestartFailure) {
+    guard (0...2).contains(record.standard) else { throw bench.damaged(index) }
+    let number = try bench.doing("cannot replace descriptor", index) { () throws(Errno) in
+      try bench.standard(record.standard)
+    }
+    try bench.keep(number, as: index)
+  }
+
+  private static func openOne(
+    _ index: Int, _ record: ckpt_file_socket, _ bench: inout Workbench
+  ) throws(RestartFailure) {
+    let number = try bench.doing("cannot make the socket of descriptor", index) {
+      () throws(Errno) in
+      try Sockets.make(record.family, record.type, record.protocol)
+    }
+    try bench.keep(number, as: index)
+    try setOptions(index, record, bench)
+    if record.flags & CKPT_SOCKET_BOUND != 0 { try SocketName.bind(index, record, bench) }
+    if record.state == CKPT_SOCKET_LISTENING {
+      try bench.doing("cannot listen on descriptor", index) { () throws(Errno) in
+        try Sockets.listen(bench.opened[index], backlog: record.backlog)
+      }
+    }
+  }
+
+  /// What must wait until every address is bound.
+  static func finish(_ index: Int, _ bench: Workbench) throws(RestartFailure) {
+    let file = bench.image.files[index]
+    guard isSocket(file) else { return }
+    let record = try bench.record(index, ckpt_file_socket.self)
+    if record.state == CKPT_SOCKET_CONNECTED {
+      do throws(Errno) {
+        try Sockets.connect(bench.opened[index], to: SocketAddress(record.remote))
+      } catch {
+        bench.warn("a datagram socket could not be connected again: its peer is not there")
+      }
+    }
+    if record.type == Sockets.Kind.datagram, record.state == CKPT_SOCKET_CONNECTED
+      || record.state == CKPT_SOCKET_UNCONNECTED
+    {
+      try shutDown(index, record, bench)
+    }
+  }
+
+  static func isSocket(_ file: ckpt_file) -> Bool {
+    file.kind == CKPT_FILE_UNIX_SOCKET || file.kind == CKPT_FILE_INET_SOCKET
+      || file.kind == CKPT_FILE_NETLINK_SOCKET
+  }
+
+  static func shutDown(
+    _ index: Int, _ record: ckpt_file_socket, _ bench: Workbench
+  ) throws(RestartFailure) {
+    // A socket that nobody is connected to has nothing to shut down (ENOTCONN).
+    if record.flags & CKPT_SOCKET_SHUT_READ != 0 {
+      try? Sockets.shutDown(bench.opened[index], how: 0)
+    }
+    if record.flags & CKPT_SOCKET_SHUT_WRITE != 0 {
+      try? Sockets.shutDown(bench.opened[index], how: 1)
+    }
+  }
+
+  /// Sets those options that are not as they were already.
+  static func setOptions(
+    _ index: Int, _ record: ckpt_file_socket, _ bench: Workbench
+  ) throws(RestartFailure) {
+    let options = try bench.detail(index).array(
+      after: MemoryLayout<ckpt_file_socket>.size, of: ckpt_socket_option.self)
+    for position in 0..<min(options.count, Int(record.option_count)) {
+      let option = options[position]
+      do throws(Errno) {
+        try SocketOption.set(option, on: bench.opened[index])
+      } catch {
+        bench.warn("an option of a socket could not be set again")
+      }
+    }
+  }
+}
+
+extension SocketAddress {
+  init(_ record: ckpt_socket_address) {
+    let bytes = record.bytes
+    self.init(
+      byteCount: record.byte_count,
+      [
+        bytes.0, bytes.1, bytes.2, bytes.3, bytes.4, bytes.5, bytes.6, bytes.7, bytes.8, bytes.9,
+        bytes.10, bytes.11, bytes.12, bytes.13,
+      ])
+  }
+}
+
+enum SocketOption {
+  private typealias Value = InlineArray<2, UInt64>
+
+  /// Sets an option unless it has the value already.
+  static func set(_ option: ckpt_socket_option, on number: Int32) throws(Errno) {
+    guard option.byte_count <= 16 else { throw .invalid }
+    let wanted: Value = [option.value.0, option.value.1]
+    if option.level == 270, option.name == 9 { return try join(wanted, number) }
+    var current: Value = [0, 0]
+    let byteCount = try? Sockets.option(number, option.level, option.name, into: &current)
+    if byteCount == option.byte_count, current[0] == wanted[0], current[1] == wanted[1] { return }
+    // SO_SNDBUF and SO_RCVBUF give twice what was asked for (socket(7)).
+    if option.level == 1, option.name == 7 || option.name == 8 {
+      return try Sockets.setOption(
+        number, 1, option.name, Int32(truncatingIfNeeded: wanted[0]) / 2)
+    }
+    try Sockets.setOption(
+      number, option.level, option.name, wanted, byteCount: option.byte_count)
+  }
+
+  /// Memberships of a netlink socket. Source: netlink(7), NETLINK_ADD_MEMBERSHIP.
+  private static func join(_ groups: Value, _ number: Int32) throws(Errno) {
+    for group in 0..<128 where groups[group / 64] >> UInt64(group % 64) & 1 != 0 {
+      try Sockets.setOption(number, 270, 1, Int32(group + 1))
+    }
+  }
 }

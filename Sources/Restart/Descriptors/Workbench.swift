@@ -18,7 +18,7 @@ struct Workbench: BitwiseCopyable {
   var terminalIsSet = false
   var hasWarnedOfTerminal = false
 
-  private let pathBuffer: Address
+  let pathBuffer: Address
   static let pathCapacity: UInt64 = 4096
 
   /// Contents of queues pass through here.

@@ -1,0 +1,107 @@
+internal import CImage
+internal import Kernel
+internal import KernelABI
+
+enum UnixSocketSurvey {
+  static func run(
+    _ item: OpenFile, _ file: inout ckpt_file, _ record: inout ckpt_file_socket,
+    _ survey: inout Survey
+  ) throws(CaptureFailure) {
+    let diagnosis = try item.doing { () throws(Errno) in
+      try UnixDiagnosis(inode: item.status.inode)
+    }
+    if record.type != Sockets.Kind.stream { record.flags |= CKPT_SOCKET_MESSAGES }
+    if diagnosis.shutdown & 1 != 0 { record.flags |= CKPT_SOCKET_SHUT_READ }
+    if diagnosis.shutdown & 2 != 0 { record.flags |= CKPT_SOCKET_SHUT_WRITE }
+    noteName(&record, diagnosis)
+    if diagnosis.state == UnixDiagnosis.listening {
+      record.state = CKPT_SOCKET_LISTENING
+      record.backlog = diagnosis.backlog
+      return
+    }
+    noteConnection(item, &record, diagnosis, survey)
+    guard record.state != CKPT_SOCKET_STANDARD else { return }
+    file.object = try received(item, record, &survey)
+  }
+
+  /// Its file, if its name is a path, and whether that file is still its own.
+  private static func noteName(_ record: inout ckpt_file_socket, _ diagnosis: UnixDiagnosis) {
+    guard record.local.byte_count > 2 else { return }
+    record.flags |= CKPT_SOCKET_BOUND
+    let address = withUnixPath(record.local)
+    guard var path = address else { return }
+    let status = try? path.withPath { (path) throws(Errno) in try FileStatus(path: path) }
+    if let status, UInt32(truncatingIfNeeded: status.inode) == diagnosis.fileInode {
+      record.path_mode = status.mode
+    } else {
+      record.flags |= CKPT_SOCKET_PATH_GONE
+    }
+  }
+
+  /// - Returns: `nil` for a name in the abstract namespace.
+  private static func withUnixPath(_ address: ckpt_socket_address) -> Line? {
+    var address = address
+    let count = Int(min(address.byte_count, 112))
+    var path = Line()
+    _ = try? withAddress(of: &address.bytes) { (place) throws(Errno) in
+      for index in 2..<count {
+        let byte = Memory.load(UInt8.self, at: place + UInt64(index))
+        if byte == 0 { break }
+        path.append(byte)
+      }
+    }
+    return path.count > 0 ? path : nil
+  }
+
+  private static func noteConnection(
+    _ item: OpenFile, _ record: inout ckpt_file_socket, _ diagnosis: UnixDiagnosis,
+    _ survey: Survey
+  ) {
+    let remote = try? Sockets.remoteAddress(item.number)
+    guard diagnosis.state == UnixDiagnosis.established || remote != nil || diagnosis.peer != 0
+    else { return }
+    if let remote { record.remote = SocketSurvey.record(remote) }
+    if let peer = peer(item, diagnosis.peer, survey),
+      record.type != Sockets.Kind.datagram || record.remote.byte_count <= 2
+    {
+      record.state = CKPT_SOCKET_PAIRED
+      record.peer = UInt32(peer)
+    } else if record.type == Sockets.Kind.datagram, record.remote.byte_count > 2 {
+      record.state = CKPT_SOCKET_CONNECTED
+    } else {
+      record.standard = survey.standardNumber(
+        device: item.status.device, inode: item.status.inode)
+      let isOutside = diagnosis.peer != 0 && record.standard >= 0
+      record.state = isOutside ? CKPT_SOCKET_STANDARD : CKPT_SOCKET_LOST
+    }
+  }
+
+  /// The socket of the program that it is connected to.
+  private static func peer(_ item: OpenFile, _ inode: UInt32, _ survey: Survey) -> Int? {
+    guard inode != 0 else { return nil }
+    for index in 0..<survey.files.count {
+      let file = survey.files[index]
+      if UInt32(truncatingIfNeeded: file.inode) == inode, file.device == item.status.device,
+        file.mode & 0o170000 == 0o140000
+      {
+        return index
+      }
+    }
+    return nil
+  }
+
+  /// Walks the queue with SO_PEEK_OFF, which belongs to the program: it gets its value back.
+  private static func received(
+    _ item: OpenFile, _ record: ckpt_file_socket, _ survey: inout Survey
+  ) throws(CaptureFailure) -> UInt32 {
+    let saved = try item.doing { () throws(Errno) in
+      let saved = try Sockets.option(item.number, 1, 42)
+      try Sockets.setOption(item.number, 1, 42, 0)
+      return saved
+    }
+    defer { try? Sockets.setOption(item.number, 1, 42, saved) }
+    let bytes = try SocketSurvey.queue(
+      item, framed: record.flags & CKPT_SOCKET_MESSAGES != 0, &survey)
+    return try QueueSurvey.object(item, holding: bytes, &survey)
+  }
+}

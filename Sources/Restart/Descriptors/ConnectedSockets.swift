@@ -1,0 +1,96 @@
+internal import CImage
+internal import Kernel
+internal import KernelABI
+
+/// Connections: those within the program come back whole, others as closed by the peer.
+enum ConnectedSockets {
+  static func openPair(
+    _ index: Int, _ record: ckpt_file_socket, _ bench: inout Workbench
+  ) throws(RestartFailure) {
+    let peer = Int(record.peer)
+    guard peer < bench.image.files.count, peer != index, bench.opened[peer] < 0 else {
+      throw bench.damaged(index)
+    }
+    let other = try bench.record(peer, ckpt_file_socket.self)
+    guard Int(other.peer) == index, other.family == record.family || !isUnix(record) else {
+      throw bench.damaged(index)
+    }
+    let pair = try bench.doing("cannot connect again descriptor", index) { () throws(Errno) in
+      isUnix(record)
+        ? try Sockets.makePair(record.type)
+        : try LoopbackConnection.make(
+          from: other, to: SocketAddress(record.local), type: record.type)
+    }
+    try bench.keep(pair.first, as: index)
+    try bench.keep(pair.second, as: peer)
+    try fill(index, record, through: bench.opened[peer], &bench)
+    try fill(peer, other, through: bench.opened[index], &bench)
+    try SocketRestore.setOptions(index, record, bench)
+    try SocketRestore.setOptions(peer, other, bench)
+    try SocketRestore.shutDown(index, record, bench)
+    try SocketRestore.shutDown(peer, other, bench)
+  }
+
+  static func openLost(
+    _ index: Int, _ record: ckpt_file_socket, _ bench: inout Workbench
+  ) throws(RestartFailure) {
+    let pair = try bench.doing("cannot replace the connection of descriptor", index) {
+      () throws(Errno) in
+      guard !isUnix(record) else { return try Sockets.makePair(record.type) }
+      do throws(Errno) {
+        return try LoopbackConnection.make(family: record.family)
+      } catch {
+        return try Sockets.makePair(Sockets.Kind.stream)
+      }
+    }
+    let peer = FileDescriptor(adopting: pair.second)
+    try bench.keep(pair.first, as: index)
+    try fill(index, record, through: peer.number, &bench)
+    try SocketRestore.setOptions(index, record, bench)
+    try SocketRestore.shutDown(index, record, bench)
+  }
+
+  private static func isUnix(_ record: ckpt_file_socket) -> Bool {
+    record.family == Sockets.Family.unix
+  }
+
+  /// Sends a socket from its peer what it had received.
+  private static func fill(
+    _ index: Int, _ record: ckpt_file_socket, through peer: Int32, _ bench: inout Workbench
+  ) throws(RestartFailure) {
+    let object = bench.image.files[index].object
+    guard object != CKPT_NONE else { return }
+    guard Int(object) < bench.image.objects.count else { throw bench.damaged(index) }
+    let mark = bench.scratch.next
+    var work = bench
+    try bench.doing("cannot fill the queue of descriptor", index) { () throws(Errno) in
+      let contents = try work.contents(of: object)
+      let isFramed = record.flags & CKPT_SOCKET_MESSAGES != 0
+      let size = try Sockets.option(peer, 1, 7)
+      let needed = min(contents.byteCount * 4 + 65536, 1 << 30)
+      let isLarger = UInt64(max(size, 0)) < needed
+      if isLarger { enlarge(peer, Int32(needed)) }
+      try contents.forEach(framed: isFramed) { (address, byteCount) throws(Errno) in
+        try send(address, byteCount, isFramed, on: peer)
+      }
+      if isLarger { try Sockets.setOption(peer, 1, 7, size / 2) }
+    }
+    bench.scratch.rewind(to: mark)
+  }
+
+  /// SO_SNDBUFFORCE goes beyond the system's limit and needs CAP_NET_ADMIN.
+  private static func enlarge(_ number: Int32, _ byteCount: Int32) {
+    if (try? Sockets.setOption(number, 1, 32, byteCount)) == nil {
+      try? Sockets.setOption(number, 1, 7, byteCount)
+    }
+  }
+
+  private static func send(
+    _ address: Address, _ byteCount: UInt64, _ isMessage: Bool, on number: Int32
+  ) throws(Errno) {
+    var done: UInt64 = 0
+    repeat {
+      done += try Sockets.send(number, from: address + done, byteCount: byteCount - done)
+    } while !isMessage && done < byteCount
+  }
+}

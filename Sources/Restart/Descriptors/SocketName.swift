@@ -1,0 +1,105 @@
+internal import CImage
+internal import Kernel
+internal import KernelABI
+
+/// Gives sockets their addresses again.
+enum SocketName {
+  private static let inUse = Errno(rawValue: 98)  // EADDRINUSE
+
+  static func bind(
+    _ index: Int, _ record: ckpt_file_socket, _ bench: Workbench
+  ) throws(RestartFailure) {
+    let number = bench.opened[index]
+    let address = SocketAddress(record.local)
+    try bench.doing(
+      "cannot bind again the address of descriptor", index,
+      hint: "end the program that has the address now"
+    ) { () throws(Errno) in
+      switch record.family {
+      case Sockets.Family.unix: try bindUnix(number, record, address, bench)
+      case Sockets.Family.netlink: try bindNetlink(number, address)
+      default: try bindInet(number, address)
+      }
+    }
+  }
+
+  /// A port that only connections still use, which are over, can be had with SO_REUSEADDR.
+  private static func bindInet(_ number: Int32, _ address: SocketAddress) throws(Errno) {
+    do throws(Errno) {
+      try Sockets.bind(number, to: address)
+    } catch {
+      guard error == inUse, try Sockets.option(number, 1, 2) == 0 else { throw error }
+      try Sockets.setOption(number, 1, 2, 1)
+      defer { try? Sockets.setOption(number, 1, 2, 0) }
+      try Sockets.bind(number, to: address)
+    }
+  }
+
+  /// The port is mostly the PID, and then the kernel's to give when it is taken.
+  private static func bindNetlink(_ number: Int32, _ address: SocketAddress) throws(Errno) {
+    do throws(Errno) {
+      try Sockets.bind(number, to: address)
+    } catch {
+      var other = address
+      for index in 4..<8 { other.setByte(0, at: index) }
+      try Sockets.bind(number, to: other)
+    }
+  }
+
+  private static func bindUnix(
+    _ number: Int32, _ record: ckpt_file_socket, _ address: SocketAddress, _ bench: Workbench
+  ) throws(Errno) {
+    let isPath = address.byte(at: 2) != 0
+    do throws(Errno) {
+      try Sockets.bind(number, to: address)
+    } catch {
+      guard error == inUse, isPath else { throw error }
+      if record.flags & CKPT_SOCKET_PATH_GONE != 0 { return try bindAnywhere(number) }
+      try clear(address, record.type, bench)
+      try Sockets.bind(number, to: address)
+    }
+    guard isPath else { return }
+    let path = try bench.path(of: address)
+    if record.flags & CKPT_SOCKET_PATH_GONE != 0 {
+      try? Files.unlink(path: path)
+    } else {
+      try Files.setMode(path: path, record.path_mode)
+    }
+  }
+
+  /// Removes the file of a socket that nobody listens on any more.
+  private static func clear(
+    _ address: SocketAddress, _ type: Int32, _ bench: Workbench
+  ) throws(Errno) {
+    let path = try bench.path(of: address)
+    guard try FileStatus(linkPath: path).kind == .socket else { throw inUse }
+    let probe = FileDescriptor(adopting: try Sockets.make(Sockets.Family.unix, type, 0))
+    do throws(Errno) {
+      try Sockets.connect(probe.number, to: address)
+    } catch {
+      guard error.rawValue == 111 else { throw inUse }  // ECONNREFUSED
+      return try Files.unlink(path: path)
+    }
+    throw inUse
+  }
+
+  /// Its path was another's already: nobody could reach it there, so any name does.
+  private static func bindAnywhere(_ number: Int32) throws(Errno) {
+    var address = SocketAddress(byteCount: 2)
+    address.setByte(1, at: 0)
+    try Sockets.bind(number, to: address)
+  }
+}
+
+extension Workbench {
+  /// The path in the address of a Unix socket; good until the next path is asked for.
+  func path(of address: SocketAddress) throws(Errno) -> Address {
+    var length = 0
+    while length < Int(address.byteCount) - 2, address.byte(at: length + 2) != 0 {
+      Memory.store(address.byte(at: length + 2), at: pathBuffer + UInt64(length))
+      length += 1
+    }
+    Memory.store(UInt8(0), at: pathBuffer + UInt64(length))
+    return pathBuffer
+  }
+}
