@@ -38,3 +38,31 @@ _Static_assert(sizeof(struct ckernel_prpsinfo) == 136, "elf_prpsinfo, as gdb rea
 _Static_assert(sizeof(struct ckernel_siginfo) == 128, "siginfo_t");
 _Static_assert(offsetof(struct ckernel_ucontext, context) == 40, "ucontext.uc_mcontext");
 _Static_assert(offsetof(struct ckernel_ucontext, mask) == 296, "ucontext.uc_sigmask");
+
+// The offsets and constants that CheckpointImage/Elf.swift reads ELF files by.
+#define AT(type, field, offset) _Static_assert(offsetof(type, field) == (offset), #type "." #field)
+AT(Elf64_Ehdr, e_type, 16);
+AT(Elf64_Ehdr, e_machine, 18);
+AT(Elf64_Ehdr, e_version, 20);
+AT(Elf64_Ehdr, e_phoff, 32);
+AT(Elf64_Ehdr, e_shoff, 40);
+AT(Elf64_Ehdr, e_ehsize, 52);
+AT(Elf64_Ehdr, e_phentsize, 54);
+AT(Elf64_Ehdr, e_phnum, 56);
+AT(Elf64_Ehdr, e_shentsize, 58);
+AT(Elf64_Ehdr, e_shnum, 60);
+AT(Elf64_Ehdr, e_shstrndx, 62);
+AT(Elf64_Phdr, p_flags, 4);
+AT(Elf64_Phdr, p_offset, 8);
+AT(Elf64_Phdr, p_vaddr, 16);
+AT(Elf64_Phdr, p_filesz, 32);
+AT(Elf64_Phdr, p_memsz, 40);
+AT(Elf64_Phdr, p_align, 48);
+AT(Elf64_Shdr, sh_type, 4);
+AT(Elf64_Shdr, sh_offset, 24);
+AT(Elf64_Shdr, sh_size, 32);
+AT(Elf64_Shdr, sh_info, 44);
+AT(Elf64_Shdr, sh_addralign, 48);
+_Static_assert(sizeof(Elf64_Nhdr) == 12, "a note's header");
+_Static_assert(PN_XNUM == 0xffff && PT_LOAD == 1 && PT_NOTE == 4, "program headers");
+_Static_assert(ET_CORE == 4 && EM_X86_64 == 62, "the ELF header");
