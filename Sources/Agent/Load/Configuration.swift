@@ -14,6 +14,10 @@ internal import Procfs
 /// They are read once, when the program starts. A value that can't be used is reported on standard
 /// error and the default taken. docs/ckpt-config.7.md says the same for people.
 struct Configuration: BitwiseCopyable {
+  /// A second signal that asks for a checkpoint, for `ckpt save`: programs that use the first one
+  /// themselves (Java stops its threads with SIGUSR2) leave the last real-time signal alone.
+  static let controlSignal: Int32 = 64
+
   /// Longest `CKPT_FILE`, in bytes.
   static let fileCapacity = 1024
 
@@ -27,6 +31,11 @@ struct Configuration: BitwiseCopyable {
 
   /// Bytes of environment that are looked at.
   private static let environmentCapacity: UInt64 = 4 << 20
+
+  /// Whether `signal` asks for a checkpoint.
+  func isTrigger(_ signal: Int32) -> Bool {
+    signal == self.signal || signal == Self.controlSignal
+  }
 
   /// Reads /proc/self/environ: unlike the arguments of a constructor it is there in every libc.
   mutating func readEnvironment() throws(Errno) {

@@ -23,12 +23,12 @@ enum BorrowedSignals {
     return nil
   }
 
-  /// Takes `signal` over, once, until `giveBack`.
+  /// Takes `signal` over, once, until `giveBack`; the agent's own needs it too when the program
+  /// has put its handler in the place of ours.
   static func borrow(_ signal: Int32) throws(Errno) {
-    guard signal != Agent.state.configuration.signal,
-      Agent.state.borrowed & Signal.bit(signal) == 0
-    else { return }
+    guard Agent.state.borrowed & Signal.bit(signal) == 0 else { return }
     let action = try Signal.action(of: signal)
+    guard action.handler != Handler.address else { return }
     Agent.state.borrowedActions[Int(signal) - 1] = ActionBits(
       handler: action.handler, flags: action.flags, restorer: action.restorer, mask: action.mask)
     Agent.state.borrowed |= Signal.bit(signal)

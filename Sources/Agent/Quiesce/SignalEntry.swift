@@ -14,7 +14,9 @@ func agentHandleSignal(_ signal: Int32, _ information: UInt64, _ context: UInt64
       InterruptedCalls.settleWithoutSample(Address(context))
     }
   } else {
-    if signal == Agent.state.configuration.signal {
+    if Agent.state.configuration.isTrigger(signal),
+      Agent.state.borrowed & Signal.bit(signal) == 0
+    {
       Trigger.take(information: Address(information), context: Address(context))
     } else {
       BorrowedSignals.pass(signal, information, context)

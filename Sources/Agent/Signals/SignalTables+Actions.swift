@@ -48,6 +48,15 @@ extension SignalTables {
     return result
   }
 
+  /// The signals whose handler is the agent's, by what was captured.
+  var agentSignals: UInt64 {
+    var set: UInt64 = 0
+    for index in 0..<actions.count where actions[index].handler == Handler.address {
+      set |= 1 << UInt64(index)
+    }
+    return set
+  }
+
   /// SA_RESTART.
   static let restartFlag: UInt64 = 0x1000_0000
 }

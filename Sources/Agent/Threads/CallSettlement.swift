@@ -36,7 +36,7 @@ enum CallSettlement {
         identifier: record.tid, sample: survey.root.samples[index],
         pending: survey.root.pendingSets[index]),
       shared: &shared, survey.root.signals,
-      ignoring: Signal.bit(Agent.state.configuration.signal))
+      ignoring: survey.root.signals.agentSignals)
     survey.threads.update(index) {
       $0.system_call = outcome.systemCall
       $0.waited = outcome.waited

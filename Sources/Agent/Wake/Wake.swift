@@ -50,10 +50,11 @@ enum Wake {
     var losses = root.signals.restoreTimers { threads.current(of: $0) }
     losses = losses | threads.restoreMain()
     losses = losses | root.process.restoreLate()
-    let trigger = Signal.bit(Agent.state.configuration.signal)
     let process = Process.ownID
     return losses
-      | root.signals.requeue(of: 0, process: process, current: process, dropping: trigger)
+      | root.signals.requeue(
+        of: 0, process: process, current: process,
+        dropping: root.signals.agentSignals)
   }
 }
 

@@ -123,7 +123,7 @@ struct WakeThreads {
     _ = Credentials.restore(record, root.process, situation(handoff))
     _ = root.signals.requeue(
       of: record.tid, process: Process.ownID, current: tid,
-      dropping: Signal.bit(Agent.state.configuration.signal))
+      dropping: root.signals.agentSignals)
     return record.frame
   }
 
