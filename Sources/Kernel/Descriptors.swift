@@ -27,7 +27,9 @@ public enum Descriptors {
     try systemCall(SyscallNumber.fcntl, Int(number), command, value)
   }
 
-  /// FD_CLOEXEC or 0. Source: fcntl(2), F_GETFD.
+  /// FD_CLOEXEC or 0.
+  ///
+  /// Source: fcntl(2), F_GETFD.
   public static func flags(_ number: Int32) throws(Errno) -> UInt32 {
     UInt32(truncatingIfNeeded: try control(number, Command.getFlags))
   }

@@ -31,7 +31,9 @@ public enum Events {
     try descriptor(SyscallNumber.timerfdCreate, Int(clock), closeOnExec)
   }
 
-  /// Times in ns. Source: timerfd_settime(2).
+  /// Times in ns.
+  ///
+  /// Source: timerfd_settime(2).
   public static func setTimer(
     _ number: Int32, flags: UInt32, value: UInt64, interval: UInt64
   ) throws(Errno) {

@@ -19,7 +19,9 @@ public enum Pipes {
     return ends
   }
 
-  /// Bytes it can hold. Source: fcntl(2), F_GETPIPE_SZ.
+  /// Bytes it can hold.
+  ///
+  /// Source: fcntl(2), F_GETPIPE_SZ.
   public static func capacity(_ number: Int32) throws(Errno) -> Int {
     try systemCall(SyscallNumber.fcntl, Int(number), 1032)
   }

@@ -53,8 +53,11 @@ public enum Sockets {
     public static let packets: Int32 = 5
   }
 
-  /// Close-on-exec. Source: socket(2).
-  public static func make(_ family: Int32, _ type: Int32, _ protocol: Int32) throws(Errno) -> Int32 {
+  /// Close-on-exec.
+  ///
+  /// Source: socket(2).
+  public static func make(_ family: Int32, _ type: Int32, _ protocol: Int32) throws(Errno) -> Int32
+  {
     Int32(
       truncatingIfNeeded: try systemCall(
         SyscallNumber.socket, Int(family), Int(type) | closeOnExec, Int(`protocol`)))
@@ -70,7 +73,9 @@ public enum Sockets {
     }
   }
 
-  /// Close-on-exec. Source: socketpair(2).
+  /// Close-on-exec.
+  ///
+  /// Source: socketpair(2).
   public static func makePair(_ type: Int32) throws(Errno) -> Pair {
     var pair = Pair(first: -1, second: -1)
     try withAddress(of: &pair) { (address) throws(Errno) in
@@ -99,7 +104,9 @@ public enum Sockets {
     try systemCall(SyscallNumber.listen, Int(number), Int(Int32(truncatingIfNeeded: backlog)))
   }
 
-  /// Close-on-exec. Source: accept(2).
+  /// Close-on-exec.
+  ///
+  /// Source: accept(2).
   public static func accept(_ number: Int32) throws(Errno) -> Int32 {
     Int32(
       truncatingIfNeeded: try retryingInterrupts { () throws(Errno) in

@@ -24,7 +24,9 @@ enum InetSocketSurvey {
     }
   }
 
-  /// The head of struct tcp_info. Source: `include/uapi/linux/tcp.h`.
+  /// The head of struct tcp_info.
+  ///
+  /// Source: `include/uapi/linux/tcp.h`.
   private struct Information: BitwiseCopyable {
     var state: UInt8 = 0
     var words = InlineArray<7, UInt32>(repeating: 0)

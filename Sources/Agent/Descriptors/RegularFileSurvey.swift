@@ -7,6 +7,7 @@ enum RegularFileSurvey {
   /// Source: `include/uapi/linux/magic.h`.
   private static let hugePageFileSystem: UInt64 = 0x9584_58F6
   private static let secretFileSystem: UInt64 = 0x5345_434D
+  private static let messageQueueFileSystem: UInt64 = 0x1980_0202
 
   static func run(
     _ item: OpenFile, _ file: inout ckpt_file, _ survey: inout Survey
@@ -14,6 +15,9 @@ enum RegularFileSurvey {
     guard item.isNamed("/") else { throw item.refused(.unknownDescriptorKind) }
     let system = try item.doing { () throws(Errno) in try Files.fileSystem(of: item.number) }
     guard system.type != secretFileSystem else { throw item.refused(.contentsUnreadable) }
+    guard system.type != messageQueueFileSystem else {
+      throw item.refused(.unknownDescriptorKind)
+    }
     file.path = try item.path(&survey)
     if item.isNamed(memoryPrefix), item.isMarkedDeleted {
       file.kind = CKPT_FILE_MEMFD

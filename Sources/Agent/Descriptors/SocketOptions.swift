@@ -22,7 +22,9 @@ enum SocketOptions {
     for list in 0..<3 {
       for position in 0..<24 {
         let name = lists[list].names[position]
-        guard name > 0, !isAutomatic(lists[list].level, name, locks) else { continue }
+        guard name > 0, !isAutomatic(lists[list].level, name, locks),
+          !isMeaningless(lists[list].level, name, isStream: `protocol` == 6)
+        else { continue }
         var option = ckpt_socket_option()
         option.level = lists[list].level
         option.name = name
@@ -41,6 +43,11 @@ enum SocketOptions {
   /// A size of SO_SNDBUF or SO_RCVBUF that nobody asked for.
   private static func isAutomatic(_ level: Int32, _ name: Int32, _ locks: Int32) -> Bool {
     level == 1 && (name == 7 && locks & 1 == 0 || name == 8 && locks & 2 == 0)
+  }
+
+  /// MULTICAST_TTL, which a connection tells but does not let itself be told (ip(7)).
+  private static func isMeaningless(_ level: Int32, _ name: Int32, isStream: Bool) -> Bool {
+    isStream && (level == 0 && name == 33 || level == 41 && name == 18)
   }
 
   /// REUSEADDR, DONTROUTE, BROADCAST, SNDBUF, RCVBUF, KEEPALIVE, OOBINLINE, PRIORITY, LINGER,

@@ -91,8 +91,8 @@ enum SocketSurvey {
         count = nil
       }
       if hasDescriptors { throw item.refused(.descriptorsInFlight) }
-      guard let count else { break }
-      if count == 0 { if framed { empty += 1 } else { break } } else { empty = 0 }
+      guard let count, count > 0 || framed else { break }
+      empty = count == 0 ? empty + 1 : 0
     }
     return queue.bytes
   }

@@ -25,8 +25,6 @@ enum ConnectedSockets {
     try bench.keep(pair.second, as: peer)
     try fill(index, record, through: bench.opened[peer], &bench)
     try fill(peer, other, through: bench.opened[index], &bench)
-    try SocketRestore.setOptions(index, record, bench)
-    try SocketRestore.setOptions(peer, other, bench)
     try SocketRestore.shutDown(index, record, bench)
     try SocketRestore.shutDown(peer, other, bench)
   }
@@ -46,8 +44,28 @@ enum ConnectedSockets {
     let peer = FileDescriptor(adopting: pair.second)
     try bench.keep(pair.first, as: index)
     try fill(index, record, through: peer.number, &bench)
-    try SocketRestore.setOptions(index, record, bench)
     try SocketRestore.shutDown(index, record, bench)
+  }
+
+  /// Sends a datagram socket what it had received, from a socket without a name.
+  static func fillByName(
+    _ index: Int, _ record: ckpt_file_socket, _ bench: inout Workbench
+  ) throws(RestartFailure) {
+    guard bench.image.files[index].object != CKPT_NONE else { return }
+    let number = bench.opened[index]
+    let sender = try bench.doing("cannot fill the queue of descriptor", index) {
+      () throws(Errno) in
+      let sender = try Sockets.make(record.family, record.type, 0)
+      do throws(Errno) {
+        try Sockets.connect(sender, to: try Sockets.localAddress(number))
+      } catch {
+        closeDescriptor(sender)
+        throw error
+      }
+      return sender
+    }
+    defer { closeDescriptor(sender) }
+    try fill(index, record, through: sender, &bench)
   }
 
   private static func isUnix(_ record: ckpt_file_socket) -> Bool {

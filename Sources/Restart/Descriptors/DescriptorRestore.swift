@@ -71,7 +71,7 @@ enum DescriptorRestore {
       try KindRestore.open(index, &bench)
     }
     for index in 0..<bench.image.files.count {
-      try SocketRestore.finish(index, bench)
+      try SocketRestore.finish(index, &bench)
       try Common.restore(index, bench)
     }
   }

@@ -18,21 +18,18 @@ enum SocketName {
       switch record.family {
       case Sockets.Family.unix: try bindUnix(number, record, address, bench)
       case Sockets.Family.netlink: try bindNetlink(number, address)
-      default: try bindInet(number, address)
+      default: try bindInet(number, record, address)
       }
     }
   }
 
-  /// A port that only connections still use, which are over, can be had with SO_REUSEADDR.
-  private static func bindInet(_ number: Int32, _ address: SocketAddress) throws(Errno) {
-    do throws(Errno) {
-      try Sockets.bind(number, to: address)
-    } catch {
-      guard error == inUse, try Sockets.option(number, 1, 2) == 0 else { throw error }
-      try Sockets.setOption(number, 1, 2, 1)
-      defer { try? Sockets.setOption(number, 1, 2, 0) }
-      try Sockets.bind(number, to: address)
-    }
+  /// A port that connections still use, which are the program's or over, can be had with
+  /// SO_REUSEADDR; `SocketRestore.finish` sets it back, since listen(2) looks at it too.
+  private static func bindInet(
+    _ number: Int32, _ record: ckpt_file_socket, _ address: SocketAddress
+  ) throws(Errno) {
+    if record.type == Sockets.Kind.stream { try Sockets.setOption(number, 1, 2, 1) }
+    try Sockets.bind(number, to: address)
   }
 
   /// The port is mostly the PID, and then the kernel's to give when it is taken.

@@ -51,10 +51,15 @@ enum SocketRestore {
   }
 
   /// What must wait until every address is bound.
-  static func finish(_ index: Int, _ bench: Workbench) throws(RestartFailure) {
+  static func finish(_ index: Int, _ bench: inout Workbench) throws(RestartFailure) {
     let file = bench.image.files[index]
     guard isSocket(file) else { return }
     let record = try bench.record(index, ckpt_file_socket.self)
+    // Also of those that had them: SO_REUSEADDR was on until all were bound.
+    if record.state != CKPT_SOCKET_STANDARD { try setOptions(index, record, bench) }
+    if hasName(record), record.type == Sockets.Kind.datagram {
+      try ConnectedSockets.fillByName(index, record, &bench)
+    }
     if record.state == CKPT_SOCKET_CONNECTED {
       do throws(Errno) {
         try Sockets.connect(bench.opened[index], to: SocketAddress(record.remote))
@@ -62,11 +67,16 @@ enum SocketRestore {
         bench.warn("a datagram socket could not be connected again: its peer is not there")
       }
     }
-    if record.type == Sockets.Kind.datagram, record.state == CKPT_SOCKET_CONNECTED
-      || record.state == CKPT_SOCKET_UNCONNECTED
-    {
+    let isPair = record.state == CKPT_SOCKET_PAIRED || record.state == CKPT_SOCKET_LOST
+    if record.type == Sockets.Kind.datagram, !isPair {
       try shutDown(index, record, bench)
     }
+  }
+
+  private static func hasName(_ record: ckpt_file_socket) -> Bool {
+    let wanted = CKPT_SOCKET_BOUND | CKPT_SOCKET_MESSAGES
+    return record.family == Sockets.Family.unix && record.flags & wanted == wanted
+      && record.state != CKPT_SOCKET_PAIRED && record.state != CKPT_SOCKET_LOST
   }
 
   static func isSocket(_ file: ckpt_file) -> Bool {
@@ -135,7 +145,9 @@ enum SocketOption {
       number, option.level, option.name, wanted, byteCount: option.byte_count)
   }
 
-  /// Memberships of a netlink socket. Source: netlink(7), NETLINK_ADD_MEMBERSHIP.
+  /// Memberships of a netlink socket.
+  ///
+  /// Source: netlink(7), NETLINK_ADD_MEMBERSHIP.
   private static func join(_ groups: Value, _ number: Int32) throws(Errno) {
     for group in 0..<128 where groups[group / 64] >> UInt64(group % 64) & 1 != 0 {
       try Sockets.setOption(number, 270, 1, Int32(group + 1))
