@@ -47,7 +47,7 @@ struct Launch {
       closeDescriptor(status.reader)
       Program(
         image: image, identity: identity, job: job, terminal: terminal, isInFront: isInFront,
-        isVerbose: options.isVerbose, own: own, status: status.writer
+        isDetached: options.detaches, isVerbose: options.isVerbose, own: own, status: status.writer
       ).run()
     }
     closeDescriptor(status.writer)

@@ -9,6 +9,7 @@ struct Program {
   let job: JobPlan
   let terminal: Terminal
   let isInFront: Bool
+  let isDetached: Bool
   let isVerbose: Bool
   let own: AddressRange
   let status: Int32
@@ -27,6 +28,7 @@ struct Program {
     var descriptors = OwnDescriptors(image: image.descriptor, status: status)
     do throws(RestartFailure) {
       takePlace()
+      if isDetached { leaveTerminal(&descriptors) }
       if identity.hasNamespace { showProcesses() }
       descriptors.executable = openExecutable()
       Signal.setMask(~Self.deadly)
@@ -73,6 +75,14 @@ struct Program {
       if isInFront { terminal.bringToFront(Process.ownID) }
     }
     terminal.close()
+  }
+
+  /// What it writes still comes to the terminal, but it does not read what is typed for others.
+  private func leaveTerminal(_ descriptors: inout OwnDescriptors) {
+    descriptors.takesTerminal = false
+    guard (try? Terminals.modes(0)) != nil else { return }
+    guard let null = try? FileDescriptor("/dev/null", .readOnly) else { return }
+    _ = rawSystemCall(SyscallNumber.dup2, Int(null.number), 0)
   }
 
   private func showProcesses() {

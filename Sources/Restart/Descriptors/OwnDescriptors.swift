@@ -11,6 +11,9 @@ struct OwnDescriptors: BitwiseCopyable {
   /// Where to say what goes wrong once 2 is the program's; made by `DescriptorRestore.run`.
   var errors: Int32 = -1
 
+  /// The program's terminal becomes the one here; else it goes on with the standard streams.
+  var takesTerminal = true
+
   init(image: Int32, status: Int32) {
     self.image = image
     self.status = status

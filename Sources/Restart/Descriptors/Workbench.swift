@@ -36,7 +36,7 @@ struct Workbench: BitwiseCopyable {
       self.opened = opened
       pathBuffer = try arena.reserve(Self.pathCapacity)
       scratch = try Arena(mapping: 256 << 20)
-      terminal = try Self.findTerminal(above: objects.firstNumber)
+      terminal = own.takesTerminal ? try Self.findTerminal(above: objects.firstNumber) : -1
     } catch {
       throw RestartFailure(.failed, "cannot prepare the restart of descriptors", errno: error)
     }
