@@ -96,7 +96,7 @@ private func refusal(
       return region
     }
     return unsafe list.withUnsafeMutableBytes { bytes in
-      let base = unsafe Address(UInt64(UInt(bitPattern: bytes.baseAddress)))
+      let base = Address(UInt64(UInt(bitPattern: bytes.baseAddress)))
       do throws(RestartFailure) {
         try AddressSpaceCheck(own: own, limits: limits).check(
           Records(at: base, count: ranges.count))

@@ -41,14 +41,17 @@ struct Keeper: BitwiseCopyable {
   }
 
   /// Lets the namespace live on for those who are in it besides the program.
+  ///
+  /// - Precondition: the program has ended, and was reaped.
   func release() {
     guard pid != 0 else { return }
     try? Process.send(Signal.terminate, to: pid)
     var poll = PollEntry(descriptor: lifeline)
     poll.wait(milliseconds: Self.patience)
+    if poll.isReady, !hears() { Child.reap(pid) }
   }
 
-  /// Waits for the keeper's byte.
+  /// Waits for the keeper's byte: it stays. Without one, it has ended or is about to.
   private func hears() -> Bool {
     var byte: UInt8 = 0
     let lifeline = lifeline
@@ -69,24 +72,31 @@ struct Keeper: BitwiseCopyable {
     _ = rawSystemCall(SyscallNumber.prctl, setName, name.address.argument)
     _ = rawSystemCall(SyscallNumber.chdir, root.address.argument)
     Descriptors.closeAll(but: lifeline)
-    guard rawSystemCall(SyscallNumber.write, Int(lifeline), name.address.argument, 1) == 1 else {
-      exitGroup(status: 1)
-    }
+    guard say(on: lifeline) else { exitGroup(status: 1) }
     let wanted = Signal.bit(Signal.child) | Signal.bit(Signal.terminate)
     while SignalWait.next(of: wanted)?.signal != Signal.terminate { Child.reapAll() }
+    leaveIfAlone()
     _ = rawSystemCall(SyscallNumber.prctl, parentDeath, 0)
+    _ = say(on: lifeline)
     closeDescriptor(lifeline)
-    outlive(wanted)
+    while true {
+      _ = SignalWait.next(of: wanted, milliseconds: patience)
+      leaveIfAlone()
+    }
   }
 
-  /// Goes on until nobody is left; who entered from outside is no child, so it has a look now and
-  /// then.
-  private static func outlive(_ wanted: UInt64) -> Never {
-    while true {
-      Child.reapAll()
-      // Everyone in the namespace but the caller: kill(2).
-      do throws(Errno) { try Process.send(0, to: -1) } catch { exitGroup(status: 0) }
-      _ = SignalWait.next(of: wanted, milliseconds: patience)
-    }
+  /// - Returns: whether the supervisor is there to read it.
+  private static func say(on lifeline: Int32) -> Bool {
+    let byte: StaticString = "."
+    return rawSystemCall(SyscallNumber.write, Int(lifeline), byte.address.argument, 1) == 1
+  }
+
+  /// Ends when nobody else is in the namespace.
+  ///
+  /// Who entered it from outside is no child, and so is looked for.
+  private static func leaveIfAlone() {
+    Child.reapAll()
+    // Everyone but the caller: kill(2).
+    do throws(Errno) { try Process.send(0, to: -1) } catch { exitGroup(status: 0) }
   }
 }

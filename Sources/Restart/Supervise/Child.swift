@@ -48,6 +48,13 @@ enum Child {
       code: information.code, status: Int32(truncatingIfNeeded: information.value))
   }
 
+  /// Waits for a child that is about to end.
+  static func reap(_ pid: Int32) {
+    _ = try? retryingInterrupts { () throws(Errno) in
+      try systemCall(SyscallNumber.waitid, one, Int(pid), 0, exited)
+    }
+  }
+
   /// Reaps every child that has ended.
   static func reapAll() {
     while true {
