@@ -42,7 +42,7 @@ import Testing
       code: [
         0x48, 0x89, 0xF0, 0x48, 0x89, 0xD7, 0x48, 0x89, 0xCE, 0x4C, 0x89, 0xC2, 0x4D, 0x89, 0xCA,
         0x4C, 0x8B, 0x44, 0x24, 0x08, 0x4C, 0x8B, 0x4C, 0x24, 0x10, 0x4C, 0x89, 0x5C, 0x24, 0x08,
-      ], origin: .callersStack),
+      ], origin: .outerCallersRegister),
     Example(name: "nothing", code: [], origin: .unknown),
   ]
 
@@ -105,6 +105,7 @@ import Testing
     _ = origin(bytes)
     _ = handedOn(bytes, above: 7, .callersStack)
     _ = handedOn(bytes, above: 7, .callersRegister)
+    _ = handedOn(bytes, above: 7, .outerCallersRegister)
     for call in 0...bytes.count { _ = loops(bytes, call: call) }
   }
 

@@ -7,7 +7,7 @@ internal import Kernel
 /// - `mov $number, %eax` a few plain instructions before `syscall`: inlined calls and glibc's
 ///   wrappers up to 2.40. What lies between must not be a jump's target or change %eax; we accept
 ///   only the moves, `xor`s and `lea`s that compilers put there.
-/// - The number came in a register: `mov %rdi, %rax` (glibc's syscall(3), musl's simple calls) or
+/// - The number came in a register: `mov %rdi, %rax` (syscall(3), musl's simple calls) or
 ///   `mov %rsi, %rax` (musl's `__syscall_cp_asm`): the callers up the stack are searched for the
 ///   `mov $number, %edi` before their `call`.
 /// - The number came on the stack: glibc 2.41's `__syscall_cancel_arch` was handed it by a caller
@@ -16,7 +16,10 @@ internal import Kernel
 /// Where none is recognised, the call's EINTR stays. Go's own calls are of that kind.
 enum CallDecoder {
   /// Bytes before the `syscall` instruction that are looked at.
-  static let reach = 48
+  static let reach = 112
+
+  /// Bytes before a caller's `call`, and before a call that may loop.
+  static let nearReach = 48
 
   /// Words of stack that are searched for return addresses.
   static let stackWords = 40
@@ -25,8 +28,13 @@ enum CallDecoder {
   enum Origin: Equatable {
     case number(Int64)
 
-    /// The caller put it into a register: it is an immediate operand somewhere up the stack.
+    /// The caller put it into %edi.
     case callersRegister
+
+    /// A caller further up did: musl's cancellation points.
+    case outerCallersRegister
+
+    /// A caller pushed it: glibc's cancellation points.
     case callersStack
     case unknown
   }
@@ -63,10 +71,18 @@ enum CallDecoder {
       return .callersRegister
     }
     if operation == 0x89, operands == 0xF0, isHarmless(code, from: start + 3) {
-      // The cancellation points: musl's callers load the number as an immediate, glibc's push it.
-      return .callersStack
+      return savesFlagAddress(code) ? .outerCallersRegister : .callersStack
     }
     return nil
+  }
+
+  /// `mov %r11, 8(%rsp)` directly before the call, which only musl does.
+  private static func savesFlagAddress(_ code: RawSpan) -> Bool {
+    let bytes: InlineArray<5, UInt8> = [0x4C, 0x89, 0x5C, 0x24, 0x08]
+    let start = code.byteCount - 5
+    guard start >= 0 else { return false }
+    for index in 0..<5 where code.byte(at: start + index) != bytes[index] { return false }
+    return true
   }
 
   private static func immediate(_ code: RawSpan, _ start: Int) -> Int32 {
@@ -91,6 +107,7 @@ enum CallDecoder {
     var offset = start
     let end = code.byteCount
     var prefix: UInt8 = 0
+    if code.byte(at: offset) == 0x64, offset + 1 < end { offset += 1 }  // in thread-local storage
     if (0x40...0x4F).contains(code.byte(at: offset)) {
       prefix = code.byte(at: offset)
       offset += 1
@@ -107,6 +124,9 @@ enum CallDecoder {
     switch operation {
     case 0x8B, 0x8D, 0x63:  // to the register in the middle field
       guard prefix & 4 != 0 || operands >> 3 & 7 != 0 else { return nil }
+    case 0xC7:  // an immediate, to memory
+      guard !isRegister, operands >> 3 & 7 == 0 else { return nil }
+      return offset + 6 + operandBytes(code, offset + 1) - start
     case 0x89, 0x31:  // to the operand: a register other than %rax, or memory
       guard !isRegister || prefix & 1 != 0 || operands & 7 != 0 else { return nil }
     default: return nil
@@ -138,9 +158,9 @@ enum CallDecoder {
   static func handedOn(_ code: RawSpan, above: UInt64, _ origin: Origin) -> Int64? {
     guard let call = callSite(code) else { return nil }
     var start = call - 2
-    while start >= 0 {
+    while start >= max(0, call - nearReach) {
       let first = code.byte(at: start)
-      if first == 0xBF, start + 5 <= call,
+      if origin != .callersStack, first == 0xBF, start + 5 <= call,
         start == 0 || !(0x40...0x4F).contains(code.byte(at: start - 1))
       {
         return Int64(immediate(code, start + 1))
@@ -178,7 +198,8 @@ enum CallDecoder {
   ///   - call: where in `code` the `syscall` instruction is.
   static func loops(_ code: RawSpan, call: Int) -> Bool {
     for offset in (call + 2)..<max(call + 2, code.byteCount - 5) {
-      guard let target = jumpTarget(code, offset), target <= call, target >= max(0, call - reach)
+      guard let target = jumpTarget(code, offset), target <= call,
+        target >= max(0, call - nearReach)
       else { continue }
       var returns = false
       for position in target..<call where code.byte(at: position) == 0xC3 { returns = true }

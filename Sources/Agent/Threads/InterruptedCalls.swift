@@ -143,14 +143,14 @@ enum InterruptedCalls {
     switch origin {
     case .number(let number): return number
     case .unknown: return nil
-    case .callersRegister, .callersStack: return callersNumber(stop, origin)
+    case .callersRegister, .outerCallersRegister, .callersStack: return callersNumber(stop, origin)
     }
   }
 
   /// Room for the code before a call or a return address.
-  private static var codeWindow: InlineArray<6, UInt64> { InlineArray(repeating: 0) }
+  private static var codeWindow: InlineArray<14, UInt64> { InlineArray(repeating: 0) }
 
-  private static func decode(_ code: inout InlineArray<6, UInt64>) -> CallDecoder.Origin {
+  private static func decode(_ code: inout InlineArray<14, UInt64>) -> CallDecoder.Origin {
     let origin = try? withAddress(of: &code) { (address) throws(Errno) in
       CallDecoder.origin(Memory.bytes(at: address, count: CallDecoder.reach))
     }
@@ -172,8 +172,9 @@ enum InterruptedCalls {
           Memory.bytes(at: address, count: CallDecoder.reach), above: above, origin)
       }
       if let number, BlockingCall.endsInAnyHandler(number) { return number }
-      // The number in a register comes from the nearest caller or from nowhere.
-      if origin == .callersRegister, word > 2 { return nil }
+      // The nearest caller put it there, above the wrapper's own few words; what lies further up
+      // belongs to others.
+      if origin == .callersRegister, word >= 16 { return nil }
     }
     return nil
   }
@@ -219,13 +220,13 @@ enum InterruptedCalls {
 
   /// Whether the code makes the call again by itself.
   private static func loops(_ programCounter: UInt64) -> Bool {
-    let before = UInt64(CallDecoder.reach)
+    let before = UInt64(CallDecoder.nearReach)
     var code = InlineArray<16, UInt64>(repeating: 0)
     let loops = try? withAddress(of: &code) { (address) throws(Errno) in
       let count = try Memory.readTolerantly(
         from: Address(programCounter &- 2 &- before), to: address, byteCount: 128)
       return CallDecoder.loops(
-        Memory.bytes(at: address, count: Int(count)), call: CallDecoder.reach)
+        Memory.bytes(at: address, count: Int(count)), call: CallDecoder.nearReach)
     }
     return loops ?? true
   }
