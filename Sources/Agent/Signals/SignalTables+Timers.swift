@@ -61,7 +61,8 @@ extension SignalTables {
   func restoreTimers(_ current: (Int32) -> Int32) -> RestoreLosses {
     var losses = RestoreLosses.none
     let choosesIdentifiers = (try? Timers.setRestoresIdentifiers(true)) != nil
-    for index in 0..<timers.count {
+    // Last first: /proc lists the newest first, and so did we.
+    for index in (0..<timers.count).reversed() {
       let timer = timers[index]
       losses =
         losses
