@@ -48,6 +48,8 @@ enum Checkpoint {
       giveSignalsBack(survey)
       Gate.open()
     }
+    let opened = OpenedProcess()
+    survey.root.process.isDumpable = opened.wasDumpable
     try noteLeader(order, control, &survey)
     do throws(CaptureFailure) {
       try Quiesce.run(&survey)

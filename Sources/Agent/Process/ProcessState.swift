@@ -10,6 +10,9 @@ internal import Procfs
 struct ProcessState: BitwiseCopyable {
   var record = ckpt_process()
 
+  /// Whether it was before the checkpoint: `OpenedProcess` changes it.
+  var isDumpable = true
+
   /// In RLIMIT_ order.
   var limits: Table<ckpt_limit>
 
@@ -92,7 +95,7 @@ extension ProcessState {
     record.oom_score_adjust = UInt32(bitPattern: Self.outOfMemoryScore)
     note(CKPT_PROCESS_NO_NEW_PRIVILEGES, Prctl.result(Prctl.getNoNewPrivileges) == 1)
     note(CKPT_PROCESS_SUBREAPER, Prctl.integer(Prctl.getSubreaper) != 0)
-    note(CKPT_PROCESS_DUMPABLE, Prctl.result(Prctl.getDumpable) == 1)
+    note(CKPT_PROCESS_DUMPABLE, isDumpable)
     note(CKPT_PROCESS_THP_DISABLED, Prctl.result(Prctl.getTHPDisable) & 1 == 1)
     note(CKPT_PROCESS_KEEP_CAPABILITIES, Prctl.result(Prctl.getKeepCapabilities) == 1)
   }
