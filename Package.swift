@@ -80,7 +80,7 @@ if isFreestanding {
       name: "KernelTests", dependencies: ["Kernel", "KernelABI", "KernelHeaderCheck"],
       swiftSettings: settings),
     .testTarget(
-      name: "RestartTests", dependencies: ["Restart", "CImage", "Kernel", "KernelABI"],
+      name: "RestartTests", dependencies: ["Restart", "CImage", "Kernel", "KernelABI", "Procfs"],
       swiftSettings: settings),
     .testTarget(
       name: "AgentTests",

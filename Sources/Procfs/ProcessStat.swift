@@ -1,5 +1,11 @@
 /// Fields of /proc/PID/stat that nothing else tells.
 public struct ProcessStat: Equatable, Sendable, BitwiseCopyable {
+  /// The letter: R, S, D, T, Z, X.
+  public var state: UInt8 = 0
+
+  /// The kernel's own, PF_ of `include/linux/sched.h`.
+  public var flags: UInt64 = 0
+  public var threadCount: UInt64 = 0
   public var parent: Int32 = 0
   public var group: Int32 = 0
   public var session: Int32 = 0
@@ -36,6 +42,7 @@ public struct ProcessStat: Equatable, Sendable, BitwiseCopyable {
     while field <= 51 {
       cursor.skipBlanks()
       if field == 3 {
+        state = cursor.current ?? 0
         guard cursor.skipWord() > 0 else { return nil }
       } else {
         guard let value = cursor.signedNumber() else { return nil }
@@ -54,6 +61,8 @@ public struct ProcessStat: Equatable, Sendable, BitwiseCopyable {
     case 6: session = number
     case 7: terminalDevice = number
     case 8: terminalGroup = number
+    case 9: flags = address
+    case 20: threadCount = address
     case 26: startCode = address
     case 27: endCode = address
     case 28: startStack = address

@@ -1,4 +1,5 @@
 import KernelABI
+import Procfs
 import Testing
 
 @testable import Restart
@@ -83,5 +84,32 @@ private let nobody = IdentityPlan.Powers(effective: 0)
     #expect(failure.status == .permission && failure.number == 4711)
     #expect(failure.hint.description.contains("--fresh-pids"))
     #expect(NamespaceLimits().refusal(.invalid, pid: 1).status == .missingKernelFeature)
+  }
+}
+
+@Suite struct IDHolderTests {
+  private func holder(_ state: Character, flags: UInt64 = 0, threads: UInt64 = 1) -> IDHolder? {
+    let text = "4711 (a) b) \(state) 1 1 1 0 -1 \(flags) 0 0 0 0 0 0 0 0 20 0 \(threads) 0 "
+      + String(repeating: "0 ", count: 31)
+    let bytes = Array(text.utf8)
+    return unsafe bytes.withUnsafeBytes { buffer in
+      unsafe ProcessStat(buffer.bytes).map { IDHolder($0) }
+    }
+  }
+
+  @Test func theLivingKeepTheirs() {
+    #expect(holder("S") == .someone)
+    #expect(holder("T", threads: 5) == .someone)
+  }
+
+  @Test func theDyingAreWaitedFor() {
+    #expect(holder("R", flags: 0x404004) == .dying)
+    #expect(holder("Z", flags: 0x4, threads: 3) == .dying)
+    #expect(holder("Z", flags: 0x4) == .zombie)
+  }
+
+  @Test func looksAtRealProcesses() {
+    #expect(IDHolder(of: 1) == .someone)
+    #expect(IDHolder(of: 1 << 22 + 1) == .nobody)
   }
 }

@@ -45,7 +45,7 @@ struct Identity: BitwiseCopyable {
     case .namespace(let withUser): return try inNamespace(image, withUser: withUser)
     case .here:
       if let identity = try here(image) { return identity }
-      return try inNamespace(image, withUser: true)
+      return try inNamespace(image, withUser: !Self.powers.isAdministrator)
     }
   }
 
@@ -57,12 +57,18 @@ struct Identity: BitwiseCopyable {
     return identity
   }
 
-  /// - Returns: `nil` when choosing IDs is not allowed after all.
+  /// - Returns: `nil` when choosing IDs is not allowed after all, or a dead process that nobody
+  ///   waits for has one: then they can be had in a namespace only.
   private static func here(_ image: LoadedImage) throws(RestartFailure) -> Identity? {
     let pid = image.process.pid
     let threads = image.threads
-    for index in 0..<threads.count where Birth.isTaken(threads[index].tid) {
-      throw taken(threads[index].tid, isProcess: threads[index].tid == pid)
+    for index in 0..<threads.count {
+      let id = threads[index].tid
+      switch IDHolder.settled(of: id) {
+      case .nobody: break
+      case .zombie: return nil
+      case .someone, .dying: throw taken(id, isProcess: id == pid)
+      }
     }
     var identity = Identity()
     identity.hasClocks = Namespaces.tryTime(image.image)
@@ -88,6 +94,7 @@ struct Identity: BitwiseCopyable {
     do throws(Errno) {
       identity.hasClocks = try Namespaces.make(withUser: withUser, for: image)
     } catch {
+      if !withUser, error == .notPermitted { return try inNamespace(image, withUser: true) }
       throw NamespaceLimits.here.refusal(error, pid: pid)
     }
     do throws(Errno) {
