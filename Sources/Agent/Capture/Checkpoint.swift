@@ -27,7 +27,7 @@ enum Checkpoint {
       var control = try Control(order, scratch: &survey.scratch)
       defer { control.close() }
       do throws(CaptureFailure) {
-        let (outcome, path) = try take(order, &survey, &control)
+        let (outcome, path) = try take(&survey, &control)
         if !control.kills { _ = control.reportDone(outcome, path) }
       } catch {
         control.reportFailure(error)
@@ -40,23 +40,10 @@ enum Checkpoint {
   // MARK: Stop, resume
 
   private static func take(
-    _ order: Trigger.Order, _ survey: inout Survey, _ control: inout Control
+    _ survey: inout Survey, _ control: inout Control
   ) throws(CaptureFailure) -> (outcome: Outcome, path: ImagePath) {
-    let start = Clock.monotonic
-    Gate.close()
-    defer {
-      giveSignalsBack(survey)
-      Gate.open()
-    }
-    let opened = OpenedProcess()
-    survey.root.process.isDumpable = opened.wasDumpable
-    try noteLeader(order, control, &survey)
-    do throws(CaptureFailure) {
-      try Quiesce.run(&survey)
-    } catch {
-      _ = try? CallSettlement.run(&survey)
-      throw error
-    }
+    let start = try stop(control, &survey)
+    defer { resume(survey) }
     var outcome = Outcome()
     let path = try capture(&survey, &control, &outcome)
     outcome.pause = Clock.monotonic - start
@@ -67,17 +54,52 @@ enum Checkpoint {
     return (outcome, path)
   }
 
+  /// Stops all threads.
+  ///
+  /// - Returns: when the last, successful try to do so began.
+  private static func stop(
+    _ control: Control, _ survey: inout Survey
+  ) throws(CaptureFailure) -> UInt64 {
+    let deadline =
+      Clock.monotonic + UInt64(Agent.state.configuration.timeoutSeconds) * 1_000_000_000
+    while true {
+      let start = Clock.monotonic
+      Gate.close()
+      do throws(CaptureFailure) {
+        try noteLeader(control, &survey)
+        try Quiesce.run(&survey, deadline: deadline)
+        return start
+      } catch {
+        _ = try? CallSettlement.run(&survey)
+        resume(survey)
+        guard error.reason == .threadBlocksEverySignal, Clock.monotonic < deadline else {
+          throw error
+        }
+      }
+    }
+  }
+
+  /// Gives the pending signals back and lets everybody go on.
+  private static func resume(_ survey: Survey) {
+    let process = Process.ownID
+    let own = OwnThread.identifier
+    _ = survey.root.signals.requeue(of: 0, process: process, current: own)
+    _ = survey.root.signals.requeue(of: own, process: process, current: own)
+    Gate.open()
+  }
+
   /// The leader is a thread like any other, and the first in the table.
   private static func noteLeader(
-    _ order: Trigger.Order, _ control: Control, _ survey: inout Survey
+    _ control: Control, _ survey: inout Survey
   ) throws(CaptureFailure) {
+    survey.root.removeThreads()
     try during(.prepare) { () throws(Errno) in
       try survey.root.threads.append(ckpt_thread())
       try survey.root.samples.append(control.sample)
       try survey.root.pendingSets.append(0)
     }
     survey.root.publish()
-    Park.note(0, context: order.context)
+    Park.note(0, context: control.context)
   }
 
   // MARK: Capture
@@ -178,13 +200,5 @@ enum Checkpoint {
     }
     try file.commit()
     return path
-  }
-
-  /// What was pending for the process, and for the leader itself, comes back before all resume.
-  private static func giveSignalsBack(_ survey: Survey) {
-    let process = Process.ownID
-    let own = OwnThread.identifier
-    _ = survey.root.signals.requeue(of: 0, process: process, current: own)
-    _ = survey.root.signals.requeue(of: own, process: process, current: own)
   }
 }

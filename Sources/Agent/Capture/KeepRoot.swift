@@ -68,6 +68,14 @@ struct KeepRoot: BitwiseCopyable {
   /// The root of the stop that is on, or of the image that wakes up.
   static var published: KeepRoot { Memory.load(at: Address(Agent.state.keepRoot)) }
 
+  /// Forgets the threads and signals of an earlier try to stop them.
+  mutating func removeThreads() {
+    threads.removeAll()
+    samples.removeAll()
+    pendingSets.removeAll()
+    signals.removeAll()
+  }
+
   /// Makes this root the current one, as it is now.
   func publish() {
     Memory.store(self, at: arena.start)

@@ -13,6 +13,9 @@ struct Control {
   private var request = ckpt_request()
   private var output: Int32 = -1
 
+  /// The signal frame of the thread that took the signal.
+  let context: Address
+
   /// The message that brought the request; path and label lie in it.
   private let message: Address
 
@@ -27,6 +30,7 @@ struct Control {
 
   /// - Throws: when `ckpt` asked and can't be reached: then it has given up, and so should we.
   init(_ order: Trigger.Order, scratch: inout Arena) throws(Errno) {
+    context = order.context
     message = try scratch.reserve(Self.messageCapacity)
     reply = try scratch.reserve(UInt64(MemoryLayout<ckpt_report>.size) + ImagePath.capacity)
     guard order.isQueued, order.value >> 48 == UInt64(CKPT_PROTOCOL_TOKEN_TAG) else { return }

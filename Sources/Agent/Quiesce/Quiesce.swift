@@ -21,16 +21,32 @@ struct Quiesce: ~Copyable {
   /// A thread that has not parked is looked for again after this many nanoseconds.
   private static let patience: UInt64 = 2_000_000
 
+  /// So many nanoseconds a thread may block every signal: glibc does so while it makes a thread and
+  /// while it ends one.
+  private static let blockingPatience: UInt64 = 20_000_000
+
   private static let memberGone: Int32 = -1
+
+  /// A thread that no signal reached in the last listing, and since when there was one.
+  private var unreachable: Int32 = 0
+  private var unreachableSince: UInt64 = 0
 
   /// Stops all threads but the caller, whose record must be the first.
   ///
-  /// - Throws: naming the thread that did not stop; the others wait until `Gate.open`.
-  static func run(_ survey: inout Survey) throws(CaptureFailure) {
+  /// - Parameter deadline: by CLOCK_MONOTONIC, in nanoseconds.
+  /// - Throws: naming the thread that did not stop; the others wait until `Gate.open`. With
+  ///   `threadBlocksEverySignal` it is worth while to let them go and to try again: the thread may
+  ///   wait for a lock that one of the others holds.
+  static func run(_ survey: inout Survey, deadline: UInt64) throws(CaptureFailure) {
     let mark = survey.scratch.next
-    var quiesce = try during(.prepare) { () throws(Errno) in try Quiesce(&survey.scratch) }
+    var quiesce = try during(.prepare) { () throws(Errno) in 
+      try Quiesce(&survey.scratch, deadline: deadline)
+    }
     do throws(CaptureFailure) {
-      while try quiesce.stopNewcomers(&survey) { try quiesce.awaitParked(&survey) }
+      while try quiesce.stopNewcomers(&survey) {
+        try quiesce.awaitParked(&survey)
+        try quiesce.awaitReachable()
+      }
     } catch {
       BorrowedSignals.giveBack()
       throw error
@@ -40,15 +56,14 @@ struct Quiesce: ~Copyable {
     survey.scratch.rewind(to: mark)
   }
 
-  private init(_ scratch: inout Arena) throws(Errno) {
+  private init(_ scratch: inout Arena, deadline: UInt64) throws(Errno) {
     let text = try scratch.reserve(ThreadStatus.textCapacity)
     sampler = try CallSampler(in: &scratch)
     self.text = text
     epoch = Agent.gate.value
     process = Int32(rawSystemCall(SyscallNumber.getpid))
     own = Int32(rawSystemCall(SyscallNumber.gettid))
-    deadline =
-      Clock.monotonic + UInt64(Agent.state.configuration.timeoutSeconds) * 1_000_000_000
+    self.deadline = deadline
   }
 
   // MARK: Asking
@@ -58,6 +73,7 @@ struct Quiesce: ~Copyable {
   /// - Returns: whether there was any.
   private mutating func stopNewcomers(_ survey: inout Survey) throws(CaptureFailure) -> Bool {
     var hasNewcomers = false
+    unreachable = 0
     var tasks = try during(.stopThread) { () throws(Errno) in
       try NumberedEntries("/proc/self/task")
     }
@@ -96,8 +112,8 @@ struct Quiesce: ~Copyable {
       return false
     }
     guard let signal = BorrowedSignals.reaching(status.blocked) else {
-      throw CaptureFailure(
-        .stopThread, subject: UInt64(tid), reason: .threadBlocksEverySignal)
+      unreachable = tid
+      return true
     }
     try during(.stopThread, on: UInt64(tid)) { () throws(Errno) in
       try BorrowedSignals.borrow(signal)
@@ -134,6 +150,22 @@ struct Quiesce: ~Copyable {
   }
 
   // MARK: Waiting
+
+  /// Gives a thread that blocks every signal a moment before the next listing.
+  private mutating func awaitReachable() throws(CaptureFailure) {
+    guard unreachable != 0 else {
+      unreachableSince = 0
+      return
+    }
+    let now = Clock.monotonic
+    if unreachableSince == 0 { unreachableSince = now }
+    guard now - unreachableSince < Self.blockingPatience else {
+      throw CaptureFailure(
+        .stopThread, subject: UInt64(unreachable), reason: .threadBlocksEverySignal)
+    }
+    let parked = Agent.parked.value
+    Agent.parked.wait(while: parked, atMost: 50_000)
+  }
 
   private mutating func awaitParked(_ survey: inout Survey) throws(CaptureFailure) {
     while true {

@@ -37,7 +37,6 @@ enum MemoryRestore {
     closeDescriptor(work.image.descriptor)
     try LockRestore.run(work.image)
     if notes >= 0 { closeDescriptor(notes) }
-    if notes >= 0 { closeDescriptor(notes) }
     leave(work, handoff)
   }
 
