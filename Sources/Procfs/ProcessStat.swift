@@ -6,6 +6,9 @@ public struct ProcessStat: Equatable, Sendable, BitwiseCopyable {
   /// The kernel's own, PF_ of `include/linux/sched.h`.
   public var flags: UInt64 = 0
   public var threadCount: UInt64 = 0
+
+  /// Signals 1 to 31 that wait for the thread, a bit each.
+  public var pendingSignals: UInt64 = 0
   public var parent: Int32 = 0
   public var group: Int32 = 0
   public var session: Int32 = 0
@@ -66,6 +69,7 @@ public struct ProcessStat: Equatable, Sendable, BitwiseCopyable {
     case 26: startCode = address
     case 27: endCode = address
     case 28: startStack = address
+    case 31: pendingSignals = address
     case 39: processor = number
     case 45: startData = address
     case 46: endData = address

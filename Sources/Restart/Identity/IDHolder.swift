@@ -13,7 +13,8 @@ enum IDHolder: Equatable, BitwiseCopyable {
 
   /// Source: proc_pid_stat(5); `include/linux/sched.h`, PF_EXITING.
   init(_ stat: ProcessStat) {
-    let isExiting = stat.flags & 0x4 != 0
+    let isKilled = stat.pendingSignals & Signal.bit(Signal.kill) != 0
+    let isExiting = isKilled || stat.flags & 0x4 != 0
     switch stat.state {
     case UInt8(ascii: "X"): self = .dying
     case UInt8(ascii: "Z"): self = stat.threadCount > 1 ? .dying : .zombie
