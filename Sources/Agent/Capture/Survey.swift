@@ -29,6 +29,9 @@ struct Survey {
   var machine = ckpt_machine()
   var agent = ckpt_agent()
   var regions: Table<ckpt_region>
+
+  /// Files with private mappings so far.
+  var fileCount: UInt32 = 0
   var runs: Table<ckpt_run>
   var objects: Table<ckpt_object>
   var extents: Table<ckpt_extent>

@@ -73,7 +73,25 @@ enum RegionList {
     region.path = try during(.readRegions) { () throws(Errno) in
       try survey.string(at: original.address, byteCount: original.byteCount)
     }
+    if region.kind == CKPT_REGION_PRIVATE_FILE { region.file = fileNumber(region, &survey) }
     try during(.readRegions) { () throws(Errno) in try survey.regions.append(region) }
+  }
+
+  /// How far back a region of the same file is looked for: libraries have a handful side by side.
+  /// A file whose regions lie farther apart gets two numbers, which only costs memory at restart.
+  private static let fileReach = 64
+
+  private static func fileNumber(_ region: ckpt_region, _ survey: inout Survey) -> UInt32 {
+    var index = survey.regions.count
+    while index > max(0, survey.regions.count - fileReach) {
+      index -= 1
+      let other = survey.regions[index]
+      if other.file != CKPT_NONE, other.inode == region.inode, other.device == region.device {
+        return other.file
+      }
+    }
+    survey.fileCount += 1
+    return survey.fileCount - 1
   }
 
   private static func kind(
