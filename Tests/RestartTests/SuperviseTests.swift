@@ -70,6 +70,9 @@ private let together = SignalAnswer.Parties(own: 10, child: 20, sharesGroup: tru
     #expect(Outcome(failure, byteCount: 4) == .silent)
     #expect(Outcome.runs.failure == nil)
     #expect(Outcome(failure, byteCount: 24).failure?.number == 3)
+    let thread = Outcome.failed(step: 2, errno: 17, subject: 4711)
+    #expect(thread.failure?.number == 4711)
+    #expect(thread.failure?.hint.utf8CodeUnitCount ?? 0 > 0)
   }
 
   @Test func endsAreTold() {

@@ -34,10 +34,26 @@ enum Outcome: Equatable, BitwiseCopyable {
 
 extension Outcome {
   /// What to tell the user, when the agent has said why it could not go on.
+  ///
+  /// The steps are those of the agent's `WakeReport`.
   var failure: RestartFailure? {
-    guard case .failed(let step, let errno, _) = self else { return nil }
-    return RestartFailure(
-      .failed, "the agent in the program could not finish the restart, at its step",
-      errno: Errno(rawValue: errno), number: UInt64(step), numberStyle: .decimal)
+    guard case .failed(let step, let number, let subject) = self else { return nil }
+    let errno = Errno(rawValue: number)
+    switch step {
+    case 1:
+      return RestartFailure(
+        .missingKernelFeature, "the agent in the image is of another version than this program",
+        errno: errno, hint: "use the `restart` that was installed with that libckpt.so")
+    case 2:
+      return RestartFailure(
+        .failed, "cannot start a thread of the program with its ID", errno: errno,
+        hint: errno == .exists
+          ? "use --private-pids, or --fresh-pids for any other ID" : "", number: subject,
+        numberStyle: .decimal)
+    default:
+      return RestartFailure(
+        .failed, "the agent in the program could not finish the restart, at its step",
+        errno: errno, number: UInt64(step), numberStyle: .decimal)
+    }
   }
 }
