@@ -2,7 +2,7 @@ internal import CheckpointKit
 internal import KernelABI
 
 extension SaveFailure {
-  /// - Parameter program: what the user called it.
+  /// The words for it; `program` is what the user called the process.
   func failure(saving program: String) -> CommandFailure {
     func cannot(_ why: String, _ status: Status = .failed, _ hints: String...) -> CommandFailure {
       CommandFailure("cannot save \(program): \(why)", status: status, hints: hints)

@@ -55,7 +55,15 @@ public struct AgentFailure: Error, Equatable, Sendable {
   public let subject: UInt64
 
   /// What it was about: a path or the like; may be empty.
-  public let name: String
+  public var name: String
+
+  /// Whether it happened to the file.
+  var isAboutImage: Bool {
+    switch step {
+    case .openImage, .writeImage, .synchronizeImage, .renameImage: true
+    default: false
+    }
+  }
 
   public init(step: UInt32, errno: Int32, subject: UInt64, reason: UInt64, name: String) {
     self.step = Step(rawValue: step)

@@ -105,8 +105,9 @@ extension UInt64 {
   }
 }
 
-/// When the scheduler last accounted for a task, in nanoseconds of its own clock: for a sleeping
-/// one, when it fell asleep. From /proc/PID/sched, which not every kernel has.
+/// When the scheduler last accounted for a task, in nanoseconds of its own clock.
+///
+/// For a sleeping one, when it fell asleep. From /proc/PID/sched, which not every kernel has.
 public func accountedTime(inSched text: String) -> UInt64? {
   for line in text.split(separator: "\n") where line.hasPrefix("se.exec_start") {
     let number = line.split(separator: ":").last?.split(separator: " ").first ?? ""

@@ -29,10 +29,9 @@ extension TargetFacts {
     let maps = try text(pid, "maps")
     let environment = Environment(terminated: Array(try text(pid, "environ").utf8))
     let trigger = environment.value(of: "CKPT_SIGNAL").flatMap(signalNumber) ?? defaultTrigger
-    let threads = taskNames(pid).map { tid in
-      let status = try? readStatus(tid, of: pid)
-      return TargetThread(
-        tid: tid, state: status?.state ?? "X", blocksTrigger: status?.blocks(trigger) ?? true)
+    // A thread that ends meanwhile isn't one any more.
+    let threads = taskNames(pid).compactMap { tid in
+      (try? readStatus(tid, of: pid)).map { TargetThread(tid: tid, status: $0) }
     }
     return TargetFacts(
       pid: pid, status: status, hasAgent: showsAgent(maps: maps), trigger: trigger,
@@ -124,7 +123,9 @@ func numbers(in folder: String) -> [Int32] {
 }
 
 extension ThreadSample {
-  /// Looks at a thread that is about to be signalled. What can't be read is not known.
+  /// Looks at a thread that is about to be signalled.
+  ///
+  /// What can't be read is not known.
   static func read(_ tid: Int32, of pid: Int32) -> ThreadSample {
     let folder = "/proc/\(pid)/task/\(tid)"
     do throws(Errno) {

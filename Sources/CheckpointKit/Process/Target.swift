@@ -1,16 +1,13 @@
-internal import Kernel
 public import KernelABI
 
 /// One thread of a target, with what decides whether it can take the signal.
 public struct TargetThread: Equatable, Sendable {
   public var tid: Int32
-  public var state: Character
-  public var blocksTrigger: Bool
+  public var status: ProcessStatus
 
-  public init(tid: Int32, state: Character, blocksTrigger: Bool) {
+  public init(tid: Int32, status: ProcessStatus) {
     self.tid = tid
-    self.state = state
-    self.blocksTrigger = blocksTrigger
+    self.status = status
   }
 }
 
@@ -20,7 +17,7 @@ public struct TargetFacts: Equatable, Sendable {
   public var status: ProcessStatus
   public var hasAgent: Bool
 
-  /// The signal the agent waits for, as far as the environment tells.
+  /// The signal of CKPT_SIGNAL, as far as the environment tells.
   public var trigger: Int
   public var threads: [TargetThread]
 
@@ -34,30 +31,49 @@ public struct TargetFacts: Equatable, Sendable {
     self.threads = threads
   }
 
-  /// The thread to signal: the main thread if it can take it, else one that can.
+  /// What to send and where: the main thread if it can take it, else one that can.
   ///
   /// A signal to a process whose agent isn't listening would end it, so everything is checked.
-  public func threadToSignal() throws(TargetFailure) -> Int32 {
-    guard status.state != "Z", status.state != "X" || threads.contains(where: \.isAlive) else {
-      throw .zombie(pid)
-    }
+  public func delivery() throws(TargetFailure) -> Delivery {
+    guard threads.contains(where: \.isAlive) else { throw .zombie(pid) }
     guard hasAgent else { throw .noAgent(pid, name: status.name) }
-    guard status.catches(trigger) else { throw .triggerNotCaught(pid, signal: trigger) }
-    if threads.contains(where: { $0.state == "t" }) { throw .traced(pid) }
-    if threads.contains(where: { $0.state == "T" }) { throw .stopped(pid) }
-    let able = threads.filter { $0.isAlive && !$0.blocksTrigger }
+    // The agent's own signal first: programs that use SIGUSR2 themselves leave that one alone.
+    let signals = [controlSignal, trigger].filter { status.catches($0) }
+    guard !signals.isEmpty else { throw .triggerNotCaught(pid, signal: trigger) }
+    if threads.contains(where: { $0.status.state == "t" }) { throw .traced(pid) }
+    if threads.contains(where: { $0.status.state == "T" }) { throw .stopped(pid) }
+    for signal in signals {
+      if let tid = thread(taking: signal) { return Delivery(signal: signal, tid: tid) }
+    }
+    throw .triggerBlocked(pid, signal: trigger)
+  }
+
+  private func thread(taking signal: Int) -> Int32? {
+    let able = threads.filter { $0.isAlive && !$0.status.blocks(signal) }
     // One in an uninterruptible wait would keep us waiting.
-    let awake = able.filter { $0.state != "D" }
-    guard let thread = (awake.isEmpty ? able : awake).min(by: { $0.rank(pid) < $1.rank(pid) })
-    else { throw .triggerBlocked(pid, signal: trigger) }
-    return thread.tid
+    let awake = able.filter { $0.status.state != "D" }
+    return (awake.isEmpty ? able : awake).map(\.tid).min { rank($0) < rank($1) }
+  }
+
+  private func rank(_ tid: Int32) -> Int32 { tid == pid ? 0 : tid }
+}
+
+/// The agent takes this signal besides the one of CKPT_SIGNAL: the last real-time signal.
+public let controlSignal = 64
+
+/// A signal, and the thread that is to take it.
+public struct Delivery: Equatable, Sendable {
+  public var signal: Int
+  public var tid: Int32
+
+  public init(signal: Int, tid: Int32) {
+    self.signal = signal
+    self.tid = tid
   }
 }
 
 extension TargetThread {
-  var isAlive: Bool { state != "Z" && state != "X" }
-
-  fileprivate func rank(_ pid: Int32) -> Int32 { tid == pid ? 0 : tid }
+  var isAlive: Bool { status.state != "Z" && status.state != "X" }
 }
 
 /// Why a process can't be asked to save itself.

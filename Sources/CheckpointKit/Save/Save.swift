@@ -29,7 +29,9 @@ public struct SavedImage: Equatable, Sendable {
   public var isKilled: Bool
 }
 
-/// Why a process was not saved. It goes on as before, whichever it is.
+/// Why a process was not saved.
+///
+/// It goes on as before, whichever it is.
 public enum SaveFailure: Error, Equatable, Sendable {
   case target(TargetFailure)
   case output(String, Errno)
@@ -48,12 +50,12 @@ public enum SaveFailure: Error, Equatable, Sendable {
 
 /// Asks the agent in a process to save it, and waits until the image is safe on disk.
 ///
-/// - Parameter progress: called for every report of how far the writing is.
+/// `progress` hears how far the writing is.
 public func save(
   _ order: SaveOrder, progress: (ControlReport.Progress) -> Void
 ) throws(SaveFailure) -> SavedImage {
-  let thread: Int32
-  do throws(TargetFailure) { thread = try order.target.threadToSignal() } catch {
+  let delivery: Delivery
+  do throws(TargetFailure) { delivery = try order.target.delivery() } catch {
     throw .target(error)
   }
   var output: OutputFile?
@@ -64,7 +66,7 @@ public func save(
     output = consume file
   }
   let session = try SaveSession.prepared(for: order)
-  let connection = try session.connect(thread: thread, passing: passed)
+  let connection = try session.connect(by: delivery, passing: passed)
   var written = try session.follow(connection, progress: progress)
   if let file = output.take() {
     written.path = file.path

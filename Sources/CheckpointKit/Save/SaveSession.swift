@@ -30,17 +30,17 @@ struct SaveSession: ~Copyable {
 
   /// Signals the thread, waits for the agent's call, and tells it what is wanted.
   borrowing func connect(
-    thread: Int32, passing descriptor: Int32?
+    by delivery: Delivery, passing descriptor: Int32?
   ) throws(SaveFailure) -> ControlConnection {
     var request = ControlRequest(token: token)
     request.passesDescriptor = descriptor != nil
     request.kills = order.kills
     request.label = order.label
-    request.sampledThread = thread
-    request.sample = ThreadSample.read(thread, of: order.target.pid)
+    request.sampledThread = delivery.tid
+    request.sample = ThreadSample.read(delivery.tid, of: order.target.pid)
     do throws(Errno) {
       try queueSignal(
-        order.target.trigger, value: token.rawValue, to: thread, of: order.target.pid)
+        delivery.signal, value: token.rawValue, to: delivery.tid, of: order.target.pid)
     } catch {
       throw error == .noSuchProcess ? .ended : .signal(error)
     }
@@ -78,10 +78,22 @@ struct SaveSession: ~Copyable {
       }
       switch try nextReport(connection) {
       case .progress(let report): progress(report)
-      case .done(let written): return written
-      case .failed(let failure): throw .agent(failure)
+      case .done(let written): return located(written)
+      case .failed(var failure):
+        if let path = order.output, failure.name.isEmpty, failure.isAboutImage { failure.name = path }
+        throw .agent(failure)
       }
     }
+  }
+
+  /// The agent names the image as the program sees it: from its own working directory.
+  private borrowing func located(_ written: ControlReport.Written) -> ControlReport.Written {
+    guard !written.path.isEmpty, !written.path.hasPrefix("/"),
+      let folder = try? Files.linkTarget("/proc/\(order.target.pid)/cwd")
+    else { return written }
+    var written = written
+    written.path = folder == "/" ? "/\(written.path)" : "\(folder)/\(written.path)"
+    return written
   }
 
   private borrowing func nextReport(
