@@ -60,7 +60,7 @@ struct Save: ParsableCommand {
     }
     writeError(bar.erasing)
     guard !quiet else { return }
-    writeOutput((json ? saved.json.text : saved.sentence) + "\n")
+    writeOutput((json ? try jsonText(SaveReport(saved)) : saved.sentence) + "\n")
   }
 
   private func target() throws(SaveFailure) -> TargetFacts {
@@ -87,14 +87,36 @@ extension SavedImage {
     return "\(path): \(size) in \(duration) (\(byteCountText(UInt64(speed)))/s), "
       + "program stood still for \(pause)\(end)"
   }
+}
 
-  var json: JSON {
-    .object([
-      ("pid", .number(Int64(pid))), ("path", .string(path)),
-      ("bytes", .unsigned(written.byteCount)), ("pause_ns", .unsigned(written.pause)),
-      ("duration_ns", .unsigned(written.duration)), ("bytes_per_second", .unsigned(UInt64(speed))),
-      ("threads", .unsigned(UInt64(written.threads))),
-      ("counter", .unsigned(UInt64(written.counter))), ("killed", .bool(isKilled)),
-    ])
+/// The result as `--json` prints it.
+struct SaveReport: Encodable {
+  let pid: Int32
+  let path: String
+  let bytes: UInt64
+  let pauseNanoseconds: UInt64
+  let durationNanoseconds: UInt64
+  let bytesPerSecond: UInt64
+  let threads: UInt32
+  let counter: UInt32
+  let killed: Bool
+
+  init(_ saved: SavedImage) {
+    pid = saved.pid
+    path = saved.path
+    bytes = saved.written.byteCount
+    pauseNanoseconds = saved.written.pause
+    durationNanoseconds = saved.written.duration
+    bytesPerSecond = UInt64(saved.speed)
+    threads = saved.written.threads
+    counter = saved.written.counter
+    killed = saved.isKilled
+  }
+
+  enum CodingKeys: String, CodingKey {
+    case pid, path, bytes, threads, counter, killed
+    case pauseNanoseconds = "pause_ns"
+    case durationNanoseconds = "duration_ns"
+    case bytesPerSecond = "bytes_per_second"
   }
 }

@@ -1,6 +1,7 @@
 import CImage
 import Kernel
 import KernelABI
+import CheckpointImage
 import Testing
 
 @testable import Restart

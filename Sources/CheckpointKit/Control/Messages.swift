@@ -53,6 +53,11 @@ public enum ControlReport: Equatable, Sendable {
   public struct Progress: Equatable, Sendable {
     public var done: UInt64
     public var total: UInt64
+
+    public init(done: UInt64, total: UInt64) {
+      self.done = done
+      self.total = total
+    }
   }
 
   public struct Written: Equatable, Sendable {

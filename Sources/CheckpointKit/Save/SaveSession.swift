@@ -80,7 +80,9 @@ struct SaveSession: ~Copyable {
       case .progress(let report): progress(report)
       case .done(let written): return located(written)
       case .failed(var failure):
-        if let path = order.output, failure.name.isEmpty, failure.isAboutImage { failure.name = path }
+        if let path = order.output, failure.name.isEmpty, failure.isAboutImage {
+          failure.name = path
+        }
         throw .agent(failure)
       }
     }

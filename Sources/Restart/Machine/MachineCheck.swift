@@ -1,4 +1,5 @@
 internal import CImage
+internal import CheckpointImage
 internal import Kernel
 
 /// What an image asks of the CPU, against what this one has.

@@ -1,29 +1,14 @@
 internal import CImage
 internal import CKernel
+internal import CheckpointImage
 internal import Kernel
 internal import KernelABI
 
 extension CPUFeatures {
   /// Those of the CPU that this runs on.
   static var here: CPUFeatures {
-    let basic = ckernel_cpuid(0, 0).a
-    let extended = ckernel_cpuid(0x8000_0000, 0).a
     var here = CPUFeatures()
-    let leaf1 = ckernel_cpuid(1, 0)
-    here.words[Word.leaf1c.rawValue] = leaf1.c
-    here.words[Word.leaf1d.rawValue] = leaf1.d
-    if basic >= 7 {
-      let leaf7 = ckernel_cpuid(7, 0)
-      here.words[Word.leaf7b.rawValue] = leaf7.b
-      here.words[Word.leaf7c.rawValue] = leaf7.c
-      here.words[Word.leaf7d.rawValue] = leaf7.d
-      if leaf7.a >= 1 { here.words[Word.leaf71a.rawValue] = ckernel_cpuid(7, 1).a }
-    }
-    if extended >= 0x8000_0001 {
-      let leaf81 = ckernel_cpuid(0x8000_0001, 0)
-      here.words[Word.leaf81c.rawValue] = leaf81.c
-      here.words[Word.leaf81d.rawValue] = leaf81.d
-    }
+    here.words = ProcessorID.featureWords
     return here
   }
 }

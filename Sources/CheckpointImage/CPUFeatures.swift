@@ -1,45 +1,51 @@
-internal import CImage
+public import CImage
 
 /// The words of CPUID that say which instructions a CPU has.
 ///
 /// Source: Intel SDM volume 2A, CPUID; AMD APM volume 3, appendix E.
-struct CPUFeatures: BitwiseCopyable {
+public struct CPUFeatures: Sendable, BitwiseCopyable {
   /// In the order of `Word`.
-  var words = InlineArray<8, UInt32>(repeating: 0)
+  public var words = InlineArray<8, UInt32>(repeating: 0)
 
-  enum Word: Int, BitwiseCopyable {
+  public enum Word: Int, Sendable, BitwiseCopyable {
     case leaf1c, leaf1d, leaf7b, leaf7c, leaf7d, leaf71a, leaf81c, leaf81d
   }
 
-  init() {}
+  public init() {}
 
-  init(_ machine: ckpt_machine) {
+  /// Those of the machine that an image was made on.
+  public init(_ machine: ckpt_machine) {
     words = [
       machine.features_1c, machine.features_1d, machine.features_7b, machine.features_7c,
       machine.features_7d, machine.features_71a, machine.features_81c, machine.features_81d,
     ]
   }
 
-  func has(_ feature: Feature) -> Bool {
+  public func has(_ feature: Feature) -> Bool {
     words[feature.word.rawValue] & (1 << feature.bit) != 0
   }
 
   /// An instruction set extension that a program may have chosen at its start.
-  struct Feature {
-    let word: Word
-    let bit: UInt32
-    let name: StaticString
+  public struct Feature: Sendable {
+    public let word: Word
+    public let bit: UInt32
+    public let name: StaticString
 
     /// Belongs to AMX, which a program has to ask the kernel for.
-    var isTile: Bool { name.utf8CodeUnitCount > 4 && Text(name).starts(with: "amx_") }
+    var isTile: Bool {
+      switch (word, bit) {
+      case (.leaf7d, 22), (.leaf7d, 24), (.leaf7d, 25), (.leaf71a, 21): true
+      default: false
+      }
+    }
   }
 
-  static let featureCount = 80
+  public static let featureCount = 80
 
   /// The features that user code may rely on, by their names in /proc/cpuinfo.
   ///
   /// Those that only the kernel uses, and those that only make something faster, are left out.
-  static func feature(_ index: Int) -> Feature {
+  public static func feature(_ index: Int) -> Feature {
     switch index {
     case 0: Feature(word: .leaf1d, bit: 15, name: "cmov")
     case 1: Feature(word: .leaf1d, bit: 23, name: "mmx")
@@ -124,10 +130,8 @@ struct CPUFeatures: BitwiseCopyable {
     }
   }
 
-  /// The first feature that these have and `other` lacks.
-  ///
-  /// - Parameter withTiles: AMX counts.
-  func firstMissing(in other: CPUFeatures, withTiles: Bool) -> Feature? {
+  /// The first feature that these have and `other` lacks; AMX counts only `withTiles`.
+  public func firstMissing(in other: CPUFeatures, withTiles: Bool) -> Feature? {
     for index in 0..<Self.featureCount {
       let feature = Self.feature(index)
       if feature.isTile, !withTiles { continue }

@@ -1,0 +1,8 @@
+internal import FoundationEssentials
+
+/// A value as JSON for scripts: indented, with keys in alphabetical order.
+func jsonText(_ value: some Encodable) throws -> String {
+  let encoder = JSONEncoder()
+  encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+  return String(decoding: try encoder.encode(value), as: UTF8.self)
+}
