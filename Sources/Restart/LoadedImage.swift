@@ -15,6 +15,9 @@ struct LoadedImage: BitwiseCopyable {
 
   var index: ImageIndex
 
+  /// XXH3-64 of the pieces of data, in file order; they move with the head.
+  var digests: Records<UInt64>
+
   var image: ckpt_image { records(index.image)[0] }
   var process: ckpt_process { records(index.process)[0] }
   var machine: ckpt_machine { records(index.machine)[0] }

@@ -22,7 +22,7 @@ enum MemoryRestore {
     let plan = try MemoryPlan(image, own: own, live: live)
     var work = try Workspace(at: plan.scratch, for: image)
     try SharedRegions.prepare(&work, objects)
-    let reader = DataReader(descriptor: image.descriptor, digests: work.digests)
+    let reader = DataReader(work.image)
     var kernel = KernelMappings(in: live)
     let service = try KernelService(work, reader, kernel)
     let hugePages = HugePages(for: work)

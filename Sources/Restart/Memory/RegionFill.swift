@@ -16,8 +16,6 @@ struct RegionFill {
     var count = 0
     var byteCount: UInt64 = 0
     var fileOffset: UInt64 = 0
-    var firstPiece: UInt32 = 0
-    var region: UInt64 = 0
   }
 
   func run() throws(RestartFailure) {
@@ -77,15 +75,11 @@ struct RegionFill {
   private func add(_ piece: DataPiece, _ batch: inout Batch) throws(RestartFailure) {
     let continues =
       piece.fileOffset == batch.fileOffset + batch.byteCount
-      && piece.index == batch.firstPiece + UInt32(batch.count)
       && batch.count < Workspace.vectorCapacity
       && batch.byteCount + piece.byteCount <= Pieces.byteCountLimit
     if batch.count > 0, !continues { try flush(&batch) }
-    if batch.count == 0 {
-      batch.fileOffset = piece.fileOffset
-      batch.firstPiece = piece.index
-      batch.region = piece.region
-    }
+    if batch.count == 0 { batch.fileOffset = piece.fileOffset }
+    Memory.store(piece, at: self.piece(batch.count))
     Memory.store(
       ckernel_iovec(base: piece.address.rawValue, byte_count: piece.byteCount),
       at: vector(batch.count))
@@ -95,23 +89,22 @@ struct RegionFill {
 
   private func vector(_ index: Int) -> Address { work.vectors + UInt64(index * 16) }
 
+  private func piece(_ index: Int) -> Address {
+    work.batch + UInt64(index * MemoryLayout<DataPiece>.stride)
+  }
+
   /// Reads the batch and checks each of its pieces.
   private func flush(_ batch: inout Batch) throws(RestartFailure) {
     guard batch.count > 0 else { return }
     let (count, offset) = (batch.count, batch.fileOffset)
     let got = try? systemCall(
-      SyscallNumber.preadv, Int(reader.descriptor), work.vectors.argument, count,
+      SyscallNumber.preadv, Int(work.image.descriptor), work.vectors.argument, count,
       Int(bitPattern: UInt(offset)), 0)
     let isRead = got.map(UInt64.init) == batch.byteCount
-    var place = batch.fileOffset
     for index in 0..<batch.count {
-      let entry = Memory.load(ckernel_iovec.self, at: vector(index))
-      let piece = DataPiece(
-        address: Address(entry.base), byteCount: entry.byte_count, fileOffset: place,
-        index: batch.firstPiece + UInt32(index), region: batch.region)
-      // A short read says nothing of what went wrong; reading it alone does.
+      let piece = Memory.load(DataPiece.self, at: piece(index))
+      // A short read says nothing of what went wrong; reading each alone does.
       if isRead { try reader.check(piece) } else { try reader.read(piece) }
-      place += entry.byte_count
     }
     batch = Batch()
   }

@@ -120,8 +120,7 @@ struct SharedRegions {
         .failed, "cannot map shared memory at", errno: error, hint: ckpt_region.hint(for: error),
         number: region.start, numberStyle: .hexadecimal)
     }
-    try reader.fill(
-      object, from: work, at: range.start - region.file_offset, region: region.start)
+    try reader.fill(object, from: work, at: range.start - region.file_offset)
   }
 
   private func seal(_ object: Int) throws(RestartFailure) {
@@ -142,15 +141,13 @@ extension DataReader {
   /// Reads an object's contents into a mapping of it; `origin` is where the object's first byte
   /// lies, or would.
   func fill(
-    _ object: Int, from work: Workspace, at origin: Address, region: UInt64
+    _ object: Int, from work: Workspace, at origin: Address
   ) throws(RestartFailure) {
     let record = work.image.objects[object]
     for number in 0..<record.extent_count {
       let index = Int(record.first_extent + number)
       let extent = work.image.extents[index]
-      var pieces = DataPieces(
-        at: origin + extent.offset, byteCount: extent.byte_count,
-        fileOffset: extent.file_offset, firstIndex: work.extentPieces[index], region: region)
+      var pieces = DataPieces(ofExtent: index, in: work.image, at: origin + extent.offset)
       while let piece = pieces.next() { try read(piece) }
     }
   }

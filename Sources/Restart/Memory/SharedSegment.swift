@@ -52,7 +52,7 @@ struct SharedSegment {
       let origin = region.range.start - region.file_offset
       if attached.isEmpty || attached.start != origin {
         attached = try attach(identifier, at: origin, region)
-        if !isFilled { try reader.fill(object, from: work, at: origin, region: region.start) }
+        if !isFilled { try reader.fill(object, from: work, at: origin) }
         isFilled = true
         try trim(attached, from: index)
       }

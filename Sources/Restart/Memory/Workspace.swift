@@ -21,16 +21,8 @@ struct Workspace {
   /// One piece of data passes through here on its way to a file.
   let buffer: Address
 
-  private let digestSection: Address
-
-  /// XXH3-64 of the pieces of data, in file order.
-  let digests: Records<UInt64>
-
-  /// By run: the index of its first piece.
+  /// By run: the index of its first piece of data.
   let runPieces: Table<UInt32>
-
-  /// By extent: the index of its first piece.
-  let extentPieces: Table<UInt32>
 
   /// By object: the descriptor that `ObjectRestore` made for it, -1: none.
   var objectDescriptors: Table<Int32>
@@ -44,7 +36,8 @@ struct Workspace {
   let path: Address
   static let pathCapacity: UInt64 = 4096
 
-  /// Room for the vectors of preadv(2).
+  /// Room for pieces that are read together, and for their vectors for preadv(2).
+  let batch: Address
   let vectors: Address
   static let vectorCapacity = 256
 
@@ -52,13 +45,13 @@ struct Workspace {
   static func byteCount(for image: LoadedImage) -> UInt64 {
     let regions = UInt64(image.regions.count)
     let tables =
-      image.index.digestsByteCount + UInt64(image.runs.count + image.extents.count) * 4
+      UInt64(image.digests.count) * 8 + UInt64(image.runs.count) * 4
       + regions * 8 + UInt64(image.objects.count) * 8
     return roundedUpToPage(image.index.headByteCount) + roundedUpToPage(tables)
       + hugePageByteCount + Pieces.byteCountLimit + pathCapacity + (64 << 10)
   }
 
-  /// Maps it and copies the head of the image into it.
+  /// Maps it and copies the head of the image and the digests into it.
   ///
   /// - Precondition: `range` is free, `byteCount(for: image)` large and starts at a multiple of
   ///   2 MiB.
@@ -76,13 +69,13 @@ struct Workspace {
       Memory.copy(from: image.head, to: head, byteCount: image.index.headByteCount)
       self.image.head = head
       path = try arena.reserve(Self.pathCapacity)
+      batch = try arena.reserve(UInt64(Self.vectorCapacity * MemoryLayout<DataPiece>.stride))
       vectors = try arena.reserve(UInt64(Self.vectorCapacity * 16))
-      let pieceNumbers = try PieceNumbers(image, in: &arena)
-      runPieces = pieceNumbers.runs
-      extentPieces = pieceNumbers.extents
-      digestSection = try arena.reserve(image.index.digestsByteCount)
-      digests = Records(
-        at: digestSection + ImageEnd.digestHeaderByteCount, count: Int(image.index.pieceCount))
+      let byteCount = UInt64(image.digests.count) * 8
+      let digests = try arena.reserve(byteCount)
+      Memory.copy(from: image.digests.base, to: digests, byteCount: byteCount)
+      self.image.digests = Records(at: digests, count: image.digests.count)
+      runPieces = try Self.pieceNumbers(image, in: &arena)
       objectDescriptors = try Self.table(image.objects.count, in: &arena)
       firstOfObject = try Self.table(image.objects.count, in: &arena)
       firstOfFile = try Self.table(image.regions.count, in: &arena)
@@ -94,24 +87,20 @@ struct Workspace {
         hint: "the image needs more memory than this process may have; see `ulimit -v`")
     }
     linkRegions()
-    try readDigests()
   }
 
-  private func readDigests() throws(RestartFailure) {
-    let index = image.index
-    let count = try during("cannot read the image's digests") { () throws(Errno) in
-      try Files.read(
-        image.descriptor, to: digestSection, byteCount: index.digestsByteCount,
-        at: index.digestsOffset)
+  /// Pieces are counted in file order, which is the order of the runs.
+  private static func pieceNumbers(
+    _ image: LoadedImage, in arena: inout Arena
+  ) throws(Errno) -> Table<UInt32> {
+    var numbers = try Table<UInt32>(in: &arena, capacity: image.runs.count)
+    var count: UInt64 = 0
+    for index in 0..<image.runs.count {
+      try numbers.append(UInt32(truncatingIfNeeded: count))
+      let run = image.runs[index]
+      if run.kind == CKPT_RUN_HERE { count += Pieces.count(of: run.byte_count) }
     }
-    do throws(ImageError) {
-      _ = try ImageDigests(
-        section: Memory.bytes(at: digestSection, count: Int(count)),
-        head: Memory.bytes(at: image.head, count: Int(index.headByteCount)), index: index)
-    } catch {
-      throw RestartFailure(
-        .damagedImage, "cannot restart: the image is damaged", why: error.reason)
-    }
+    return numbers
   }
 
   private static func table(_ count: Int, in arena: inout Arena) throws(Errno) -> Table<Int32> {

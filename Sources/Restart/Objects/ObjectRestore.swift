@@ -35,6 +35,7 @@ struct ObjectRestore: BitwiseCopyable {
     } catch {
       throw RestartFailure(.failed, "cannot prepare the restart of shared memory", errno: error)
     }
+    try checkQueues()
   }
 
   /// The descriptor of an object, which is made and filled when it is asked for first.
@@ -48,15 +49,18 @@ struct ObjectRestore: BitwiseCopyable {
       name: image.address(of: object.name), nameByteCount: Int(object.name.byte_count)
     ) { () throws(Errno) in
       let number = try moved(try make(object))
-      do throws(Errno) {
-        try fill(number, from: object)
-        return number
-      } catch {
-        closeDescriptor(number)
-        throw error
-      }
+      try Files.setSize(number, object.byte_count)
+      return number
     }
     descriptors[index] = number
+    for extent in 0..<object.extent_count {
+      try fill(number, fromExtent: Int(object.first_extent + extent))
+    }
+    if object.kind != CKPT_OBJECT_SHARED_ANONYMOUS, object.mode & 0o7777 != 0 {
+      try during("cannot set the mode of shared memory") { () throws(Errno) in
+        try Files.setMode(number, object.mode)
+      }
+    }
     return number
   }
 
@@ -105,25 +109,36 @@ struct ObjectRestore: BitwiseCopyable {
     return try Descriptors.duplicate(number, atLeast: firstNumber)
   }
 
-  private func fill(_ number: Int32, from object: ckpt_object) throws(Errno) {
-    try Files.setSize(number, object.byte_count)
-    for index in 0..<object.extent_count {
-      try fill(number, from: image.extents[Int(object.first_extent + index)])
-    }
-    if object.kind != CKPT_OBJECT_SHARED_ANONYMOUS, object.mode & 0o7777 != 0 {
-      try Files.setMode(number, object.mode)
+  /// Writes an extent's bytes, checked, to their place in a file.
+  private func fill(_ number: Int32, fromExtent index: Int) throws(RestartFailure) {
+    let reader = DataReader(image)
+    var offset = image.extents[index].offset
+    var pieces = DataPieces(ofExtent: index, in: image, at: buffer)
+    while var piece = pieces.next() {
+      piece.address = buffer
+      try reader.read(piece)
+      let (byteCount, place) = (piece.byteCount, offset)
+      try during("cannot fill shared memory") { () throws(Errno) in
+        try Files.write(number, from: buffer, byteCount: byteCount, at: place)
+      }
+      offset += byteCount
     }
   }
 
-  private func fill(_ number: Int32, from extent: ckpt_extent) throws(Errno) {
-    var done: UInt64 = 0
-    while done < extent.byte_count {
-      let count = min(extent.byte_count - done, Self.pieceByteCount)
-      let got = try Files.read(
-        image.descriptor, to: buffer, byteCount: count, at: extent.file_offset + done)
-      guard got == count else { throw .inputOutput }
-      try Files.write(number, from: buffer, byteCount: count, at: extent.offset + done)
-      done += count
+  /// Checks the contents of queues, which are read piecemeal later.
+  private func checkQueues() throws(RestartFailure) {
+    let reader = DataReader(image)
+    for object in 0..<image.objects.count {
+      let record = image.objects[object]
+      guard record.kind == CKPT_OBJECT_BYTES else { continue }
+      for extent in 0..<record.extent_count {
+        let index = Int(record.first_extent + extent)
+        var pieces = DataPieces(ofExtent: index, in: image, at: buffer)
+        while var piece = pieces.next() {
+          piece.address = buffer
+          try reader.read(piece)
+        }
+      }
     }
   }
 }

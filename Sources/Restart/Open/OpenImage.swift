@@ -9,8 +9,9 @@ func openImage(_ path: Text) throws(RestartFailure) -> LoadedImage {
   let file = try ImageFile(opening: path)
   let head = try file.readHead()
   let index = try file.index(of: head)
-  try file.checkEnd(of: index, head: head)
-  return LoadedImage(descriptor: file.relinquish(), head: head.start, index: index)
+  let digests = try file.readDigests(of: index, head: head)
+  return LoadedImage(
+    descriptor: file.relinquish(), head: head.start, index: index, digests: digests)
 }
 
 /// An image while it is being checked.
@@ -126,10 +127,13 @@ extension ImageFile {
     }
   }
 
-  /// Checks the digest of the head and of the digests; the file's size was checked with the head.
-  func checkEnd(of index: ImageIndex, head: AddressRange) throws(RestartFailure) {
+  /// Reads the digests and checks them, and the head with them.
+  ///
+  /// The file's size was checked with the head.
+  func readDigests(
+    of index: ImageIndex, head: AddressRange
+  ) throws(RestartFailure) -> Records<UInt64> {
     let section = try read(index.digestsByteCount, at: index.digestsOffset)
-    defer { try? Mapping.unmap(section) }
     do throws(ImageError) {
       _ = try ImageDigests(
         section: Memory.bytes(at: section.start, count: Int(index.digestsByteCount)),
@@ -137,5 +141,7 @@ extension ImageFile {
     } catch {
       throw damage(error)
     }
+    return Records(
+      at: section.start + ImageEnd.digestHeaderByteCount, count: Int(index.pieceCount))
   }
 }

@@ -13,14 +13,19 @@ struct DataPiece: BitwiseCopyable {
   var fileOffset: UInt64
   var index: UInt32
 
-  /// Start of the region that it is part of, for messages.
+  /// Start of the region that it is part of, for messages; 0: it is part of an object.
   var region: UInt64
 }
 
 /// Reads an image's data and checks it against its digests.
 struct DataReader: BitwiseCopyable {
-  let descriptor: Int32
-  let digests: Records<UInt64>
+  private let descriptor: Int32
+  private let digests: Records<UInt64>
+
+  init(_ image: LoadedImage) {
+    descriptor = image.descriptor
+    digests = image.digests
+  }
 
   /// Reads one piece to its address and checks it.
   func read(_ piece: DataPiece) throws(RestartFailure) {
@@ -36,7 +41,8 @@ struct DataReader: BitwiseCopyable {
     var done: UInt64 = 0
     while done < byteCount {
       let count = try during(
-        "cannot read the data of region", number: region, numberStyle: .hexadecimal
+        region == 0 ? "cannot read the image" : "cannot read the data of region", number: region,
+        numberStyle: region == 0 ? .hidden : .hexadecimal
       ) { () throws(Errno) in
         try retryingInterrupts { () throws(Errno) in
           try systemCall(
@@ -53,23 +59,36 @@ struct DataReader: BitwiseCopyable {
   func check(_ piece: DataPiece) throws(RestartFailure) {
     let bytes = Memory.bytes(at: piece.address, count: Int(piece.byteCount))
     guard Int(piece.index) < digests.count, XXH3.digest(bytes) == digests[Int(piece.index)] else {
-      throw RestartFailure(
-        .damagedImage, "cannot restart: the image's data is damaged in region",
-        why: "it does not match its digest", hint: "take another checkpoint; this one is lost",
-        number: piece.region, numberStyle: .hexadecimal)
+      throw Self.damage(piece.region, why: "its data does not match its digest")
     }
   }
 
-  static func truncated(_ region: UInt64) -> RestartFailure {
+  private static func truncated(_ region: UInt64) -> RestartFailure {
+    damage(region, why: "the file ends too early")
+  }
+
+  private static func damage(_ region: UInt64, why: StaticString) -> RestartFailure {
     RestartFailure(
-      .damagedImage, "cannot restart: the image ends within the data of region",
-      number: region, numberStyle: .hexadecimal)
+      .damagedImage,
+      region == 0
+        ? "cannot restart: the image is damaged"
+        : "cannot restart: the image is damaged in the data of region",
+      why: why, hint: "`ckpt verify` tells more; take an earlier checkpoint", number: region,
+      numberStyle: region == 0 ? .hidden : .hexadecimal)
   }
 }
 
 /// The pieces of a run or an extent, one after another.
 struct DataPieces: BitwiseCopyable {
   private var rest: DataPiece
+
+  /// The pieces of an extent, at `address` and behind it.
+  init(ofExtent index: Int, in image: LoadedImage, at address: Address) {
+    let extent = image.extents[index]
+    self.init(
+      at: address, byteCount: extent.byte_count, fileOffset: extent.file_offset,
+      firstIndex: image.firstPiece(ofExtent: index), region: 0)
+  }
 
   init(
     at address: Address, byteCount: UInt64, fileOffset: UInt64, firstIndex: UInt32, region: UInt64
@@ -94,5 +113,14 @@ struct DataPieces: BitwiseCopyable {
     rest.byteCount -= piece.byteCount
     rest.index += 1
     return piece
+  }
+}
+
+extension LoadedImage {
+  /// Which digest is the first one of an extent's data: pieces of extents come last.
+  func firstPiece(ofExtent index: Int) -> UInt32 {
+    var count = UInt64(digests.count)
+    for later in index..<extents.count { count &-= Pieces.count(of: extents[later].byte_count) }
+    return UInt32(truncatingIfNeeded: count)
   }
 }
