@@ -75,7 +75,10 @@ struct PageSurvey: ~Copyable {
       if pages.isGuard {
         try append(pages.range, kind: CKPT_RUN_GUARD, flags: 0, index, &survey)
       } else {
-        try addNonZero(pages.range, flags: pages.isFile ? CKPT_RUN_CLEAN : 0, index, &survey)
+        // Zeros that the process wrote are not what the file has there.
+        try addNonZero(
+          pages.range, flags: pages.isFile ? CKPT_RUN_CLEAN : 0, namesZeros: !pages.isFile, index,
+          &survey)
       }
       done = pages.range.end
     }
@@ -129,9 +132,10 @@ struct PageSurvey: ~Copyable {
     return low
   }
 
-  /// Appends the range without its pages of zeros.
+  /// Appends the range without its pages of zeros, or with runs that say so.
   private func addNonZero(
-    _ range: AddressRange, flags: UInt32, _ index: Int, _ survey: inout Survey
+    _ range: AddressRange, flags: UInt32, namesZeros: Bool = false, _ index: Int,
+    _ survey: inout Survey
   ) throws(Errno) {
     var start: Address?
     var page = range.start
@@ -140,6 +144,9 @@ struct PageSurvey: ~Copyable {
         if let first = start {
           try append(first, page, flags, index, &survey)
           start = nil
+        }
+        if namesZeros, let zeros = AddressRange(start: page, byteCount: pageByteCount) {
+          try append(zeros, kind: CKPT_RUN_ZERO, flags: flags, index, &survey)
         }
       } else if start == nil {
         start = page

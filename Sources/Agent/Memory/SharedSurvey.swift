@@ -59,7 +59,7 @@ enum SharedSurvey {
     object.byte_count = byteCount(of: region, survey)
     object.kind = kind(of: region, survey)
     if object.kind == CKPT_OBJECT_SYSV {
-      object.sysv_id = Int32(truncatingIfNeeded: region.inode)
+      noteSegment(&object, region)
     }
     if object.kind == CKPT_OBJECT_SHARED_FILE { noteFile(&object, region, survey) }
     let index = try survey.objects.append(object)
@@ -77,6 +77,15 @@ enum SharedSurvey {
     case .file: return CKPT_OBJECT_SHARED_FILE
     default: return CKPT_OBJECT_SHARED_ANONYMOUS
     }
+  }
+
+  /// The segment's own size, and whether it goes with its last user.
+  private static func noteSegment(_ object: inout ckpt_object, _ region: ckpt_region) {
+    object.sysv_id = Int32(truncatingIfNeeded: region.inode)
+    guard let status = try? SharedSegments.status(of: object.sysv_id) else { return }
+    object.sysv_key = Int32(bitPattern: status.key)
+    object.mode = status.mode
+    object.byte_count = max(object.byte_count, status.byteCount)
   }
 
   /// Size and time of a file, to see at restart whether it is still the same.

@@ -11,30 +11,6 @@ struct SharedSegment {
   /// Index of its record.
   let object: Int
 
-  /// What shmctl(2) tells of a segment.
-  ///
-  /// Source: `include/uapi/asm-generic/shmbuf.h`, struct shmid64_ds.
-  private struct Status {
-    var key: UInt32
-    var owner: UInt32
-    var byteCount: UInt64
-    var attachCount: UInt64
-
-    init(of identifier: Int32) throws(Errno) {
-      var raw = InlineArray<16, UInt64>(repeating: 0)
-      try withAddress(of: &raw) { (address) throws(Errno) in
-        try systemCall(SyscallNumber.shmctl, Int(identifier), 2, address.argument)
-      }
-      key = UInt32(truncatingIfNeeded: raw[0])
-      owner = UInt32(truncatingIfNeeded: raw[0] >> 32)
-      byteCount = raw[6]
-      attachCount = raw[11]
-    }
-  }
-
-  /// The flag SHM_DEST in a segment's mode: it goes when nobody shows it any more.
-  private static let markedForRemoval: UInt32 = 0o1000
-
   private var record: ckpt_object { work.image.objects[object] }
 
   /// Attaches the segment wherever the program had it, with its contents.
@@ -58,8 +34,8 @@ struct SharedSegment {
       }
       index = Int(work.next[index])
     }
-    if record.mode & Self.markedForRemoval != 0 {
-      _ = rawSystemCall(SyscallNumber.shmctl, Int(identifier), 0)  // IPC_RMID
+    if record.mode & SharedSegments.markedForRemoval != 0 {
+      try? SharedSegments.remove(identifier)
     }
   }
 
@@ -70,8 +46,8 @@ struct SharedSegment {
       "cannot attach a System V shared memory segment at", number: origin.rawValue,
       numberStyle: .hexadecimal
     ) { () throws(Errno) in
-      let status = try Status(of: identifier)
-      try systemCall(SyscallNumber.shmat, Int(identifier), origin.argument, 0)
+      let status = try SharedSegments.status(of: identifier)
+      try SharedSegments.attach(identifier, at: origin)
       return AddressRange(start: origin, byteCount: roundedUpToPage(status.byteCount)) ?? .empty
     }
   }
@@ -111,7 +87,9 @@ struct SharedSegment {
 
   /// The segment itself, left behind by a killed process, else one of the same key, else a new one.
   private func acquire() throws(Errno) -> Int32 {
-    if let status = try? Status(of: record.sysv_id), status.key == key, isOurs(status) {
+    if let status = try? SharedSegments.status(of: record.sysv_id), status.key == key,
+      isOurs(status)
+    {
       return record.sysv_id
     }
     guard key != 0 else { return try get(flags: Self.create) }
@@ -120,7 +98,7 @@ struct SharedSegment {
     } catch {
       guard error == .exists else { throw error }
       let identifier = try get(flags: 0)
-      guard isOurs(try Status(of: identifier)) else { throw .busy }
+      guard isOurs(try SharedSegments.status(of: identifier)) else { throw .busy }
       return identifier
     }
   }
@@ -132,13 +110,11 @@ struct SharedSegment {
     var flags = flags | Int(record.mode & 0o777)
     let region = work.image.regions[Int(work.firstOfObject[object])]
     if region.has(CKPT_REGION_HUGE_TLB) { flags |= 0o4000 }
-    return Int32(
-      truncatingIfNeeded: try systemCall(
-        SyscallNumber.shmget, Int(Int32(bitPattern: key)), Int(record.byte_count), flags))
+    return try SharedSegments.get(key: key, byteCount: record.byte_count, flags: flags)
   }
 
   /// Whether a segment may be filled with what the program had in it.
-  private func isOurs(_ status: Status) -> Bool {
+  private func isOurs(_ status: SharedSegments.Status) -> Bool {
     status.attachCount == 0 && status.owner == UInt32(rawSystemCall(SyscallNumber.geteuid))
       && roundedUpToPage(status.byteCount) == roundedUpToPage(record.byte_count)
   }

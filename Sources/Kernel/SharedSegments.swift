@@ -1,0 +1,59 @@
+public import KernelABI
+
+/// The calls of shmget(2) and its family: System V shared memory.
+public enum SharedSegments {
+  /// What the kernel tells of a segment.
+  ///
+  /// Source: `include/uapi/asm-generic/shmbuf.h`, struct shmid64_ds.
+  public struct Status: BitwiseCopyable {
+    public let key: UInt32
+    public let owner: UInt32
+
+    /// Permissions, and `markedForRemoval`.
+    public let mode: UInt32
+    public let byteCount: UInt64
+
+    /// How many times it is attached, by any process.
+    public let attachCount: UInt64
+  }
+
+  /// SHM_DEST, in a mode: the segment goes when nobody shows it any more.
+  public static let markedForRemoval: UInt32 = 0o1000
+
+  /// Source: shmctl(2), IPC_STAT.
+  public static func status(of identifier: Int32) throws(Errno) -> Status {
+    // ipc_perm: key, uid, gid, cuid, cgid, mode (32 bits each), …; then size, three times, two
+    // process IDs in one word, and the number of attachments.
+    var words = InlineArray<16, UInt64>(repeating: 0)
+    try withAddress(of: &words) { (address) throws(Errno) in
+      try systemCall(SyscallNumber.shmctl, Int(identifier), 2, address.argument)
+    }
+    return Status(
+      key: UInt32(truncatingIfNeeded: words[0]), owner: UInt32(truncatingIfNeeded: words[0] >> 32),
+      mode: UInt32(truncatingIfNeeded: words[2] >> 32), byteCount: words[6],
+      attachCount: words[11])
+  }
+
+  /// Marks it for removal.
+  ///
+  /// Source: shmctl(2), IPC_RMID.
+  public static func remove(_ identifier: Int32) throws(Errno) {
+    try systemCall(SyscallNumber.shmctl, Int(identifier), 0)
+  }
+
+  /// Finds or makes a segment.
+  ///
+  /// `flags` are IPC_ and SHM_ bits and permissions.
+  ///
+  /// Source: shmget(2).
+  public static func get(key: UInt32, byteCount: UInt64, flags: Int) throws(Errno) -> Int32 {
+    Int32(
+      truncatingIfNeeded: try systemCall(
+        SyscallNumber.shmget, Int(Int32(bitPattern: key)), Int(byteCount), flags))
+  }
+
+  /// Source: shmat(2).
+  public static func attach(_ identifier: Int32, at address: Address) throws(Errno) {
+    try systemCall(SyscallNumber.shmat, Int(identifier), address.argument, 0)
+  }
+}
