@@ -35,7 +35,7 @@ enum : uint32_t {
 };
 struct ckpt_file_pipe {
   uint32_t capacity, flags;
-  int32_t standard;  // with PEER_OUTSIDE: which of `restart`'s own it becomes
+  int32_t standard;  // with PEER_OUTSIDE: which of `restart`'s own it becomes, -1: closed by its peer
   uint32_t reserved;
 };
 

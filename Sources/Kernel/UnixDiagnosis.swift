@@ -19,7 +19,6 @@ public struct UnixDiagnosis: BitwiseCopyable {
   public private(set) var fileInode: UInt32 = 0
 
   public static let listening: UInt8 = 10
-  public static let established: UInt8 = 1
 
   /// Asks about the socket with an inode, as stat(2) gives it.
   public init(inode: UInt64) throws(Errno) {

@@ -18,8 +18,9 @@ enum PipeSurvey {
       try item.doing { () throws(Errno) in try Pipes.capacity(item.number) })
     if isPipe, try hasPeerOutside(item, ends) {
       record.flags |= CKPT_PIPE_PEER_OUTSIDE
-      record.standard = try standard(for: item, survey)
-    } else if ends.hasReader {
+      record.standard = standard(for: item, survey)
+    }
+    if ends.hasReader, record.standard < 0 {
       if ends.hasPackets { record.flags |= CKPT_PIPE_MESSAGES }
       file.object = try contents(item, list.number(of: ends.reader), ends.hasPackets, &survey)
     }
@@ -62,16 +63,14 @@ enum PipeSurvey {
   /// Which of `restart`'s own descriptors takes the place of a pipe to someone else.
   ///
   /// One that is no standard stream is taken for a stream put aside by a program that redirected
-  /// the stream itself to a file (as test runners do); else there is nothing to connect it to.
-  private static func standard(
-    for item: OpenFile, _ survey: Survey
-  ) throws(CaptureFailure) -> Int32 {
+  /// the stream itself to a file (as test runners do). Any other comes back as closed by its peer,
+  /// as connections do: many programs inherit pipes that they know nothing of.
+  private static func standard(for item: OpenFile, _ survey: Survey) -> Int32 {
     let number = survey.standardNumber(
       device: item.status.device, inode: item.status.inode)
     if number >= 0 { return number }
     let stream: Int32 = item.isWritable ? 1 : 0
-    guard isRedirected(stream, survey) else { throw item.refused(.peerOutside) }
-    return stream
+    return isRedirected(stream, survey) ? stream : -1
   }
 
   private static func isRedirected(_ stream: Int32, _ survey: Survey) -> Bool {

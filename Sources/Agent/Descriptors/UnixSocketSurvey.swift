@@ -57,10 +57,9 @@ enum UnixSocketSurvey {
     _ item: OpenFile, _ record: inout ckpt_file_socket, _ diagnosis: UnixDiagnosis,
     _ survey: Survey
   ) {
-    let remote = try? Sockets.remoteAddress(item.number)
-    guard diagnosis.state == UnixDiagnosis.established || remote != nil || diagnosis.peer != 0
-    else { return }
-    if let remote { record.remote = SocketSurvey.record(remote) }
+    // Not by the state: a datagram socket that others are connected to counts as established.
+    guard let remote = try? Sockets.remoteAddress(item.number) else { return }
+    record.remote = SocketSurvey.record(remote)
     if let peer = peer(item, diagnosis.peer, survey),
       record.type != Sockets.Kind.datagram || record.remote.byte_count <= 2
     {

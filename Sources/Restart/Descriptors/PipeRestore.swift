@@ -10,13 +10,15 @@ enum PipeRestore {
       throw bench.failure("cannot reopen descriptor", index, why: "it is an O_PATH pipe")
     }
     let record = try bench.record(index, ckpt_file_pipe.self)
-    guard record.flags & CKPT_PIPE_PEER_OUTSIDE == 0 else {
-      guard (0...2).contains(record.standard) else { throw bench.damaged(index) }
+    if record.flags & CKPT_PIPE_PEER_OUTSIDE != 0, (0...2).contains(record.standard) {
       let copy = bench
       let number = try bench.doing("cannot replace descriptor", index) { () throws(Errno) in
         try copy.standard(record.standard)
       }
       return try bench.keep(number, as: index)
+    }
+    if record.flags & CKPT_PIPE_PEER_OUTSIDE != 0 {
+      bench.warn("its other end was another process's, it is closed now:", index)
     }
     try make(index, record, &bench)
   }

@@ -64,7 +64,7 @@ enum SocketRestore {
       do throws(Errno) {
         try Sockets.connect(bench.opened[index], to: SocketAddress(record.remote))
       } catch {
-        bench.warn("a datagram socket could not be connected again: its peer is not there")
+        bench.warn("its peer is not there, so it is not connected again:", index)
       }
     }
     let isPair = record.state == CKPT_SOCKET_PAIRED || record.state == CKPT_SOCKET_LOST
@@ -107,7 +107,7 @@ enum SocketRestore {
       do throws(Errno) {
         try SocketOption.set(option, on: bench.opened[index])
       } catch {
-        bench.warn("an option of a socket could not be set again")
+        bench.warn("an option could not be set again on", index)
       }
     }
   }

@@ -124,6 +124,19 @@ struct Workbench: BitwiseCopyable {
     line.write(to: own.errors)
   }
 
+  /// Likewise, about one descriptor.
+  func warn(_ text: StaticString, _ index: Int) {
+    let path = image.files[index].path
+    var line = Line("restart: warning: ")
+    line.append(text)
+    line.append(" descriptor ")
+    line.append(decimal: number(of: index))
+    line.append(" ")
+    line.append(at: image.address(of: path), count: Int(path.byte_count))
+    line.append("\n")
+    line.write(to: own.errors)
+  }
+
   /// A copy of one of `restart`'s own standard streams.
   func standard(_ stream: Int32) throws(Errno) -> Int32 {
     do throws(Errno) {
