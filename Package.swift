@@ -86,6 +86,7 @@ if isFreestanding {
       name: "AgentTests",
       dependencies: ["Agent", "CKernel", "CImage", "Kernel", "KernelABI", "Procfs"],
       swiftSettings: settings),
+    .testTarget(name: "ProcfsTests", dependencies: ["Procfs"], swiftSettings: settings),
     .testTarget(name: "LayeringTests", swiftSettings: settings),
     .testTarget(
       name: "CheckpointImageTests", dependencies: ["CheckpointImage", "CImage"],

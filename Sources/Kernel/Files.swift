@@ -144,4 +144,24 @@ public enum Files {
         SyscallNumber.fcntl, Int(number), byDescription ? 37 : 6, address.argument)
     }
   }
+
+  /// Reads entries of a directory, as struct linux_dirent64.
+  ///
+  /// - Returns: bytes put at `buffer`, 0 at the end.
+  ///
+  /// Source: getdents64(2).
+  public static func entries(
+    of directory: Int32, to buffer: Address, capacity: Int
+  ) throws(Errno) -> Int {
+    try systemCall(SyscallNumber.getdents64, Int(directory), buffer.argument, capacity)
+  }
+
+  /// The working directory, NUL-terminated.
+  ///
+  /// - Returns: its bytes, without the NUL.
+  ///
+  /// Source: getcwd(2), the system call.
+  public static func workingDirectory(to buffer: Address, capacity: Int) throws(Errno) -> Int {
+    try systemCall(SyscallNumber.getcwd, buffer.argument, capacity) - 1
+  }
 }

@@ -1,11 +1,48 @@
 internal import CImage
 internal import Kernel
 internal import KernelABI
+internal import Procfs
 
+/// An inotify descriptor with its watches.
+///
+/// The kernel tells the inodes that are watched, not their names, and has no way to look at events
+/// that wait without taking them: so names are looked for, and waiting events are refused.
 enum InotifySurvey {
   static func run(
-    _ item: OpenFile, _ file: inout ckpt_file, _ survey: inout Survey
+    _ item: OpenFile, _ file: inout ckpt_file, _ survey: inout Survey, _ list: OpenFileList
   ) throws(CaptureFailure) {
-    throw item.refused(.unknownDescriptorKind)
+    let waiting = try item.doing { () throws(Errno) in try Descriptors.readable(item.number) }
+    guard waiting == 0 else { throw item.refused(.contentsUnreadable) }
+    let text = try item.information(&survey)
+    let finder = try item.doing { () throws(Errno) -> NameFinder in
+      var finder = try watches(in: text, &survey)
+      try finder.search(&survey, list)
+      return finder
+    }
+    file.kind = CKPT_FILE_INOTIFY
+    var writer = try DetailWriter(item, &survey)
+    for index in 0..<finder.wanted.count {
+      let wanted = finder.wanted[index]
+      guard wanted.path.byte_count > 0 else { throw item.refused(.contentsUnreadable) }
+      try item.doing { () throws(Errno) in
+        try writer.append(
+          ckpt_inotify_watch(
+            identifier: wanted.watch.identifier, mask: wanted.watch.mask,
+            path_offset: wanted.path.offset, path_bytes: wanted.path.byte_count), &survey)
+      }
+    }
+    file.detail = try writer.end(item, &survey)
+  }
+
+  private static func watches(
+    in text: RawBytes, _ survey: inout Survey
+  ) throws(Errno) -> NameFinder {
+    var counter = TextCursor(text.span)
+    var count = 0
+    while counter.nextWatch() != nil { count += 1 }
+    var finder = try NameFinder(capacity: count, in: &survey)
+    var cursor = TextCursor(text.span)
+    while let watch = cursor.nextWatch() { try finder.want(watch) }
+    return finder
   }
 }

@@ -41,7 +41,7 @@ enum KindSurvey {
     } else if item.isNamed("anon_inode:[signalfd]") {
       try SignalfdSurvey.run(item, &file, &survey)
     } else if item.isNamed("anon_inode:inotify") {
-      try InotifySurvey.run(item, &file, &survey)
+      try InotifySurvey.run(item, &file, &survey, list)
     } else if item.isNamed("anon_inode:[pidfd]") || item.isNamed("pidfd:") {
       try PidfdSurvey.run(item, &file, &survey)
     } else if item.isNamed("anon_inode:[io_uring]") {
