@@ -67,7 +67,7 @@ if isFreestanding {
     .executableTarget(name: "ckpt", dependencies: ["CkptCommands"], swiftSettings: settings),
     .executableTarget(name: "readckpt", dependencies: ["CkptCommands"], swiftSettings: settings),
     .testTarget(
-      name: "CheckpointKitTests", dependencies: ["CheckpointKit", "CImage", "KernelABI"],
+      name: "CheckpointKitTests", dependencies: ["Agent", "CheckpointKit", "CImage", "KernelABI"],
       swiftSettings: settings),
     .testTarget(
       name: "CkptCommandsTests",

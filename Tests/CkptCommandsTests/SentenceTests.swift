@@ -1,0 +1,103 @@
+import CheckpointKit
+import KernelABI
+import Testing
+
+@testable import CkptCommands
+
+@Suite struct SentenceTests {
+  @Test func aRefusedDescriptorIsNamedWithAHint() {
+    let failure = AgentFailure(
+      step: 8, errno: 95, subject: 7, reason: 7, name: "anon_inode:[io_uring]")
+    #expect(
+      failure.failure(saving: "4312").description == """
+        Error: cannot save 4312: descriptor 7 (anon_inode:[io_uring]): is an io_uring (EOPNOTSUPP)
+        hint: start the program with io_uring switched off (UV_USE_IO_URING=0 for node)
+        """)
+  }
+
+  @Test func aFullDiskIsNamedWithTheKernelsWord() {
+    let failure = AgentFailure(step: 13, errno: 28, subject: 4096, reason: 0, name: "/x/myckpt")
+    #expect(
+      failure.failure(saving: "1").sentence
+        == "cannot save 1: /x/myckpt can't be written after 4.0 KiB: "
+        + "no space left on device (ENOSPC)")
+  }
+
+  @Test(arguments: 0...40 as ClosedRange<UInt32>, 0...20 as ClosedRange<UInt64>)
+  func everyFailureOfTheAgentIsASentence(step: UInt32, reason: UInt64) {
+    let sentence = AgentFailure(step: step, errno: 22, subject: .max, reason: reason, name: "")
+      .failure(saving: "prog").sentence
+    #expect(sentence.hasPrefix("cannot save prog: ") && !sentence.hasSuffix("."))
+    #expect(sentence.contains("EINVAL"))
+  }
+
+  @Test(arguments: [
+    (TargetFailure.noSuchProcess(1), Status.failed, "ESRCH"),
+    (.notOurs(1, user: 0), .permission, "EPERM"),
+    (.unreadable(1, "maps", .accessDenied), .permission, "EACCES"),
+    (.zombie(1), .failed, "zombie"), (.stopped(7), .failed, "stopped"),
+    (.noAgent(1, name: "x"), .failed, "without the agent"),
+    (.severalByName("x", [3, 4]), .failed, "2 processes"),
+  ])
+  func targetsAreRefusedWithAStatus(failure: TargetFailure, status: Status, words: String) {
+    let result = failure.failure(saving: "x")
+    #expect(result.status == status)
+    #expect(result.sentence.contains(words))
+  }
+
+  @Test func aStoppedProcessHasAWayOut() {
+    #expect(
+      TargetFailure.stopped(7).failure(saving: "7").hints == [
+        "kill -CONT 7 lets it go on; then save it"
+      ])
+  }
+
+  @Test func launchFailuresHaveStatuses() {
+    #expect(LaunchFailure.setUserID("/bin/su").failure.status == .permission)
+    #expect(LaunchFailure.execute("/x", .accessDenied).failure.status == .permission)
+    #expect(LaunchFailure.programNotFound("x").failure.status == .failed)
+    #expect(LaunchFailure.staticProgram("/x").failure.sentence.contains("statically linked"))
+  }
+
+  @Test func imagesAreRefusedWithAStatus() {
+    #expect(ImageFailure.notAFile(.directory).failure(reading: "x").status == .damagedImage)
+    #expect(ImageFailure.empty.failure(reading: "x").status == .damagedImage)
+    #expect(ImageFailure.unreadable(.accessDenied).failure(reading: "x").status == .permission)
+    #expect(
+      ImageFailure.unreadable(.noSuchFile).failure(reading: "x").sentence
+        == "cannot read x: no such file or directory (ENOENT)")
+  }
+}
+
+@Suite struct UnitsTests {
+  @Test(arguments: [
+    (0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (43_202_380, "41.2 MiB"),
+    (1_048_575, "1.0 MiB"), (UInt64.max, "16.0 EiB"),
+  ])
+  func bytes(count: UInt64, text: String) { #expect(byteCountText(count) == text) }
+
+  @Test(arguments: [
+    (400, "0.4 µs"), (12_300_000, "12.3 ms"), (999_960_000, "1.0 s"), (61_000_000_000, "61.0 s"),
+  ])
+  func durations(nanoseconds: UInt64, text: String) { #expect(durationText(nanoseconds) == text) }
+
+  @Test(arguments: [
+    (0, "1970-01-01 00:00:00 UTC"), (951_782_400, "2000-02-29 00:00:00 UTC"),
+    (1_772_368_205, "2026-03-01 12:30:05 UTC"),
+  ])
+  func times(seconds: UInt64, text: String) { #expect(timeText(seconds * 1_000_000_000) == text) }
+}
+
+@Suite struct ProgressBarTests {
+  @Test func nothingIsDrawnInTheFirstHalfSecondOrWithoutATerminal() {
+    let report = ControlReport.Progress(done: 1, total: 4)
+    var bar = ProgressBar(isShown: true, start: 0)
+    #expect(bar.line(for: report, at: 400_000_000) == nil)
+    #expect(bar.erasing.isEmpty)
+    #expect(bar.line(for: report, at: 600_000_000)?.contains("25 %") == true)
+    #expect(bar.line(for: report, at: 610_000_000) == nil)
+    #expect(!bar.erasing.isEmpty)
+    var hidden = ProgressBar(isShown: false, start: 0)
+    #expect(hidden.line(for: report, at: .max) == nil)
+  }
+}
