@@ -1,10 +1,10 @@
 // A program that answers `ckpt save` as the agent would, without saving anything: it writes
 // "image" where it is told and reports what its argument says.
 //
-//   fake_agent done|fail|silent|vanish|progress|other-version
+//   fake_agent done|fail|silent|vanish|progress|other-version|die LIBRARY
 //
-// The agent is recognised by its file, so this is linked as a program beside an (empty)
-// libckpt.so that it loads. Prints "ready" once it can be asked.
+// The agent is recognised by its file, so this loads an (empty) libckpt.so. Prints "ready" once it
+// can be asked.
 #include <dlfcn.h>
 #include <signal.h>
 #include <stddef.h>
@@ -72,6 +72,10 @@ int main(int count, char **arguments) {
   if (count > 2 && !dlopen(arguments[2], RTLD_NOW)) return 2;
   struct sigaction action = {.sa_sigaction = take, .sa_flags = SA_SIGINFO};
   sigaction(SIGUSR2, &action, 0);
+  // Whoever starts this may block signals; that is inherited.
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, 0);
   puts("ready");
   fflush(stdout);
   while (1) {
