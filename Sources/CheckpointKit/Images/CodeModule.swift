@@ -27,7 +27,7 @@ final class CodeModule {
     var byteCount: UInt64
   }
 
-  /// - Parameter base: where the first page of the file lies.
+  /// Reads the header of the file whose first page lies at `base`.
   init?(path: String, base: UInt64, core: Core) {
     guard let head = core.bytes(at: base, count: 64), programKind(of: head) != .foreign,
       head.starts(with: [0x7F, 0x45, 0x4C, 0x46]),
