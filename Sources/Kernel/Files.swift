@@ -18,7 +18,7 @@ public enum Files {
   ///
   /// Source: proc_pid_fd(5).
   public static func reopen(_ number: Int32, _ flags: OpenFlags) throws(Errno) -> Int32 {
-    var path = Line("/proc/self/fd/")
+    var path = Line("/proc/thread-self/fd/")
     path.append(decimal: UInt64(UInt32(bitPattern: number)))
     return try path.withPath { (address) throws(Errno) in
       try open(path: address, flags)

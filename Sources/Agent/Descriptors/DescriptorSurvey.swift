@@ -48,7 +48,7 @@ enum DescriptorSurvey {
   ) throws(CaptureFailure) {
     do throws(Errno) {
       var own = own
-      var entries = try NumberedEntries("/proc/self/fd")
+      var entries = try NumberedEntries("/proc/thread-self/fd")
       own.listing = entries.descriptorNumber
       while let number = try entries.next() {
         guard !own.contains(number) else { continue }

@@ -53,7 +53,7 @@ struct NameFinder: BitwiseCopyable {
     for index in 0..<survey.files.count where missing > 0 {
       let file = survey.files[index]
       guard isWanted(file.inode) else { continue }
-      var link = Line("/proc/self/fd/")
+      var link = Line("/proc/thread-self/fd/")
       link.append(decimal: UInt64(UInt32(bitPattern: list.number(of: index))))
       let place = path
       let count = try link.withPath { (link) throws(Errno) in

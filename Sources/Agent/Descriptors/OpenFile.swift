@@ -68,7 +68,7 @@ struct OpenFile: BitwiseCopyable {
   /// Reads its fdinfo into scratch memory, where it stays.
   func information(_ survey: inout Survey) throws(CaptureFailure) -> RawBytes {
     try doing { () throws(Errno) in
-      var path = Line("/proc/self/fdinfo/")
+      var path = Line("/proc/thread-self/fdinfo/")
       path.append(decimal: UInt64(UInt32(bitPattern: number)))
       let file = try path.withPath { (path) throws(Errno) in
         try Files.open(path: path, .readOnly)

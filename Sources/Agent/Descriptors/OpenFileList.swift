@@ -89,7 +89,7 @@ struct OpenFileList: BitwiseCopyable {
   func open(_ index: Int, _ survey: inout Survey) throws(CaptureFailure) -> OpenFile {
     let number = number(of: index)
     do throws(Errno) {
-      var path = Line("/proc/self/fd/")
+      var path = Line("/proc/thread-self/fd/")
       path.append(decimal: UInt64(UInt32(bitPattern: number)))
       let count = try path.withPath { (path) throws(Errno) in
         try Descriptors.readLink(path: path, to: link, capacity: OpenFile.linkCapacity)

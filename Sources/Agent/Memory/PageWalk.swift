@@ -26,7 +26,7 @@ struct PageWalk {
 
     init(in scratch: inout Arena) throws(Errno) {
       let room = try scratch.reserve(UInt64(PageWalk.capacity * 24))
-      pagemap = try FileDescriptor("/proc/self/pagemap", .readOnly)
+      pagemap = try FileDescriptor("/proc/thread-self/pagemap", .readOnly)
       buffer = room
       hasScan = true
       hasGuards = true

@@ -5,6 +5,9 @@ internal import Procfs
 
 /// Reads the regions of the process and says what kind each is.
 ///
+/// By /proc/thread-self, as everything here: when the main thread has ended, /proc/self shows no
+/// memory any more.
+///
 /// Stopped-world safe.
 enum RegionList {
   /// Text of smaps: about 1,000 bytes a region, of at most vm.max_map_count (65,530) regions.
@@ -16,7 +19,7 @@ enum RegionList {
     let capacity = min(textCapacity, survey.scratch.free / 2)
     let (text, count) = try during(.readRegions) { () throws(Errno) in
       let text = try survey.scratch.reserve(capacity)
-      let file = try FileDescriptor("/proc/self/smaps", .readOnly)
+      let file = try FileDescriptor("/proc/thread-self/smaps", .readOnly)
       return (text, try file.readToEnd(to: text, capacity: capacity))
     }
     guard count < capacity else { throw CaptureFailure(.readRegions, .outOfMemory) }

@@ -120,7 +120,7 @@ extension ProcessState {
   private mutating func captureLayout() throws(Errno) {
     record.brk = ProcessAttributes.programBreak
     var text = InlineArray<128, UInt64>(repeating: 0)
-    let file = try FileDescriptor("/proc/self/stat", .readOnly)
+    let file = try FileDescriptor("/proc/thread-self/stat", .readOnly)
     let number = file.number
     let stat = try withAddress(of: &text) { (address) throws(Errno) in
       let count = try systemCall(SyscallNumber.read, Int(number), address.argument, 1024)
@@ -151,7 +151,7 @@ extension ProcessState {
   }
 
   private mutating func captureVectors(into survey: inout Survey) throws(Errno) {
-    let file = try FileDescriptor("/proc/self/auxv", .readOnly)
+    let file = try FileDescriptor("/proc/thread-self/auxv", .readOnly)
     let byteCount = try file.readToEnd(
       to: auxv.base, capacity: UInt64(Self.auxvCapacity) * 8)
     guard byteCount % 16 == 0 else { throw .invalid }
@@ -163,12 +163,12 @@ extension ProcessState {
   }
 
   private mutating func captureNames(into survey: inout Survey) {
-    record.executable = survey.link("/proc/self/exe")
-    record.directory = survey.link("/proc/self/cwd")
-    record.root = survey.link("/proc/self/root")
+    record.executable = survey.link("/proc/thread-self/exe")
+    record.directory = survey.link("/proc/thread-self/cwd")
+    record.root = survey.link("/proc/thread-self/root")
     record.name = survey.text("/proc/self/comm", atMost: 16, droppingNewline: true)
     record.command_line = survey.text(
-      "/proc/self/cmdline", atMost: Self.commandLineCapacity, droppingNewline: false)
+      "/proc/thread-self/cmdline", atMost: Self.commandLineCapacity, droppingNewline: false)
   }
 }
 

@@ -31,6 +31,9 @@ struct Quiesce: ~Copyable {
   private var unreachable: Int32 = 0
   private var unreachableSince: UInt64 = 0
 
+  /// Sum of the TIDs of threads that had ended in the last listing; a tracer keeps some for long.
+  private var zombies: UInt64 = 0
+
   /// Stops all threads but the caller, whose record must be the first.
   ///
   /// - Parameter deadline: by CLOCK_MONOTONIC, in nanoseconds.
@@ -74,6 +77,8 @@ struct Quiesce: ~Copyable {
   private mutating func stopNewcomers(_ survey: inout Survey) throws(CaptureFailure) -> Bool {
     var hasNewcomers = false
     unreachable = 0
+    let zombiesBefore = zombies
+    zombies = 0
     var tasks = try during(.stopThread) { () throws(Errno) in
       try NumberedEntries("/proc/self/task")
     }
@@ -82,7 +87,7 @@ struct Quiesce: ~Copyable {
       guard tid != own, !isKnown(tid, survey, &cursor) else { continue }
       if try stop(tid, &survey) { hasNewcomers = true }
     }
-    return hasNewcomers
+    return hasNewcomers || zombies != zombiesBefore
   }
 
   /// Whether a slot has this TID, the first field of a record; the kernel lists threads in the order they were made, as we do.
@@ -100,13 +105,17 @@ struct Quiesce: ~Copyable {
 
   /// Gives a thread a slot and sends it the request.
   ///
-  /// - Returns: whether there is somebody to wait for; a thread may just be ending.
+  /// - Returns: whether to list the threads again. Also when the thread is just ending: after the
+  ///   listing it may have made another.
   private mutating func stop(_ tid: Int32, _ survey: inout Survey) throws(CaptureFailure) -> Bool {
-    guard let status = try? ThreadStatus(of: tid, text: text) else { return false }
+    guard let status = try? ThreadStatus(of: tid, text: text) else { return true }
     var record = ckpt_thread()
     record.tid = tid
     if status.isZombie {
-      guard tid == process else { return false }
+      guard tid == process else {
+        zombies += UInt64(tid)
+        return false
+      }
       record.flags = CKPT_THREAD_MAIN | CKPT_THREAD_EXITED
       try add(record, .none, &survey)
       return false
@@ -132,7 +141,7 @@ struct Quiesce: ~Copyable {
         throw CaptureFailure(.stopThread, error, subject: UInt64(tid))
       }
       markVanished(index, &survey)
-      return false
+      return true
     }
     expected += 1
     return true

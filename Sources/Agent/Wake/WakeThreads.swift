@@ -118,8 +118,10 @@ struct WakeThreads {
     let handoff = Memory.load(ckpt_handoff.self, at: root.handoff)
     let tid = OwnThread.identifier
     replaceIdentifier(record, tid)
-    _ = ThreadState.restore(
-      from: record, affinity: root.details.base + UInt64(record.affinity.offset))
+    if record.flags & CKPT_THREAD_EXITED == 0 {
+      _ = ThreadState.restore(
+        from: record, affinity: root.details.base + UInt64(record.affinity.offset))
+    }
     _ = Credentials.restore(record, root.process, situation(handoff))
     _ = root.signals.requeue(
       of: record.tid, process: Process.ownID, current: tid,

@@ -108,7 +108,7 @@ struct ImageFile: ~Copyable {
   /// Gives the unnamed file its temporary name: linkat(2) can't replace, rename(2) can.
   private borrowing func link() throws(Errno) {
     _ = rawSystemCall(SyscallNumber.unlink, temporary.address.argument)
-    var source = Line("/proc/self/fd/")
+    var source = Line("/proc/thread-self/fd/")
     source.append(decimal: Int64(file.number))
     let target = temporary.address
     try source.withPath { (source) throws(Errno) in
