@@ -31,8 +31,9 @@ struct Quiesce: ~Copyable {
   private var unreachable: Int32 = 0
   private var unreachableSince: UInt64 = 0
 
-  /// Sum of the TIDs of threads that had ended in the last listing; a tracer keeps some for long.
-  private var zombies: UInt64 = 0
+  /// The threads of the last listing that had ended; a tracer keeps some for long.
+  private var zombies = InlineArray<16, Int32>(repeating: 0)
+  private var zombieCount = 0
 
   /// Stops all threads but the caller, whose record must be the first.
   ///
@@ -46,7 +47,9 @@ struct Quiesce: ~Copyable {
       try Quiesce(&survey.scratch, deadline: deadline)
     }
     do throws(CaptureFailure) {
-      while try quiesce.stopNewcomers(&survey) {
+      while true {
+        let hasNewcomers = try quiesce.stopNewcomers(&survey)
+        if !hasNewcomers, try quiesce.hasAll(survey) { break }
         try quiesce.awaitParked(&survey)
         try quiesce.awaitReachable()
       }
@@ -77,8 +80,7 @@ struct Quiesce: ~Copyable {
   private mutating func stopNewcomers(_ survey: inout Survey) throws(CaptureFailure) -> Bool {
     var hasNewcomers = false
     unreachable = 0
-    let zombiesBefore = zombies
-    zombies = 0
+    zombieCount = 0
     var tasks = try during(.stopThread) { () throws(Errno) in
       try NumberedEntries("/proc/self/task")
     }
@@ -87,7 +89,32 @@ struct Quiesce: ~Copyable {
       guard tid != own, !isKnown(tid, survey, &cursor) else { continue }
       if try stop(tid, &survey) { hasNewcomers = true }
     }
-    return hasNewcomers || zombies != zombiesBefore
+    return hasNewcomers
+  }
+
+  /// Whether the process has no more threads than were found.
+  ///
+  /// A listing alone does not tell: the kernel ends it early at a thread that is just gone (`fs/proc/
+  /// base.c`, next_tid). Threads that are parked don't end, so an equal number is proof, provided
+  /// that those counted as ended are still to be seen after it was read.
+  private mutating func hasAll(_ survey: Survey) throws(CaptureFailure) -> Bool {
+    guard let status = try? ThreadStatus(of: own, text: text) else { return true }
+    var found = zombieCount
+    for index in 0..<survey.threads.count where survey.threads[index].tid > 0 { found += 1 }
+    if status.processThreads <= found, areThereStill() { return true }
+    guard Clock.monotonic < deadline else {
+      throw CaptureFailure(.stopThread, reason: .threadDoesNotStop)
+    }
+    return false
+  }
+
+  private func areThereStill() -> Bool {
+    for index in 0..<zombieCount {
+      guard let status = try? ThreadStatus(of: zombies[index], text: text), status.isZombie else {
+        return false
+      }
+    }
+    return true
   }
 
   /// Whether a slot has this TID, the first field of a record; the kernel lists threads in the order they were made, as we do.
@@ -113,7 +140,9 @@ struct Quiesce: ~Copyable {
     record.tid = tid
     if status.isZombie {
       guard tid == process else {
-        zombies += UInt64(tid)
+        guard zombieCount < zombies.count else { return true }
+        zombies[zombieCount] = tid
+        zombieCount += 1
         return false
       }
       record.flags = CKPT_THREAD_MAIN | CKPT_THREAD_EXITED
@@ -243,13 +272,14 @@ struct Quiesce: ~Copyable {
 /// The gate that parked threads wait at.
 enum Gate {
   /// Begins a stop: requests with the new epoch are good from now on.
+  ///
+  /// Arrivals and departures are never counted anew: a thread with an old request may be between
+  /// the two at any time.
   static func close() {
     var epoch = (Agent.state.epoch &+ 1) & 0xFFFF
     if epoch == 0 { epoch = 1 }
     Agent.state.epoch = epoch
     Agent.parked.store(0)
-    Agent.arrived.store(0)
-    Agent.departed.store(0)
     Agent.gate.store(epoch)
   }
 

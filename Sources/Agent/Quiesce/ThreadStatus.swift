@@ -9,6 +9,9 @@ struct ThreadStatus {
   var isZombie = false
   var blocked: UInt64 = 0
 
+  /// Threads that the process has, with those that have ended and aren't buried.
+  var processThreads = 0
+
   /// Room for the file; its size grows with the machine's CPUs and nodes.
   static let textCapacity: UInt64 = 16 << 10
 
@@ -27,6 +30,9 @@ struct ThreadStatus {
       if cursor.take("State:") {
         cursor.skipBlanks()
         isZombie = cursor.current == 0x5A
+      } else if cursor.take("Threads:") {
+        cursor.skipBlanks()
+        processThreads = Int(cursor.number() ?? 0)
       } else if cursor.take("SigBlk:") {
         cursor.skipBlanks()
         blocked = cursor.number(radix: 16) ?? 0
