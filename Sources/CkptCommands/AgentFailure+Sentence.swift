@@ -27,7 +27,9 @@ extension AgentFailure {
     case .signals: "its handling of \(signalName(Int(clamping: subject))) can't be read"
     case .timers: "its timers can't be read"
     case .openImage: "\(nameOrImage) can't be made"
-    case .writeImage: "\(nameOrImage) can't be written after \(byteCountText(subject))"
+    case .writeImage where subject > 0:
+      "\(nameOrImage) can't be written after \(byteCountText(subject))"
+    case .writeImage: "\(nameOrImage) can't be written"
     case .synchronizeImage: "\(nameOrImage) can't be brought to the disk"
     case .renameImage: "\(nameOrImage) can't get its name"
     case .control: "the agent can't talk to ckpt"
