@@ -46,6 +46,10 @@ if isFreestanding {
     .executableTarget(
       name: "restart", dependencies: ["Restart", "RestartEntry", "CFreestanding"],
       path: "restart/main", swiftSettings: settings),
+    // What `ckpt-bench` saves: an ordinary program with a libc.
+    .executableTarget(
+      name: "ckpt-bench-victim", dependencies: ["CKernel", "Kernel", "KernelABI"],
+      swiftSettings: settings),
   ]
 } else {
   package.dependencies = [
@@ -66,6 +70,8 @@ if isFreestanding {
       ], swiftSettings: settings),
     .executableTarget(name: "ckpt", dependencies: ["CkptCommands"], swiftSettings: settings),
     .executableTarget(name: "readckpt", dependencies: ["CkptCommands"], swiftSettings: settings),
+    .executableTarget(
+      name: "ckpt-bench", dependencies: ["CheckpointKit", "Kernel", "KernelABI"], swiftSettings: settings),
     .testTarget(
       name: "CheckpointKitTests", dependencies: ["Agent", "CheckpointKit", "CImage", "KernelABI"],
       swiftSettings: settings),

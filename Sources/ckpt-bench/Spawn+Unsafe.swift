@@ -1,0 +1,96 @@
+internal import Glibc
+
+/// A program that was started and not yet waited for.
+struct Child {
+  let pid: Int32
+
+  /// - Returns: what waitpid(3) says: 0 when it exited with 0.
+  @discardableResult
+  func wait() -> Int32 {
+    var status: Int32 = 0
+    while unsafe waitpid(pid, &status, 0) < 0, errno == EINTR {}
+    return status
+  }
+
+  /// Ends it at once.
+  func end() { kill(pid, SIGKILL) }
+}
+
+/// Environment entries of this process but for those that concern the agent.
+func plainEnvironment() -> [String] {
+  var entries: [String] = []
+  var position = unsafe environ
+  while let entry = unsafe position.pointee {
+    unsafe entries.append(String(cString: entry))
+    unsafe position += 1
+  }
+  return entries.filter { !$0.hasPrefix("LD_PRELOAD=") && !$0.hasPrefix("CKPT_") }
+}
+
+/// Starts a program; its input is empty and its output goes to a file.
+///
+/// Everything in here lives until posix_spawn(3) is back, which is when the child no longer needs
+/// it.
+func spawn(
+  _ words: [String], preload: String? = nil, output: String = "/dev/null"
+) throws(BenchFailure) -> Child {
+  var entries = plainEnvironment()
+  if let preload { entries.append("LD_PRELOAD=\(preload)") }
+  var actions = unsafe posix_spawn_file_actions_t()
+  unsafe posix_spawn_file_actions_init(&actions)
+  defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+  unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+  unsafe posix_spawn_file_actions_addopen(
+    &actions, 1, output, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0o600)
+  unsafe posix_spawn_file_actions_adddup2(&actions, 1, 2)
+  var pid: Int32 = 0
+  let name = words.first ?? ""
+  let result = unsafe withTerminated(words) { words in
+    unsafe withTerminated(entries) { entries in
+      unsafe posix_spawnp(&pid, name, &actions, nil, words, entries)
+    }
+  }
+  guard result == 0 else { throw BenchFailure("cannot start \(name) (errno \(result))") }
+  return Child(pid: pid)
+}
+
+/// Runs `body` with the strings as execve(2) wants them.
+private func withTerminated<R>(
+  _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> R
+) -> R {
+  let copies = unsafe strings.map { unsafe strdup($0) } + [nil]
+  defer { for unsafe copy in unsafe copies { unsafe free(copy) } }
+  return unsafe copies.withUnsafeBufferPointer { buffer in
+    guard let start = buffer.baseAddress else { fatalError("unreachable") }
+    return unsafe body(start)
+  }
+}
+
+/// Bytes free in the file system of a folder.
+///
+/// Source: statvfs(3).
+func freeByteCount(in folder: String) -> UInt64 {
+  var status = statvfs()
+  guard unsafe statvfs(folder, &status) == 0 else { return 0 }
+  return UInt64(status.f_bavail) * UInt64(status.f_frsize)
+}
+
+func makeFolder(_ path: String) { unsafe mkdir(path, 0o700) }
+
+func removeFolder(_ path: String) { unsafe rmdir(path) }
+
+func sleep(milliseconds: UInt32) { usleep(milliseconds * 1000) }
+
+/// Local time, "2026-01-31 12:00".
+func dateText() -> String {
+  var now = time(nil)
+  var parts = unsafe tm()
+  unsafe localtime_r(&now, &parts)
+  func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
+  let day = unsafe "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))"
+  return unsafe "\(day) \(two(parts.tm_hour)):\(two(parts.tm_min))"
+}
+
+func endProcess(_ pid: Int32) { kill(pid, SIGKILL) }
+
+func exitProcess(_ status: Int32) -> Never { exit(status) }
