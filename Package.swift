@@ -71,7 +71,8 @@ if isFreestanding {
     .executableTarget(name: "ckpt", dependencies: ["CkptCommands"], swiftSettings: settings),
     .executableTarget(name: "readckpt", dependencies: ["CkptCommands"], swiftSettings: settings),
     .executableTarget(
-      name: "ckpt-bench", dependencies: ["CheckpointKit", "Kernel", "KernelABI"], swiftSettings: settings),
+      name: "ckpt-bench", dependencies: ["CheckpointKit", "Kernel", "KernelABI"],
+      swiftSettings: settings),
     .testTarget(
       name: "CheckpointKitTests", dependencies: ["Agent", "CheckpointKit", "CImage", "KernelABI"],
       swiftSettings: settings),
