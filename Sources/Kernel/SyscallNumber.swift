@@ -137,6 +137,7 @@ public enum SyscallNumber {
   public static let setRobustList = 273
   public static let getRobustList = 274
   public static let tee = 276
+  public static let syncFileRange = 277
   public static let signalfd4 = 289
   public static let timerfdCreate = 283
   public static let fallocate = 285

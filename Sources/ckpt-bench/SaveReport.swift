@@ -8,8 +8,8 @@ struct SaveReport {
   /// - Throws: with the text itself when it is no such report.
   init(json: String) throws(BenchFailure) {
     func number(_ key: String) -> UInt64? {
-      let lines = json.split(separator: "\n")
-      let line = lines.first { $0.drop { $0 == " " }.hasPrefix("\"\(key)\":") }
+      let lines = json.filter { $0 != " " }.split(separator: "\n")
+      let line = lines.first { $0.hasPrefix("\"\(key)\":") }
       return line.flatMap { UInt64($0.filter(\.isNumber)) }
     }
     guard let bytes = number("bytes"), let duration = number("duration_ns") else {

@@ -59,7 +59,7 @@ private func withTerminated<R>(
   _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> R
 ) -> R {
   let copies = unsafe strings.map { unsafe strdup($0) } + [nil]
-  defer { for unsafecopy in unsafe copies { unsafe free(copy) } }
+  defer { unsafe copies.forEach { unsafe free($0) } }
   return unsafe copies.withUnsafeBufferPointer { buffer in
     guard let start = buffer.baseAddress else { fatalError("unreachable") }
     return unsafe body(start)

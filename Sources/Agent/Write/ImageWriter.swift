@@ -25,11 +25,15 @@ struct ImageWriter: ~Copyable {
   private var readableRegion = Int.max
 
   private static let pieceByteCount = UInt64(CKPT_PIECE_BYTES)
+  private var writeAhead: WriteAhead
 
   init(to descriptor: Int32, _ head: ImageHead, scratch: inout Arena) throws(Errno) {
     let section = try scratch.reserve(head.end.digestsByteCount)
-    bounce = try scratch.reserve(Self.pieceByteCount, alignment: pageByteCount)
+    let bounce = try scratch.reserve(Self.pieceByteCount, alignment: pageByteCount)
+    let writeAhead = try WriteAhead(descriptor, byteCount: head.fileByteCount)
     self.section = section
+    self.bounce = bounce
+    self.writeAhead = writeAhead
     digestCapacity = Int(head.digestCount)
     self.descriptor = descriptor
   }
@@ -130,6 +134,7 @@ struct ImageWriter: ~Copyable {
       at: section + ImageEnd.digestHeaderByteCount + UInt64(digestCount * 8))
     digestCount += 1
     try put(from: address, byteCount: byteCount)
+    writeAhead.didWrite(upTo: position)
   }
 
   private mutating func put(from address: Address, byteCount: UInt64) throws(Errno) {
