@@ -14,7 +14,7 @@ struct Place {
       return "only \(byteCountText(free)) free in \(folder)"
     }
     // The victim, or what the image is read into, and one file: in memory or in the page cache.
-    let needed = size * 2 + (1 << 30)
+    let needed = size * 2 + size / 4 + (1 << 30)
     let available = availableByteCount
     return available < needed
       ? "needs \(byteCountText(needed)) of memory, \(byteCountText(available)) available" : nil

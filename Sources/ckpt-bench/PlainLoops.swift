@@ -22,6 +22,20 @@ struct PlainLoops {
     source = AddressRange(start: start, byteCount: byteCount) ?? .empty
   }
 
+  /// Takes so much memory from the kernel, touches it and gives it back.
+  ///
+  /// Done before everything that is timed: free memory of a virtual machine may have gone back to
+  /// its host, and then the first to use it pays ten times the price, whoever that is.
+  static func warm(_ byteCount: UInt64) {
+    let byteCount = byteCount + byteCount / 16 + (32 << 20)
+    guard let start = try? Mapping.map(byteCount: byteCount, .read | .write, .private | .anonymous),
+      let range = AddressRange(start: start, byteCount: byteCount)
+    else { return }
+    try? Mapping.advise(range, Advice.hugePage)
+    try? Mapping.advise(range, Advice.populateWrite)
+    try? Mapping.unmap(range)
+  }
+
   /// Writes a new file of that size.
   ///
   /// - Returns: nanoseconds until all was written, and until fdatasync(2) was done as well.

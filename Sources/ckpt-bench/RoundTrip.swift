@@ -69,6 +69,7 @@ struct RoundTrip {
   private mutating func measureSave(_ victim: Victim) throws(BenchFailure) {
     _ = try? CheckpointKit.Files.remove(image)
     place.settle()
+    PlainLoops.warm(imageByteCount)
     let (written, durable): (UInt64, UInt64)
     do throws(Errno) {
       (written, durable) = try loops.write(imageByteCount, to: plain)
@@ -92,6 +93,7 @@ struct RoundTrip {
   ) throws(BenchFailure) -> (report: SaveReport, wall: UInt64, pause: UInt64) {
     _ = try? CheckpointKit.Files.remove(image)
     place.settle()
+    PlainLoops.warm(max(imageByteCount, size))
     let moment = Clock.realtime
     let start = Clock.monotonic
     let child = try spawn(
@@ -108,6 +110,7 @@ struct RoundTrip {
   private mutating func measureGcore(_ victim: Victim) throws(BenchFailure) {
     _ = try? CheckpointKit.Files.remove(image)
     place.settle()
+    PlainLoops.warm(imageByteCount)
     let start = Clock.monotonic
     let status = try spawn(["gcore", "-o", plain, String(victim.pid)], output: output).wait()
     let time = Clock.monotonic - start
@@ -121,11 +124,13 @@ struct RoundTrip {
 
   private mutating func measureRestart() throws(BenchFailure) {
     let read: UInt64
+    PlainLoops.warm(imageByteCount)
     do throws(Errno) { read = try PlainLoops.read(image) } catch {
       throw BenchFailure("cannot read \(image) (errno \(error.rawValue))")
     }
     let pidFile = "\(place.folder)/pid"
     _ = try? CheckpointKit.Files.remove(pidFile)
+    PlainLoops.warm(imageByteCount)
     let moment = Clock.realtime
     let child = try spawn(
       ["\(options.programs)/restart", "--pidfile", pidFile, image], output: output)
