@@ -193,6 +193,7 @@ enum Checkpoint {
         try writer.write(survey, head) { control.reportProgress($0, of: head.fileByteCount) }
       }
     } catch {
+      WriteSignals.forget()
       file.discard()
       throw CaptureFailure(
         error.step, error.errno, subject: error.subject, name: path.address,
