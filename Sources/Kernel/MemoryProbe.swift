@@ -23,11 +23,12 @@ extension Memory {
   ) throws(Errno) -> UInt64 {
     var local = ckernel_iovec(base: destination.rawValue, byte_count: byteCount)
     var remote = ckernel_iovec(base: source.rawValue, byte_count: byteCount)
-    let pid = try systemCall(SyscallNumber.getpid)
+    // By TID: when the main thread has ended, the PID names a task without memory.
+    let tid = try systemCall(SyscallNumber.gettid)
     return UInt64(
       try withAddress(of: &local) { (local) throws(Errno) in
         try withAddress(of: &remote) { (remote) throws(Errno) in
-          try systemCall(310, pid, local.argument, 1, remote.argument, 1, 0)
+          try systemCall(310, tid, local.argument, 1, remote.argument, 1, 0)
         }
       })
   }

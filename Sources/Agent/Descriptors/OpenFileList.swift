@@ -26,7 +26,7 @@ struct OpenFileList: BitwiseCopyable {
     } catch {
       throw CaptureFailure(.descriptors, error)
     }
-    process = Process.ownID
+    process = OwnThread.identifier
   }
 
   /// One of the numbers of a file.

@@ -61,7 +61,7 @@ enum UnixSocketSurvey {
     guard let remote = try? Sockets.remoteAddress(item.number) else { return }
     record.remote = SocketSurvey.record(remote)
     if let peer = peer(item, diagnosis.peer, survey),
-      record.type != Sockets.Kind.datagram || record.remote.byte_count <= 2
+      record.type != Sockets.Kind.datagram || isConnected(survey.files[peer], to: item)
     {
       record.state = CKPT_SOCKET_PAIRED
       record.peer = UInt32(peer)
@@ -73,6 +73,13 @@ enum UnixSocketSurvey {
       let isOutside = diagnosis.peer != 0 && record.standard >= 0
       record.state = isOutside ? CKPT_SOCKET_STANDARD : CKPT_SOCKET_LOST
     }
+  }
+
+  /// Whether a datagram socket's peer is connected to it in turn, as the ends of a socketpair(2) are;
+  /// their having names says nothing: SO_PASSCRED gives them one.
+  private static func isConnected(_ peer: ckpt_file, to item: OpenFile) -> Bool {
+    (try? UnixDiagnosis(inode: peer.inode))?.peer
+      == UInt32(truncatingIfNeeded: item.status.inode)
   }
 
   /// The socket of the program that it is connected to.

@@ -26,8 +26,11 @@ extension TargetFacts {
     guard status.threadGroup == pid else { throw .isThread(pid, of: status.threadGroup) }
     try checkPermission(pid, status)
     if status.state == "Z" && taskNames(pid).count <= 1 { throw .zombie(pid) }
-    let maps = try text(pid, "maps")
-    let environment = Environment(terminated: Array(try text(pid, "environ").utf8))
+    // A main thread that has ended has no memory; the other threads have it still.
+    let shower = status.state == "Z" ? livingThread(of: pid) : pid
+    let maps = try text(pid, "task/\(shower)/maps")
+    let environment = Environment(
+      terminated: Array(try text(pid, "task/\(shower)/environ").utf8))
     let trigger = environment.value(of: "CKPT_SIGNAL").flatMap(signalNumber) ?? defaultTrigger
     // A thread that ends meanwhile isn't one any more.
     let threads = taskNames(pid).compactMap { tid in
@@ -36,6 +39,10 @@ extension TargetFacts {
     return TargetFacts(
       pid: pid, status: status, hasAgent: showsAgent(maps: maps), trigger: trigger,
       threads: threads)
+  }
+
+  private static func livingThread(of pid: Int32) -> Int32 {
+    taskNames(pid).first { tid in (try? readStatus(tid, of: pid))?.state != "Z" } ?? pid
   }
 
   private static func readStatus(_ pid: Int32) throws(TargetFailure) -> ProcessStatus {
