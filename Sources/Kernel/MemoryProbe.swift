@@ -33,7 +33,9 @@ extension Memory {
       })
   }
 
-  /// Whether a whole page is zero. Most pages say no in their first 8 bytes.
+  /// Whether a whole page is zero.
+  ///
+  /// Most pages say no in their first 8 bytes.
   ///
   /// - Precondition: the page can be read.
   @inline(__always)

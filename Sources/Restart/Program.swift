@@ -20,7 +20,9 @@ struct Program {
     | Signal.bit(Signal.terminate)
 
   /// What the restore of descriptors may need: tables of the image's files and objects, pieces of
-  /// contents. Only what is used takes memory.
+  /// contents.
+  ///
+  /// Only what is used takes memory.
   private static let arenaByteCount: UInt64 = 1 << 28
 
   /// Becomes the program, or says why not and exits.

@@ -88,10 +88,13 @@ private let nobody = IdentityPlan.Powers(effective: 0)
 }
 
 @Suite struct IDHolderTests {
-  private func holder(_ state: Character, flags: UInt64 = 0, threads: UInt64 = 1, pending: UInt64 = 0)
+  private func holder(
+    _ state: Character, flags: UInt64 = 0, threads: UInt64 = 1, pending: UInt64 = 0
+  )
     -> IDHolder?
   {
-    let text = "4711 (a) b) \(state) 1 1 1 0 -1 \(flags) 0 0 0 0 0 0 0 0 20 0 \(threads) 0 "
+    let text =
+      "4711 (a) b) \(state) 1 1 1 0 -1 \(flags) 0 0 0 0 0 0 0 0 20 0 \(threads) 0 "
       + String(repeating: "0 ", count: 9) + "\(pending) " + String(repeating: "0 ", count: 21)
     let bytes = Array(text.utf8)
     return unsafe bytes.withUnsafeBytes { buffer in

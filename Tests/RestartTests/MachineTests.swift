@@ -85,7 +85,7 @@ private func refusal(
 }
 
 @Suite struct AddressSpaceTests {
-  private let own = AddressRange(start: 0x10000, end: 0x90000)!
+  private let own = AddressRange(start: 0x10000, end: 0x90000) ?? .empty
 
   private func refusal(
     _ ranges: [(UInt64, UInt64)], _ limits: AddressSpaceLimits = AddressSpaceLimits()

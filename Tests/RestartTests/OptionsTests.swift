@@ -6,7 +6,12 @@ import Testing
 
 /// Lays a command line down as the kernel does, and parses it.
 private func options(_ words: [String]) throws(RestartFailure) -> Options {
-  let stack = try! Mapping.map(byteCount: 65536, .read | .write, .private | .anonymous)
+  let stack: Address
+  do throws(Errno) {
+    stack = try Mapping.map(byteCount: 65536, .read | .write, .private | .anonymous)
+  } catch {
+    throw RestartFailure(.failed, "no memory for the test", errno: error)
+  }
   Memory.store(UInt64(words.count + 1), at: stack)
   var text = stack + 4096
   for (index, word) in (["restart"] + words).enumerated() {

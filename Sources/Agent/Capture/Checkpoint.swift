@@ -185,18 +185,20 @@ enum Checkpoint {
     defer { DescriptorSurvey.closeTemporaries(survey) }
     let head = try during(.layout) { () throws(Errno) in try ImageHead.build(&survey) }
     outcome.byteCount = head.fileByteCount
-    let path = try during(.openImage) { () throws(Errno) in try control.path(survey, &survey.scratch) }
+    let path = try during(.openImage) { () throws(Errno) in
+      try control.path(survey, &survey.scratch)
+    }
     let file = try control.open(path, &survey)
-    do throws(CaptureFailure) {
-      try during(.writeImage) { () throws(Errno) in
-        var writer = try ImageWriter(to: file.number, head, scratch: &survey.scratch)
-        try writer.write(survey, head) { control.reportProgress($0, of: head.fileByteCount) }
-      }
+    var written: UInt64 = 0
+    do throws(Errno) {
+      var writer = try ImageWriter(to: file.number, head, scratch: &survey.scratch)
+      defer { written = writer.position }
+      try writer.write(survey, head) { control.reportProgress($0, of: head.fileByteCount) }
     } catch {
       WriteSignals.forget()
       file.discard()
       throw CaptureFailure(
-        error.step, error.errno, subject: error.subject, name: path.address,
+        .writeImage, error, subject: written, name: path.address,
         nameByteCount: UInt32(path.byteCount))
     }
     try file.commit()

@@ -87,7 +87,11 @@ struct Configuration: BitwiseCopyable {
   private mutating func parseSignal(_ cursor: inout TextCursor) {
     _ = cursor.take("SIG")
     var wanted: UInt64?
-    if cursor.take("USR1") { wanted = 10 } else if cursor.take("USR2") { wanted = 12 } else {
+    if cursor.take("USR1") {
+      wanted = 10
+    } else if cursor.take("USR2") {
+      wanted = 12
+    } else {
       wanted = cursor.number()
     }
     guard let number = wanted, Self.isAtEnd(cursor), Self.isUsable(number) else {

@@ -81,6 +81,7 @@ enum RegionList {
   }
 
   /// How far back a region of the same file is looked for: libraries have a handful side by side.
+  ///
   /// A file whose regions lie farther apart gets two numbers, which only costs memory at restart.
   private static let fileReach = 64
 

@@ -148,8 +148,10 @@ enum Credentials {
       }
   }
 
-  /// Changes ids that differ. From root to another user that takes all capabilities away, unless
-  /// PR_SET_KEEPCAPS says to keep the permitted ones.
+  /// Changes ids that differ.
+  ///
+  /// From root to another user that takes all capabilities away, unless PR_SET_KEEPCAPS says to
+  /// keep the permitted ones.
   private static func restoreIDs(
     _ process: ProcessState, keepsCapabilities: Bool
   ) throws(Errno) {

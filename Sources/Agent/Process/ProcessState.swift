@@ -50,7 +50,9 @@ struct ProcessState: BitwiseCopyable {
 }
 
 extension ProcessState {
-  /// Notes everything. The threads stand still; `survey` gets the strings and details.
+  /// Notes everything.
+  ///
+  /// The threads stand still; `survey` gets the strings and details.
   ///
   /// - Throws: what the kernel said where something essential could not be learned; what only
   ///   people look at stays absent instead.

@@ -43,7 +43,7 @@ struct Quiesce: ~Copyable {
   ///   wait for a lock that one of the others holds.
   static func run(_ survey: inout Survey, deadline: UInt64) throws(CaptureFailure) {
     let mark = survey.scratch.next
-    var quiesce = try during(.prepare) { () throws(Errno) in 
+    var quiesce = try during(.prepare) { () throws(Errno) in
       try Quiesce(&survey.scratch, deadline: deadline)
     }
     do throws(CaptureFailure) {
@@ -81,9 +81,7 @@ struct Quiesce: ~Copyable {
     var hasNewcomers = false
     unreachable = 0
     zombieCount = 0
-    var tasks = try during(.stopThread) { () throws(Errno) in
-      try NumberedEntries("/proc/self/task")
-    }
+    var tasks = try listing()
     var cursor = 0
     while let tid = try during(.stopThread, { () throws(Errno) in try tasks.next() }) {
       guard tid != own, !isKnown(tid, survey, &cursor) else { continue }
@@ -106,6 +104,17 @@ struct Quiesce: ~Copyable {
       throw CaptureFailure(.stopThread, reason: .threadDoesNotStop)
     }
     return false
+  }
+
+  private func listing() throws(CaptureFailure) -> NumberedEntries {
+    do throws(Errno) {
+      return try NumberedEntries("/proc/self/task")
+    } catch {
+      let isFull = error == .tooManyOpen
+      throw CaptureFailure(
+        isFull ? .descriptors : .stopThread, error,
+        reason: isFull ? .tooManyDescriptors : .unspecified)
+    }
   }
 
   private func areThereStill() -> Bool {

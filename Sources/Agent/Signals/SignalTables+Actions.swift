@@ -16,7 +16,9 @@ extension SignalTables {
     }
   }
 
-  /// Puts the actions back. SIGKILL and SIGSTOP have none to set.
+  /// Puts the actions back.
+  ///
+  /// SIGKILL and SIGSTOP have none to set.
   func restoreActions() -> RestoreLosses {
     var losses = RestoreLosses.none
     for index in 0..<actions.count {

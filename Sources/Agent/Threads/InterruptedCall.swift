@@ -65,8 +65,9 @@ enum InterruptedCall {
     return sample.number
   }
 
-  /// restart_syscall(2): what a call becomes that SIGSTOP or a debugger stopped before. Its own number
-  /// is known only to the code.
+  /// restart_syscall(2): what a call becomes that SIGSTOP or a debugger stopped before.
+  ///
+  /// Its own number is known only to the code.
   private static let restartSystemCall: Int64 = 219
 
   /// Whether the thread still is where it was seen.

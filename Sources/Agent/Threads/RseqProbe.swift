@@ -33,7 +33,9 @@ enum RseqProbe {
 
   private static let unreachableArea: UInt64 = 0xffff_ffff_ffff_ffe0
 
-  /// Stopped-world safe. 1 call when nothing is registered, 2 as a rule, 4,100 when all differs.
+  /// Stopped-world safe.
+  ///
+  /// 1 call when nothing is registered, 2 as a rule, 4,100 when all differs.
   ///
   /// - Parameters:
   ///   - hint: the offset from `fsBase` that another thread of the process had, 0: none.

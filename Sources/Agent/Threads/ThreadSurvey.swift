@@ -2,7 +2,9 @@ internal import CImage
 internal import Kernel
 internal import KernelABI
 
-/// What the leader adds to the threads' own notes. Stopped-world safe.
+/// What the leader adds to the threads' own notes.
+///
+/// Stopped-world safe.
 enum ThreadSurvey {
   /// CPUs that a set has room for: 8,192, the most that Linux can be built with.
   private static let affinityCapacity: UInt64 = 1024

@@ -51,7 +51,9 @@ struct Keeper: BitwiseCopyable {
     if poll.isReady, !hears() { Child.reap(pid) }
   }
 
-  /// Waits for the keeper's byte: it stays. Without one, it has ended or is about to.
+  /// Waits for the keeper's byte: it stays.
+  ///
+  /// Without one, it has ended or is about to.
   private func hears() -> Bool {
     var byte: UInt8 = 0
     let lifeline = lifeline
