@@ -46,8 +46,11 @@ struct Save: ParsableCommand {
   func run() throws {
     var bar = ProgressBar(isShown: !quiet && !json && isTerminal(2), start: monotonicTime())
     let saved: SavedImage
+    let childCount: Int
     do throws(SaveFailure) {
-      var order = SaveOrder(target: try target(), patience: timeout * 1_000_000_000)
+      let target = try target()
+      childCount = target.childCount()
+      var order = SaveOrder(target: target, patience: timeout * 1_000_000_000)
       order.output = output
       order.label = label
       order.kills = kill
@@ -60,7 +63,13 @@ struct Save: ParsableCommand {
     }
     writeError(bar.erasing)
     guard !quiet else { return }
+    if childCount > 0 { writeError(childNote(childCount)) }
     writeOutput((json ? try jsonText(SaveReport(saved)) : saved.sentence) + "\n")
+  }
+
+  private func childNote(_ count: Int) -> String {
+    "note: the image is of this process alone; its \(count) child "
+      + "process\(count == 1 ? " is" : "es are") not in it\n"
   }
 
   private func target() throws(SaveFailure) -> TargetFacts {

@@ -86,6 +86,15 @@ extension TargetFacts {
     }
   }
 
+  /// Processes that it started and that have not ended: they are no part of an image.
+  public func childCount() -> Int {
+    Self.children(of: pid).count { child in
+      do throws(TargetFailure) { return try Self.readStatus(child).state != "Z" } catch {
+        return false
+      }
+    }
+  }
+
   /// Found by their parent: /proc/PID/task/TID/children is missing from many kernels.
   private static func children(of pid: Int32) -> [Int32] {
     numbers(in: "/proc").filter { candidate in
