@@ -6,7 +6,7 @@ internal import KernelABI
 struct PlainLoops {
   /// Bytes that don't compress, in small pages; larger than any cache.
   private let source: AddressRange
-  private static let chunk: UInt64 = 4 << 20
+  private static let chunk: UInt64 = 1 << 20
 
   init() throws(Errno) {
     let byteCount: UInt64 = 256 << 20
@@ -22,12 +22,9 @@ struct PlainLoops {
     source = AddressRange(start: start, byteCount: byteCount) ?? .empty
   }
 
-  /// Takes so much memory from the kernel, touches it and gives it back.
-  ///
-  /// Done before everything that is timed: free memory of a virtual machine may have gone back to
-  /// its host, and then the first to use it pays ten times the price, whoever that is.
+  /// Takes so much memory from the kernel in huge pages, touches it and gives it back.
   static func warm(_ byteCount: UInt64) {
-    let byteCount = byteCount + byteCount / 16 + (32 << 20)
+    let byteCount = byteCount + byteCount / 16
     guard let start = try? Mapping.map(byteCount: byteCount, .read | .write, .private | .anonymous),
       let range = AddressRange(start: start, byteCount: byteCount)
     else { return }
@@ -39,7 +36,9 @@ struct PlainLoops {
   /// Writes a new file of that size.
   ///
   /// - Returns: nanoseconds until all was written, and until fdatasync(2) was done as well.
-  func write(_ byteCount: UInt64, to path: String) throws(Errno) -> (UInt64, UInt64) {
+  func write(
+    _ byteCount: UInt64, to path: String, durably: Bool
+  ) throws(Errno) -> (UInt64, UInt64) {
     let start = Clock.monotonic
     let file = try CheckpointKit.Files.open(
       path, .writeOnly | .create | .truncate, mode: 0o600)
@@ -52,7 +51,7 @@ struct PlainLoops {
       done += min(count, source.byteCount - place)
     }
     let written = Clock.monotonic - start
-    try systemCall(SyscallNumber.fdatasync, Int(file.number))
+    if durably { try systemCall(SyscallNumber.fdatasync, Int(file.number)) }
     return (written, Clock.monotonic - start)
   }
 

@@ -47,8 +47,8 @@ struct RoundTrip {
       // Not counted: it says how large an image is, and warms up.
       imageByteCount = try save(victim).report.byteCount
       for round in 0..<options.repetitions(of: size) {
+        if withGcore, round < (size > 1 << 30 ? 1 : 3) { try measureGcore(victim) }
         try measureSave(victim)
-        if withGcore, round < (size > 256 << 20 ? 1 : 3) { try measureGcore(victim) }
       }
     } catch {
       victim.end()
@@ -67,17 +67,8 @@ struct RoundTrip {
   // MARK: Saving
 
   private mutating func measureSave(_ victim: Victim) throws(BenchFailure) {
-    _ = try? CheckpointKit.Files.remove(image)
-    place.settle()
-    PlainLoops.warm(imageByteCount)
-    let (written, durable): (UInt64, UInt64)
-    do throws(Errno) {
-      (written, durable) = try loops.write(imageByteCount, to: plain)
-    } catch {
-      throw BenchFailure("cannot write \(plain) (errno \(error.rawValue))")
-    }
-    _ = try? CheckpointKit.Files.remove(plain)
-    place.settle()
+    try prepare(imageByteCount)
+    let (written, durable) = try writePlain(imageByteCount)
     let (report, wall, pause) = try save(victim)
     plainWrite.add(Double(written) / 1e9)
     plainDurable.add(Double(durable) / 1e9)
@@ -88,12 +79,34 @@ struct RoundTrip {
     saveRatioBuffered.add(Double(written) / Double(report.duration))
   }
 
+  /// Makes room, lets the disk come to rest, and has memory for a file of that size in place.
+  ///
+  /// Free memory of a virtual machine may have gone back to its host: the first to use it again
+  /// pays up to ten times the price, whoever that is. So every timed step follows an untimed one
+  /// that takes and gives back memory of the same kind.
+  private func prepare(_ byteCount: UInt64) throws(BenchFailure) {
+    _ = try? CheckpointKit.Files.remove(image)
+    place.settle()
+    _ = try writePlain(byteCount, durably: false)
+    _ = try? CheckpointKit.Files.remove(plain)
+    place.settle()
+  }
+
+  private func writePlain(
+    _ byteCount: UInt64, durably: Bool = true
+  ) throws(BenchFailure) -> (UInt64, UInt64) {
+    do throws(Errno) {
+      return try loops.write(byteCount, to: plain, durably: durably)
+    } catch {
+      throw BenchFailure("cannot write \(plain) (errno \(error.rawValue))")
+    }
+  }
+
   private func save(
     _ victim: Victim
   ) throws(BenchFailure) -> (report: SaveReport, wall: UInt64, pause: UInt64) {
-    _ = try? CheckpointKit.Files.remove(image)
-    place.settle()
-    PlainLoops.warm(max(imageByteCount, size))
+    _ = try? CheckpointKit.Files.remove(plain)
+    try prepare(max(imageByteCount, size))
     let moment = Clock.realtime
     let start = Clock.monotonic
     let child = try spawn(
@@ -108,24 +121,23 @@ struct RoundTrip {
   }
 
   private mutating func measureGcore(_ victim: Victim) throws(BenchFailure) {
-    _ = try? CheckpointKit.Files.remove(image)
-    place.settle()
-    PlainLoops.warm(imageByteCount)
+    try prepare(imageByteCount)
     let start = Clock.monotonic
     let status = try spawn(["gcore", "-o", plain, String(victim.pid)], output: output).wait()
     let time = Clock.monotonic - start
     _ = try? CheckpointKit.Files.remove("\(plain).\(victim.pid)")
     guard status == 0 else { return }
     gcore.add(Double(time) / 1e9)
-    _ = try save(victim)
   }
 
   // MARK: Restart
 
   private mutating func measureRestart() throws(BenchFailure) {
     let read: UInt64
-    PlainLoops.warm(imageByteCount)
-    do throws(Errno) { read = try PlainLoops.read(image) } catch {
+    do throws(Errno) {
+      _ = try PlainLoops.read(image)
+      read = try PlainLoops.read(image)
+    } catch {
       throw BenchFailure("cannot read \(image) (errno \(error.rawValue))")
     }
     let pidFile = "\(place.folder)/pid"

@@ -65,14 +65,41 @@ struct ImageWriter: ~Copyable {
       readableRegion = Int(run.region)
     }
     // The kernel copies from a mapped file: touching it might be SIGBUS.
-    let isCareful = region.kind == CKPT_REGION_PRIVATE_FILE
+    if region.kind == CKPT_REGION_PRIVATE_FILE {
+      try putCarefully(run)
+    } else {
+      try putStraight(run)
+    }
+  }
+
+  private mutating func putCarefully(_ run: ckpt_run) throws(Errno) {
     var done: UInt64 = 0
     while done < run.byte_count {
       let count = min(Self.pieceByteCount, run.byte_count - done)
-      let source = Address(run.address) + done
-      let place = isCareful ? try copied(from: source, byteCount: count) : source
-      try putPiece(at: place, byteCount: count)
+      try putPiece(
+        at: try copied(from: Address(run.address) + done, byteCount: count), byteCount: count)
       done += count
+    }
+  }
+
+  /// Writes to where a multiple of a piece's length lies in the file, but for the ends.
+  ///
+  /// The page cache then takes large folios (ext4, XFS), and writing is half as fast again.
+  private mutating func putStraight(_ run: ckpt_run) throws(Errno) {
+    let start = Address(run.address)
+    var digested: UInt64 = 0
+    var written: UInt64 = 0
+    while digested < run.byte_count {
+      let count = min(Self.pieceByteCount, run.byte_count - digested)
+      try addDigest(of: start + digested, byteCount: count)
+      digested += count
+      let end = position + (digested - written)
+      let excess = digested == run.byte_count ? 0 : end % Self.pieceByteCount
+      guard end - excess > position else { continue }
+      let part = end - excess - position
+      try put(from: start + written, byteCount: part)
+      written += part
+      writeAhead.didWrite(upTo: position)
     }
   }
 
@@ -128,13 +155,17 @@ struct ImageWriter: ~Copyable {
   }
 
   private mutating func putPiece(at address: Address, byteCount: UInt64) throws(Errno) {
+    try addDigest(of: address, byteCount: byteCount)
+    try put(from: address, byteCount: byteCount)
+    writeAhead.didWrite(upTo: position)
+  }
+
+  private mutating func addDigest(of address: Address, byteCount: UInt64) throws(Errno) {
     guard digestCount < digestCapacity else { throw .outOfRange }
     Memory.store(
       XXH3.digest(Memory.bytes(at: address, count: Int(byteCount))),
       at: section + ImageEnd.digestHeaderByteCount + UInt64(digestCount * 8))
     digestCount += 1
-    try put(from: address, byteCount: byteCount)
-    writeAhead.didWrite(upTo: position)
   }
 
   private mutating func put(from address: Address, byteCount: UInt64) throws(Errno) {
