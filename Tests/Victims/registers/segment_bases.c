@@ -1,8 +1,10 @@
 // The fs and gs bases of every thread are kept: fs holds thread-local storage, gs is the program's own (set
 // here by arch_prctl in the main thread and by wrgsbase in another, where the kernel allows it).
-#include <asm/prctl.h>
 #include <sys/auxv.h>
 #include "victim.h"
+
+// From the kernel's asm/prctl.h, which musl-gcc does not see.
+enum { ARCH_SET_GS = 0x1001, ARCH_GET_FS = 0x1003 };
 
 static __thread uint64_t local = 1;
 static uint64_t slot[2] = {0xaaaa, 0xbbbb};

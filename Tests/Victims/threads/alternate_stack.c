@@ -4,13 +4,13 @@
 
 static char stack[256 << 10] __attribute__((aligned(64)));
 static volatile int flag, depth, deepest, outer_returned;
-static char *where[2];
+static volatile uintptr_t where[2];
 
-static bool on_stack(void *address) { return (char *)address >= stack && (char *)address < stack + sizeof stack; }
+static bool on_stack(uintptr_t address) { return address - (uintptr_t)stack < sizeof stack; }
 
 static void handler(int number) {
   char here;
-  where[depth] = &here;
+  where[depth] = (uintptr_t)&here;
   deepest = ++depth;
   if (number == SIGUSR1) raise(SIGALRM);
   else while (!flag) victim_doze();
@@ -25,7 +25,7 @@ static void *run(void *unused) {
   MUST(sigaltstack(NULL, &now));
   CHECK(now.ss_sp == stack && now.ss_size == sizeof stack && now.ss_flags == 0,
         "alternate stack is %p, size %zu, flags %x", now.ss_sp, now.ss_size, now.ss_flags);
-  where[0] = NULL;
+  where[0] = 0;
   raise(SIGALRM);
   CHECK(on_stack(where[0]), "the next signal did not come on the alternate stack");
   return unused;
