@@ -160,17 +160,21 @@ static void make_sync(struct wait *w) {
   pthread_barrier_init(&w->barrier, NULL, 2);
   sem_init(&w->semaphore, 0, 0);
 }
-// Another thread takes the locks and is gone: a rwlock tells its holder EDEADLK instead of blocking it.
-static void *take_locks(void *argument) {
+// A thread of its own holds the locks: a rwlock knows its holder.
+static void *hold_locks(void *argument) {
   struct wait *w = argument;
   pthread_mutex_lock(&w->mutex);
   pthread_rwlock_wrlock(&w->rwlock);
+  w->signalled = true;
+  while (!w->flag) victim_doze();
+  pthread_mutex_unlock(&w->mutex);
+  pthread_rwlock_unlock(&w->rwlock);
   return NULL;
 }
 static void make_held(struct wait *w) {
   make_sync(w);
-  pthread_create(&w->other, NULL, take_locks, w);
-  pthread_join(w->other, NULL);
+  pthread_create(&w->other, NULL, hold_locks, w);
+  while (!*(volatile bool *)&w->signalled) victim_doze();
 }
 static void *until_flag(void *argument) {
   while (!((struct wait *)argument)->flag) victim_doze();
@@ -249,7 +253,6 @@ static void drain(struct wait *w) {
   while (read(w->fd[0], page, sizeof page) > 0) {}
 }
 static void wake(struct wait *w) { w->word = 1, syscall(SYS_futex, &w->word, FUTEX_WAKE, 9); }
-static void unlock(struct wait *w) { pthread_mutex_unlock(&w->mutex), pthread_rwlock_unlock(&w->rwlock); }
 static void signal_condition(struct wait *w) {
   pthread_mutex_lock(&w->mutex);
   w->signalled = true;
@@ -495,10 +498,10 @@ static const struct call calls[] = {
     WAITS(cond_wait, "plain", make_sync, signal_condition, 0),
     ENDS_AT(cond_timedwait, "plain", make_sync, CLOCK_REALTIME, -ETIMEDOUT),
     ENDS(cond_clockwait, "plain", make_sync, -ETIMEDOUT),
-    WAITS(mutex_lock, "plain", make_held, unlock, 0),
+    WAITS(mutex_lock, "plain", make_held, raise_flag, 0),
     ENDS_AT(mutex_timedlock, "plain", make_held, CLOCK_REALTIME, -ETIMEDOUT),
-    WAITS(rwlock_rdlock, "plain", make_held, unlock, 0),
-    WAITS(rwlock_wrlock, "plain", make_held, unlock, 0),
+    WAITS(rwlock_rdlock, "plain", make_held, raise_flag, 0),
+    WAITS(rwlock_wrlock, "plain", make_held, raise_flag, 0),
     ENDS_AT(rwlock_timedrdlock, "plain", make_held, CLOCK_REALTIME, -ETIMEDOUT),
     WAITS(join, "plain", make_thread, raise_flag, 0),
     ENDS_AT(timedjoin, "plain", make_thread, CLOCK_REALTIME, -ETIMEDOUT),

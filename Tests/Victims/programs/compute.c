@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { workers = 4, rounds = 100, blocks = 16, block_size = 1 << 18 };
+enum { workers = 4, rounds = 300, blocks = 16, block_size = 1 << 18 };
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t more = PTHREAD_COND_INITIALIZER, done = PTHREAD_COND_INITIALIZER;
 static int next_block = blocks, finished, current;

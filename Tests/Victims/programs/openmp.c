@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { size = 600, rounds = 60, steps = 60 };
+enum { size = 600, rounds = 200, steps = 60 };
 
 int main(void) {
   static uint32_t grid[2][size][size];

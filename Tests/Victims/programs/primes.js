@@ -14,4 +14,4 @@ async function round(index) {
   for (const [key, value] of seen) sum = (sum * 31 + key.length + Number(value) % 1000003) % 1000000007;
   fs.writeSync(1, `round ${index}: ${seen.size} ${sum.toFixed(3)} ${hash}\n`);
 }
-(async () => { for (let i = 0; i < 60; i++) await round(i); })();
+(async () => { for (let i = 0; i < 150; i++) await round(i); })();

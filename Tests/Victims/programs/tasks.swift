@@ -26,13 +26,13 @@ func collatz(_ seeds: Range<UInt64>) async -> UInt64 {
 @main
 struct Tasks {
   static func main() async {
-    for round in 0..<60 as Range<UInt64> {
+    for round in 0..<200 as Range<UInt64> {
       let ledger = Ledger()
       await withTaskGroup(of: Void.self) { group in
         for part in 0..<12 as Range<UInt64> {
           group.addTask {
             let start = round * 12_000 + part * 1_000 + 1
-            await ledger.enter(collatz(start..<start + 4_000), at: Int(part))
+            await ledger.enter(collatz(start..<start + 24_000), at: Int(part))
           }
         }
       }

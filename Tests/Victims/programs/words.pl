@@ -3,7 +3,7 @@ use strict;
 use warnings;
 $| = 1;
 my ($seed, %count) = (42);
-for my $round (0 .. 59) {
+for my $round (0 .. 149) {
     for (1 .. 30000) {
         $seed = ($seed * 1103515245 + 12345) % 2147483648;
         my $word = join '', map { chr(97 + ($seed >> $_ * 4) % 26) } 0 .. 2;

@@ -1,0 +1,354 @@
+"""What the end-to-end tests share: where things lie, who runs them, and one program under test.
+
+A test drives a `Program`: start it under the agent, checkpoint it, kill it, restart it, tell it to go on, and
+look at how it ends. Nothing here sleeps to let something happen: every wait names its condition and fails the
+test after DEADLINE seconds.
+"""
+
+import os
+import pwd
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+VICTIMS = REPOSITORY / "Tests" / "Victims"
+BUILD = Path(os.environ.get("CKPT_BUILD", REPOSITORY / "build"))
+ARTEFACTS = ("libckpt.so", "restart", "ckpt", "readckpt")
+DEADLINE = float(os.environ.get("CKPT_DEADLINE", "60"))
+USER = "ckpttest"
+
+# What a command of ours may end with when it refuses: documented in the manual pages.
+REFUSALS = {1, 64, 65, 69, 77}
+
+
+def until(condition, what, deadline=None):
+    """Waits for `condition()` to be true, and returns what it gave."""
+    end = time.monotonic() + (deadline or DEADLINE)
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() > end:
+            pytest.fail(f"waited {deadline or DEADLINE:.0f} s in vain: {what}", pytrace=True)
+        time.sleep(0.003)
+
+
+class Identity:
+    """Who runs the program: root, or an ordinary user without any privilege."""
+
+    def __init__(self, name):
+        self.name = name
+        self.is_root = name == "root"
+        me = os.geteuid()
+        if self.is_root:
+            if me != 0:
+                pytest.skip("needs root")
+            self.uid = self.gid = 0
+        elif me != 0:
+            self.uid, self.gid = me, os.getegid()
+        else:
+            try:
+                entry = pwd.getpwnam(USER)
+            except KeyError:
+                subprocess.run(["useradd", "--system", "--user-group", "--no-create-home", "--shell",
+                                "/usr/sbin/nologin", USER], check=True)
+                entry = pwd.getpwnam(USER)
+            self.uid, self.gid = entry.pw_uid, entry.pw_gid
+
+    def popen_arguments(self):
+        if os.geteuid() == self.uid:
+            return {}
+        return {"user": self.uid, "group": self.gid, "extra_groups": [self.gid]}
+
+    def shell_prefix(self):
+        if self.is_root or os.geteuid() == self.uid:
+            return ""
+        return f"setpriv --reuid {self.uid} --regid {self.gid} --clear-groups "
+
+
+class Stage:
+    """A copy of what is under test in a place that every user can reach, and a folder per test."""
+
+    def __init__(self):
+        missing = [name for name in ARTEFACTS if not (BUILD / name).exists()]
+        if missing:
+            pytest.exit(f"{BUILD} lacks {', '.join(missing)}: run `make` first", returncode=2)
+        self.root = Path(tempfile.mkdtemp(prefix="ckpt-e2e."))
+        self.root.chmod(0o755)
+        self.build = self.root / "build"
+        self.build.mkdir()
+        for name in ARTEFACTS:
+            shutil.copy(BUILD / name, self.build / name)
+            (self.build / name).chmod(0o755)
+        self.victims = self.root / "victims"
+        subprocess.run(["make", "--no-print-directory", "-j2", "-C", str(VICTIMS), f"OUT={self.victims}"], check=True)
+        self.kept = []
+        self._count = 0
+
+    def folder(self, name, identity):
+        self._count += 1
+        folder = self.root / f"{self._count:04d}.{re.sub(r'[^A-Za-z0-9_.-]+', '-', name)[:80]}"
+        folder.mkdir(mode=0o755)
+        os.chown(folder, identity.uid, identity.gid)
+        return folder
+
+    def close(self):
+        remove_ipc_objects()
+        if not self.kept:
+            shutil.rmtree(self.root, ignore_errors=True)
+
+
+def remove_ipc_objects():
+    """Removes the System V objects that killed victims left (their keys begin with 0x636b)."""
+    for kind, flag in (("shm", "-M"), ("msg", "-Q"), ("sem", "-S")):
+        try:
+            lines = Path(f"/proc/sysvipc/{kind}").read_text().splitlines()[1:]
+        except OSError:
+            continue
+        for line in lines:
+            key = int(line.split()[0]) & 0xFFFFFFFF
+            if key >> 16 == 0x636B:
+                subprocess.run(["ipcrm", flag, hex(key)], stderr=subprocess.DEVNULL)
+
+
+def marked_processes(folder):
+    """The processes whose environment carries the mark of this test's folder."""
+    mark = f"CKPT_E2E={folder}".encode() + b"\0"
+    found = []
+    for entry in os.scandir("/proc"):
+        if not entry.name.isdigit():
+            continue
+        try:
+            with open(f"/proc/{entry.name}/environ", "rb") as environment:
+                if mark in environment.read() + b"\0":
+                    found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+class Program:
+    """One program under test, in its own folder, from its start to its end."""
+
+    def __init__(self, stage, identity, folder):
+        self.stage, self.identity, self.folder = stage, identity, folder
+        self.commands = []      # what was run, as lines of shell
+        self.started = []       # every Popen
+        self.front = None       # the process to wait for: the program, later `restart`
+        self.pid = None         # the program, as seen from here
+        self.restarts = 0
+        self.out, self.err = folder / "out", folder / "err"
+        self.environment = {
+            "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+            "HOME": str(folder),
+            "LANG": "C.UTF-8",
+            "CKPT_E2E": str(folder),
+            "VICTIM_GO": str(folder / "go"),
+        }
+
+    # Running things
+
+    def note(self, text):
+        self.commands.append(text)
+
+    def spawn(self, argv, env=None, stdin=subprocess.DEVNULL, stdout=None, stderr=None, shown="", **more):
+        environment = dict(self.environment, **(env or {}))
+        variables = " ".join(f"{k}={shlex.quote(v)}" for k, v in environment.items() if k not in ("PATH", "LANG"))
+        self.note(f"{self.identity.shell_prefix()}env {variables} {shlex.join(map(str, argv))} {shown}".rstrip())
+        arguments = {"start_new_session": True, **self.identity.popen_arguments(), **more}
+        process = subprocess.Popen([str(a) for a in argv], cwd=self.folder, env=environment, stdin=stdin,
+                                   stdout=stdout, stderr=stderr, **arguments)
+        self.started.append(process)
+        return process
+
+    def run(self, *argv, env=None, timeout=None, **more):
+        """Runs a command to its end; the result has returncode, stdout and stderr as text."""
+        process = self.spawn(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
+        try:
+            stdout, stderr = process.communicate(timeout=timeout or DEADLINE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            stdout, stderr = process.communicate()
+            pytest.fail(f"{argv[0]} did not end in {timeout or DEADLINE} s; it said: {stdout}{stderr}")
+        self.note(f"# -> {process.returncode} {stderr.strip()}")
+        return subprocess.CompletedProcess(argv, process.returncode, stdout, stderr)
+
+    def ckpt(self, *arguments, **more):
+        return self.run(self.stage.build / "ckpt", *arguments, **more)
+
+    def file(self, path, flags=os.O_WRONLY | os.O_CREAT | os.O_TRUNC):
+        descriptor = os.open(path, flags, 0o644)
+        os.fchown(descriptor, self.identity.uid, self.identity.gid)
+        return descriptor
+
+    # The life of the program
+
+    def start(self, *argv, env=None, aslr=True, agent=True, prefix=(), stdin=subprocess.DEVNULL, **more):
+        """Starts the program under the agent, with its output in the file `out`."""
+        environment = dict(env or {})
+        if agent:
+            environment["LD_PRELOAD"] = str(self.stage.build / "libckpt.so")
+        if not aslr:
+            prefix = (*prefix, "setarch", "x86_64", "-R")
+        out, err = self.file(self.out), self.file(self.err)
+        try:
+            self.front = self.spawn([*prefix, *argv], env=environment, stdin=stdin, stdout=out, stderr=err,
+                                    shown="> out 2> err &", **more)
+        finally:
+            os.close(out)
+            os.close(err)
+        self.pid = self.front.pid
+        return self
+
+    def start_victim(self, name, *arguments, **more):
+        path = self.stage.victims / name
+        if not path.exists():
+            pytest.skip(f"{name} was not built: its compiler is missing")
+        self.start(path, *arguments, **more)
+        self.wait_for("ready")
+        return self
+
+    def text(self):
+        return self.out.read_text(errors="replace")
+
+    def said(self):
+        """Everything that the program and those around it said: for messages of failed tests."""
+        parts = []
+        for file in sorted(self.folder.glob("*")):
+            if file.name in ("out", "err") or file.name.startswith("restart."):
+                text = file.read_text(errors="replace").strip()
+                if text:
+                    parts.append(f"{file.name}: {text[-1500:]}")
+        return "\n".join(parts) or "(nothing was said)"
+
+    def skip_if_unable(self):
+        if self.front.poll() == 77:
+            pytest.skip(self.text().strip().splitlines()[-1].removeprefix("skip: "))
+
+    def alive(self):
+        self.skip_if_unable()
+        if self.front.poll() is not None:
+            pytest.fail(f"the program ended early with {self.front.returncode}\n{self.said()}")
+        return True
+
+    def wait_for(self, line):
+        until(lambda: line + "\n" in self.text() or not self.alive(), f"'{line}' of the program\n{self.said()}")
+
+    def image_stamp(self, image):
+        try:
+            status = os.stat(self.folder / image)
+            return status.st_ino, status.st_mtime_ns
+        except FileNotFoundError:
+            return None
+
+    def checkpoint(self, how="command", image="myckpt", target=None, options=()):
+        """A checkpoint, safe on disk when this returns."""
+        before = self.image_stamp(image)
+        if how == "signal":
+            self.note(f"kill -USR2 {target or self.pid}")
+            os.kill(target or self.pid, signal.SIGUSR2)
+            until(lambda: self.image_stamp(image) != before or not self.alive(), f"a new {image}\n{self.said()}")
+        else:
+            result = self.ckpt("save", str(target or self.pid), *options)
+            if result.returncode != 0:
+                pytest.fail(f"ckpt save ended with {result.returncode}: {result.stderr}\n{self.said()}")
+            assert self.image_stamp(image) != before, f"ckpt save succeeded, and there is no new {image}"
+        return self.folder / image
+
+    def gone(self, pid):
+        return not os.path.exists(f"/proc/{pid}") or open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0] == "Z"
+
+    def kill(self):
+        """kill -9, and waits until nothing is left of the program."""
+        self.note(f"kill -KILL {self.pid}")
+        os.kill(self.pid, signal.SIGKILL)
+        self.wait_front()
+
+    def wait_front(self, deadline=None):
+        try:
+            return self.front.wait(deadline or DEADLINE)
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"waited {deadline or DEADLINE:.0f} s for the program's end\n{self.said()}")
+
+    def restart(self, *options, image="myckpt", stdin=subprocess.DEVNULL):
+        """Restarts the program from its image; returns when it runs."""
+        self.restarts += 1
+        pidfile = self.folder / "pidfile"
+        pidfile.unlink(missing_ok=True)
+        out, err = (self.file(self.folder / f"restart.{self.restarts}.{kind}") for kind in ("out", "err"))
+        try:
+            self.front = self.spawn([self.stage.build / "restart", "--pidfile", pidfile, *options, image], stdin=stdin,
+                                    stdout=out, stderr=err, shown=f"> restart.{self.restarts}.out 2> restart.{self.restarts}.err &")
+        finally:
+            os.close(out)
+            os.close(err)
+
+        def running():
+            try:
+                return int(pidfile.read_text())
+            except (FileNotFoundError, ValueError):
+                pass
+            status = self.front.poll()
+            if status is not None and not pidfile.exists():
+                pytest.fail(f"restart ended with {status}\n{self.said()}")
+
+        self.pid = until(running, f"a pid in the pidfile\n{self.said()}")
+        return self
+
+    def go(self, word):
+        """Lets a victim go on to check itself: it "goes on", or was "restarted"."""
+        self.note(f"echo {word} > {self.folder}/go")
+        fresh = self.folder / "go.new"
+        fresh.write_text(word)
+        fresh.chmod(0o644)
+        fresh.rename(self.folder / "go")
+
+    def passes(self):
+        """Waits for the victim's own verdict."""
+        status = self.wait_front()
+        self.skip_if_unable()
+        if status != 0 or "pass\n" not in self.text() + "".join(
+                p.read_text(errors="replace") for p in self.folder.glob("restart.*.out")):
+            pytest.fail(f"the victim ended with {status}\n{self.said()}")
+
+    def end(self):
+        """Ends every process of this test, whichever namespace it is in."""
+        for process in self.started:
+            if process.poll() is None:
+                try:
+                    os.killpg(process.pid, signal.SIGKILL)
+                except (ProcessLookupError, PermissionError):
+                    process.kill()
+        left = marked_processes(self.folder)
+        while left:
+            for pid in left:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            for process in self.started:
+                process.poll()
+            left = marked_processes(self.folder)
+        for process in self.started:
+            process.wait()
+
+
+def refused(result, names=()):
+    """Checks that a command refused: one line that says why (and maybe a hint), a documented status, no trap."""
+    assert result.returncode in REFUSALS, f"ended with {result.returncode}: {result.stderr}"
+    lines = [line for line in result.stderr.splitlines() if line.strip()]
+    assert lines, "it refused without a word"
+    assert len([line for line in lines if not line.startswith("hint:")]) == 1 and len(lines) <= 2, \
+        f"more than one line and a hint: {result.stderr}"
+    assert "Fatal error" not in result.stderr
+    for name in names:
+        assert re.search(name, result.stderr, re.IGNORECASE), f"'{name}' is not named: {result.stderr}"
+    return lines[0]
