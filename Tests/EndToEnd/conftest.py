@@ -1,7 +1,6 @@
 """Fixtures of the end-to-end tests; see README.md."""
 
 import os
-import shlex
 import shutil
 
 import pytest
@@ -34,8 +33,7 @@ def pytest_runtest_makereport(item, call):
         item.failed = report.failed
         if report.failed:
             for program in getattr(item, "programs", []):
-                lines = [f"cd {shlex.quote(str(program.folder))}", *program.commands]
-                report.sections.append((f"replay ({program.identity.name})", "\n".join(lines)))
+                report.sections.append((f"replay ({program.identity.name})", program.replay()))
 
 
 @pytest.fixture

@@ -156,13 +156,18 @@ class Program:
 
     # Running things
 
+    def replay(self):
+        """Lines of shell that do again what the test did."""
+        exports = " ".join(f"{k}={shlex.quote(v)}" for k, v in self.environment.items() if k != "PATH")
+        return "\n".join([f"cd {self.folder}", f"export {exports}", *self.commands])
+
     def note(self, text):
         self.commands.append(text)
 
     def spawn(self, argv, env=None, stdin=subprocess.DEVNULL, stdout=None, stderr=None, shown="", **more):
         environment = dict(self.environment, **(env or {}))
-        variables = " ".join(f"{k}={shlex.quote(v)}" for k, v in environment.items() if k not in ("PATH", "LANG"))
-        self.note(f"{self.identity.shell_prefix()}env {variables} {shlex.join(map(str, argv))} {shown}".rstrip())
+        variables = "".join(f"{k}={shlex.quote(v)} " for k, v in (env or {}).items())
+        self.note(f"{variables}{self.identity.shell_prefix()}{shlex.join(map(str, argv))} {shown}".rstrip())
         arguments = {"start_new_session": True, **self.identity.popen_arguments(), **more}
         process = subprocess.Popen([str(a) for a in argv], cwd=self.folder, env=environment, stdin=stdin,
                                    stdout=stdout, stderr=stderr, **arguments)
@@ -224,9 +229,9 @@ class Program:
         parts = []
         for file in sorted(self.folder.glob("*")):
             if file.name in ("out", "err") or file.name.startswith("restart."):
-                text = file.read_text(errors="replace").strip()
+                text = re.sub(r"[^\n\t -~]", ".", file.read_bytes()[-1500:].decode("latin-1")).strip()
                 if text:
-                    parts.append(f"{file.name}: {text[-1500:]}")
+                    parts.append(f"{file.name}: {text}")
         return "\n".join(parts) or "(nothing was said)"
 
     def skip_if_unable(self):
