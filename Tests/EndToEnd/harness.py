@@ -176,15 +176,20 @@ class Program:
 
     def run(self, *argv, env=None, timeout=None, **more):
         """Runs a command to its end; the result has returncode, stdout and stderr as text."""
-        process = self.spawn(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
-        try:
-            stdout, stderr = process.communicate(timeout=timeout or DEADLINE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            stdout, stderr = process.communicate()
-            pytest.fail(f"{argv[0]} did not end in {timeout or DEADLINE} s; it said: {stdout}{stderr}")
-        self.note(f"# -> {process.returncode} {stderr.strip()}")
-        return subprocess.CompletedProcess(argv, process.returncode, stdout, stderr)
+        # Files, not pipes: a program that goes on behind the command may hold their other ends.
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            process = self.spawn(argv, env=env, stdout=out, stderr=err, **more)
+
+            def text(file):
+                file.seek(0)
+                return file.read().decode(errors="replace")
+
+            try:
+                process.wait(timeout or DEADLINE)
+            except subprocess.TimeoutExpired:
+                pytest.fail(f"{argv[0]} did not end in {timeout or DEADLINE} s; it said: {text(out)}{text(err)}")
+            self.note(f"# -> {process.returncode} {text(err).strip()}")
+            return subprocess.CompletedProcess(argv, process.returncode, text(out), text(err))
 
     def ckpt(self, *arguments, **more):
         return self.run(self.stage.build / "ckpt", *arguments, **more)
