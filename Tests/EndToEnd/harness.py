@@ -146,6 +146,7 @@ class Program:
         self.pid = None         # the program, as seen from here
         self.restarts = 0
         self.out, self.err = folder / "out", folder / "err"
+        self.err.touch()
         self.environment = {
             "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
             "HOME": str(folder),
@@ -262,10 +263,17 @@ class Program:
     def checkpoint(self, how="command", image="myckpt", target=None, options=()):
         """A checkpoint, safe on disk when this returns."""
         before = self.image_stamp(image)
-        if how == "signal":
+        if how == "signal" or (not options and os.environ.get("CKPT_SAVE") == "signal"):
             self.note(f"kill -USR2 {target or self.pid}")
+            complaints = self.err.read_text(errors="replace").count("no checkpoint")
             os.kill(target or self.pid, signal.SIGUSR2)
-            until(lambda: self.image_stamp(image) != before or not self.alive(), f"a new {image}\n{self.said()}")
+
+            def written():
+                if self.err.read_text(errors="replace").count("no checkpoint") > complaints:
+                    pytest.fail(f"the checkpoint was refused\n{self.said()}")
+                return self.image_stamp(image) != before or not self.alive()
+
+            until(written, f"a new {image}\n{self.said()}")
         else:
             result = self.ckpt("save", str(target or self.pid), *options)
             if result.returncode != 0:
