@@ -281,6 +281,17 @@ class Program:
             assert self.image_stamp(image) != before, f"ckpt save succeeded, and there is no new {image}"
         return self.folder / image
 
+    def attempt(self, *options):
+        """A checkpoint that may be refused: None if it was made, else what was said about it."""
+        if os.environ.get("CKPT_SAVE") == "signal" and not options:
+            before, said = self.image_stamp("myckpt"), len(self.err.read_text())
+            self.note(f"kill -USR2 {self.pid}")
+            os.kill(self.pid, signal.SIGUSR2)
+            until(lambda: self.image_stamp("myckpt") != before or "no checkpoint" in self.err.read_text()[said:], "an image or a refusal")
+            return self.err.read_text()[said:].strip() or None
+        result = self.ckpt("save", str(self.pid), *options)
+        return result.stderr.strip() if result.returncode != 0 else None
+
     def gone(self, pid):
         return not os.path.exists(f"/proc/{pid}") or open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0] == "Z"
 
