@@ -260,13 +260,13 @@ class Program:
         except FileNotFoundError:
             return None
 
-    def checkpoint(self, how="command", image="myckpt", target=None, options=()):
+    def checkpoint(self, how="command", image="myckpt", target=None, options=(), number=signal.SIGUSR2):
         """A checkpoint, safe on disk when this returns."""
         before = self.image_stamp(image)
         if how == "signal" or (not options and os.environ.get("CKPT_SAVE") == "signal"):
-            self.note(f"kill -USR2 {target or self.pid}")
+            self.note(f"kill -{number.name[3:]} {target or self.pid}")
             complaints = self.err.read_text(errors="replace").count("no checkpoint")
-            os.kill(target or self.pid, signal.SIGUSR2)
+            os.kill(target or self.pid, number)
 
             def written():
                 if self.err.read_text(errors="replace").count("no checkpoint") > complaints:

@@ -201,6 +201,17 @@ def test_save_without_an_agent(program, kill):
     unharmed(program)
 
 
+@pytest.mark.parametrize("action", ["handler", "default", "ignore"])
+def test_save_where_the_program_took_the_signal(program, action):
+    """A program that uses SIGUSR2 for itself: saved in another way or refused, and never ended by it."""
+    program.start_victim("signals/takes_over", action)
+    result = program.ckpt("save", str(program.pid))
+    if result.returncode != 0:
+        refused(result, ["CKPT_SIGNAL|signal"])
+    program.go("on")
+    program.passes()
+
+
 def test_save_zombie(program):
     child = program.spawn(["true"])
     until(lambda: open(f"/proc/{child.pid}/stat").read().rsplit(")", 1)[1].split()[0] == "Z", "a zombie")

@@ -3,6 +3,7 @@ output of an undisturbed run, byte for byte."""
 
 import random
 import shutil
+import signal
 import socket
 import subprocess
 
@@ -23,9 +24,10 @@ def corpus(path):
 
 
 class Case:
-    def __init__(self, name, argv, need=None, stdin=None, prepare=None, env=None, files=(), kill=False):
+    def __init__(self, name, argv, need=None, stdin=None, prepare=None, env=None, files=(), kill=False, number=signal.SIGUSR2):
         self.name, self.argv, self.need, self.stdin, self.prepare = name, argv, need, stdin, prepare
         self.env, self.files = env or {}, files
+        self.number = number    # the signal for a checkpoint
         self.kill = kill    # the checkpoint ends the program: for those that change files in place
 
     def __str__(self):
@@ -48,7 +50,9 @@ CASES = [
     Case("xz", ["xz", "-T2", "-4", "--block-size=512KiB", "-c", "corpus"], need="xz", prepare=make_corpus),
     Case("perl", ["perl", SOURCES / "words.pl"], need="perl", files=["words.pl"]),
     Case("node", ["node", SOURCES / "primes.js"], need="node", files=["primes.js"]),
-    Case("java", ["java", "-Xmx64m", "Garbage.java"], need="java", files=["Garbage.java"]),
+    # The Java machine uses SIGUSR2 itself.
+    Case("java", ["java", "-Xmx64m", "Garbage.java"], need="java", files=["Garbage.java"],
+         env={"CKPT_SIGNAL": "USR1"}, number=signal.SIGUSR1),
     Case("openmp", ["{victims}/programs/openmp"], env={"OMP_NUM_THREADS": "4"}),
     Case("threads", ["{victims}/programs/compute"]),
     Case("musl", ["{victims}/programs/compute.musl"]),
@@ -104,7 +108,7 @@ def test_output_is_the_same(make_program, identity, undisturbed, case):
             program.checkpoint("command", options=["--kill"])
             program.wait_front()
         else:
-            program.checkpoint("command" if cycle % 2 else "signal")
+            program.checkpoint("command" if cycle % 2 else "signal", number=case.number)
             program.kill()
         assert program.out.stat().st_size < len(expected), "the program was too fast for the test"
         program.restart()
