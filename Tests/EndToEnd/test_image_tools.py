@@ -32,7 +32,7 @@ def test_gdb_shows_every_thread(locks):
                      "pthread_once", "victim_wait"):
         assert function in result.stdout, f"no thread is in {function}:\n{result.stdout}"
     for thread in threads:
-        assert re.search(r" in (wait_on|main) ", thread), f"a thread without the victim's own function:\n{thread}"
+        assert re.search(r"\b(wait_on|main) \(", thread), f"a thread without the victim's own function:\n{thread}"
         assert "Backtrace stopped" not in thread, thread
     lines = [line for line in result.stderr.splitlines() if line.startswith("warning:") and "auto-load" not in line and "debuginfod" not in line]
     assert not lines, lines

@@ -32,7 +32,7 @@ MAY_BE_REFUSED = {
     "ipc/udp": "udp|datagram|dgram|socket",
     "ipc/tcp_pair": "tcp|socket",
     "ipc/pidfd": "pidfd",
-    "ipc/message_queue": "mqueue|message queue",
+    "ipc/message_queue": r"mqueue|message queue|/victim\.",
     "ipc/passed_descriptor": "SCM_RIGHTS|descriptors? in|in flight|socket",
     "threads/all_blocked": "thread",
 }
@@ -280,8 +280,8 @@ def blocking_calls():
     """Names of the calls in eintr.c, with what each needs and whether it ends by a time-out."""
     source = (VICTIMS / "blocking" / "eintr.c").read_text()
     table = source.split("static const struct call calls[] = {")[1].split("};")[0]
-    found = re.findall(r"(WAITS|ENDS|ENDS_AT|ENDS_COARSE)\((\w+), \"(\w+)\"", table)
-    return [(name, needs, kind != "WAITS") for kind, name, needs in found]
+    found = re.findall(r"(WAITS|WAITS_FOR_ROOM|ENDS|ENDS_AT|ENDS_COARSE|ENDS_FOR_ROOM)\((\w+), \"(\w+)\"", table)
+    return [(name, needs, kind.startswith("ENDS")) for kind, name, needs in found]
 
 
 CALLS = blocking_calls()

@@ -59,6 +59,7 @@ struct call {
   long expected;
   clockid_t clock;                  // the clock of its time-out
   double slack;                     // seconds it may be early: the grain of its timer
+  bool may_be_done;                 // how full a queue is may differ after a restart: then it has succeeded
 };
 
 static long timeout_ms = 5000;
@@ -458,10 +459,14 @@ CALL(flock, flock(w->fd[1], LOCK_EX))
 CALL(fcntl_setlkw, ({ struct flock lock = whole_file(F_WRLCK); fcntl(w->fd[1], F_SETLKW, &lock); }))
 CALL(fcntl_ofd_setlkw, ({ struct flock lock = whole_file(F_WRLCK); fcntl(w->fd[1], F_OFD_SETLKW, &lock); }))
 
-#define WAITS(name, needs, prepare, release, expected) {#name, needs, prepare, name##_, release, expected, 0, 0}
-#define ENDS(name, needs, prepare, expected) {#name, needs, prepare, name##_, NULL, expected, CLOCK_MONOTONIC, 0.001}
-#define ENDS_AT(name, needs, prepare, clock, expected) {#name, needs, prepare, name##_, NULL, expected, clock, 0.001}
-#define ENDS_COARSE(name, needs, prepare, expected) {#name, needs, prepare, name##_, NULL, expected, CLOCK_MONOTONIC, 0.015}
+#define WAITS(name, needs, prepare, release, expected) {#name, needs, prepare, name##_, release, expected, 0, 0, false}
+// Blocks because a queue is full. The bytes in it come back, not how the kernel accounts for them: after a
+// restart there may be room, and the call may have succeeded.
+#define WAITS_FOR_ROOM(name, needs, prepare, release, expected) {#name, needs, prepare, name##_, release, expected, 0, 0, true}
+#define ENDS_FOR_ROOM(name, needs, prepare, expected) {#name, needs, prepare, name##_, NULL, expected, CLOCK_MONOTONIC, 0.015, true}
+#define ENDS(name, needs, prepare, expected) {#name, needs, prepare, name##_, NULL, expected, CLOCK_MONOTONIC, 0.001, false}
+#define ENDS_AT(name, needs, prepare, clock, expected) {#name, needs, prepare, name##_, NULL, expected, clock, 0.001, false}
+#define ENDS_COARSE(name, needs, prepare, expected) {#name, needs, prepare, name##_, NULL, expected, CLOCK_MONOTONIC, 0.015, false}
 
 static const struct call calls[] = {
     ENDS(nanosleep, "plain", none, 0),
@@ -532,12 +537,12 @@ static const struct call calls[] = {
     WAITS(recvmmsg, "plain", make_sockets, put_byte, 1),
     ENDS_COARSE(recv_rcvtimeo, "plain", make_timed_sockets, -EAGAIN),
     WAITS(recvfrom_udp, "extra", make_udp, send_datagram, 1),
-    WAITS(send, "plain", make_full_sockets, drain, 1),
-    ENDS_COARSE(send_sndtimeo, "plain", make_timed_full_sockets, -EAGAIN),
+    WAITS_FOR_ROOM(send, "plain", make_full_sockets, drain, 1),
+    ENDS_FOR_ROOM(send_sndtimeo, "plain", make_timed_full_sockets, -EAGAIN),
     WAITS(accept, "plain", make_listener, do_connect, 0),
     WAITS(accept4_tcp, "plain", make_tcp_listener, do_connect, 0),
     ENDS_COARSE(accept_rcvtimeo, "plain", make_timed_listener, -EAGAIN),
-    WAITS(connect, "extra", make_full_listener, do_accept, 0),
+    WAITS_FOR_ROOM(connect, "extra", make_full_listener, do_accept, 0),
     WAITS(open_fifo, "plain", make_fifo, open_writer, 0),
     WAITS(waitpid, "child", make_child, put_byte, 0),
     WAITS(waitid, "child", make_child, put_byte, 0),
@@ -568,9 +573,11 @@ static void *blocks(void *argument) {
 }
 
 // Whether the call did what it should have, as a line of output.
-static bool judge(struct wait *w, bool early) {
+static bool judge(struct wait *w, bool early, bool restarted) {
   const struct call *call = w->call;
   double drift = w->elapsed - timeout_ms / 1000.0;
+  if (restarted && call->may_be_done && w->returned && w->result >= 0)
+    return victim_say("ok %s", call->name), true;
   if (early)
     victim_say("failed %s: came back on its own with %ld (%s)", call->name, w->result, w->result < 0 ? strerror(-w->result) : "");
   else if (!w->returned)
@@ -591,7 +598,7 @@ static void *controls(void *argument) {
     while (!waits[i].tid) victim_doze();
     victim_until_asleep(waits[i].tid);
   }
-  victim_wait();
+  bool restarted = victim_wait();
   double now = victim_clock(CLOCK_MONOTONIC);
   bool good = true;
   for (int i = 0; i < waiting; i++) {
@@ -603,7 +610,7 @@ static void *controls(void *argument) {
       if (w->call->block == msgrcv_ || w->call->block == msgsnd_) msgctl(w->id, IPC_RMID, NULL);
       if (w->call->block == semop_ || w->call->block == semtimedop_) semctl(w->id, 0, IPC_RMID);
     }
-    good = judge(w, early) && good;
+    good = judge(w, early, restarted) && good;
   }
   if (good) victim_say("pass");
   exit(good ? 0 : 1);
