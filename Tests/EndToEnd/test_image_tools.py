@@ -34,7 +34,9 @@ def test_gdb_shows_every_thread(locks):
     for thread in threads:
         assert re.search(r"\b(wait_on|main) \(", thread), f"a thread without the victim's own function:\n{thread}"
         assert "Backtrace stopped" not in thread, thread
-    lines = [line for line in result.stderr.splitlines() if line.startswith("warning:") and "auto-load" not in line and "debuginfod" not in line]
+    # gdb 13 says .reg-xstate of every core on a CPU that packs its AVX-512 state closer than Intel's do.
+    harmless = ("auto-load", "debuginfod", ".reg-xstate", ".debug_names")
+    lines = [line for line in result.stderr.splitlines() if line.startswith("warning:") and not any(h in line for h in harmless)]
     assert not lines, lines
 
 
