@@ -2,8 +2,8 @@
 
 import os
 import re
+import signal
 import socket
-import subprocess
 import threading
 
 import pytest
@@ -20,6 +20,9 @@ ARGUMENTS = {
 
 # Victims that change their working directory, where the image would go.
 ABSOLUTE = {"process/identity"}
+
+# Victims with a thread that can't be stopped: how long the agent tries (seconds).
+IMPATIENT = {"threads/all_blocked": "2", "refused/vfork": "2"}
 
 # Not self-checking, or in need of something that only a test of their own gives them.
 SPECIAL = {"memory/library", "memory/program_gone", "memory/reserve", "ipc/outside_connection", "process/terminal",
@@ -74,6 +77,8 @@ def variants(variable):
 
 def start(program, victim):
     env = {"CKPT_FILE": str(program.folder / "myckpt")} if victim in ABSOLUTE else {}
+    if victim in IMPATIENT:
+        env["CKPT_TIMEOUT"] = IMPATIENT[victim]
     program.start_victim(*victim.split(), env=env)
 
 
@@ -127,6 +132,21 @@ def test_three_cycles(program, victim):
     program.passes()
 
 
+def test_many_requests(program):
+    """SIGUSR2 again and again, while a checkpoint is made and right after a restart: the program bears it, and
+    the image is whole whenever one looks."""
+    program.start_victim("threads/mutex_handoff")
+    for cycle in range(3):
+        program.checkpoint("signal")
+        for _ in range(20):
+            os.kill(program.pid, signal.SIGUSR2)
+        program.checkpoint("command")
+        program.kill()
+        program.restart()
+    program.go("restarted")
+    program.passes()
+
+
 @pytest.mark.parametrize("victim", variants("FIXED"))
 def test_fixed_address(make_program, user, victim):
     """Programs that are not position-independent."""
@@ -161,7 +181,7 @@ def test_without_address_randomisation(make_program, user, victim):
 @pytest.mark.parametrize("victim", REFUSED)
 def test_refused(program, victim, kill):
     """What can't be restored is named, nothing is written, and the program does not notice."""
-    program.start_victim(f"refused/{victim}")
+    start(program, f"refused/{victim}")
     refusal = program.attempt(*(["--kill"] if kill else []))
     assert refusal, f"saved, although a {victim} can't be restored"
     assert re.search(REFUSED[victim], refusal, re.IGNORECASE), f"refused, and not by name: {refusal}"
