@@ -38,7 +38,7 @@ struct ActionBits: BitwiseCopyable {
 
 /// The one state, which the loader maps: constant initialisers only.
 nonisolated(unsafe) private var storage = AgentState()
-nonisolated(unsafe) private var words = InlineArray<5, UInt32>(repeating: 0)
+nonisolated(unsafe) private var words = InlineArray<6, UInt32>(repeating: 0)
 
 /// Access to the agent's state.
 ///
@@ -61,6 +61,9 @@ enum Agent {
 
   /// Threads that came to the gate, whether it was closed or not.
   static var arrived: FutexWord { word(4) }
+
+  /// The process whose state this is, 0: not known yet. A forked child finds its parent's here.
+  static var owner: FutexWord { word(5) }
 
   /// Threads that have left the agent's memory for good.
   static var departed: FutexWord { word(3) }

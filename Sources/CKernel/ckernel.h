@@ -100,6 +100,10 @@ static inline uint32_t ckernel_atomic_exchange(uint64_t address, uint32_t expect
   return __atomic_compare_exchange_n(
       (uint32_t *)address, &expected, value, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
+// wrpkru: this thread may touch memory of every protection key. Only where CPUID says OSPKE.
+static inline void ckernel_allow_all_keys(void) {
+  __asm__ volatile(".byte 0x0f, 0x01, 0xef" : : "a"(0), "c"(0), "d"(0) : "memory");
+}
 static inline void ckernel_pause(void) { __asm__ volatile("pause"); }
 
 // include/uapi/asm/signal.h: struct sigaction as rt_sigaction(2) takes it.

@@ -20,6 +20,9 @@ public enum Processor {
     return Leaf(a: answer.a, b: answer.b, c: answer.c, d: answer.d)
   }
 
+  /// Whether the kernel uses memory protection keys: CPUID 7, OSPKE.
+  public static var hasProtectionKeys: Bool { leaf(7).c >> 4 & 1 == 1 }
+
   /// The components of extended state that the kernel lets programs use: XCR0.
   ///
   /// 0 on a processor without XSAVE.

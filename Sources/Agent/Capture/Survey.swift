@@ -49,6 +49,7 @@ struct Survey {
   init(scratch: Arena) throws(Errno) {
     self.scratch = scratch
     keep = try Arena(mapping: KeepRoot.arenaByteCount)
+    _ = try? Mapping.advise(keep.range, Advice.dontFork)
     root = try KeepRoot(in: &keep)
     let share = scratch.range.byteCount / 64
     strings = try ByteTable(in: &self.scratch, capacity: share * 2)

@@ -18,6 +18,7 @@ enum Trigger {
 
   @inline(never)
   static func take(information: Address, context: Address) {
+    forgetParent()
     let own = UInt32(bitPattern: OwnThread.identifier)
     guard Agent.leader.exchange(0, for: own) else {
       // Somebody leads already, and will stop this thread too; the request waits in the queue.
@@ -34,9 +35,32 @@ enum Trigger {
     Agent.leader.store(0)
   }
 
+  /// In a forked child: the parent may have been in the middle of a checkpoint, which is none here.
+  private static func forgetParent() {
+    let process = UInt32(bitPattern: Process.ownID)
+    let owner = Agent.owner.value
+    guard owner != process else { return }
+    // No process has the highest number: whoever puts it there sets the words right.
+    if owner != UInt32.max, Agent.owner.exchange(owner, for: UInt32.max) {
+      Agent.leader.store(0)
+      Agent.gate.store(0)
+      Agent.parked.store(0)
+      Agent.arrived.store(0)
+      Agent.departed.store(0)
+      Agent.owner.store(process)
+    }
+    // Bounded: the fork may have happened while another thread of the parent was at this.
+    for _ in 0..<10_000 where Agent.owner.value != process {
+      _ = rawSystemCall(SyscallNumber.schedYield)
+    }
+    Agent.owner.store(process)
+  }
+
   private static func lead(information: Address, context: Address) throws(Errno) {
     let info = Memory.load(ckernel_siginfo.self, at: information)
     var scratch = try Arena(mapping: Survey.scratchByteCount)
+    // A thread that forks just now must not leave its child with this memory.
+    _ = try? Mapping.advise(scratch.range, Advice.dontFork)
     let stack = try scratch.reserve(stackByteCount, alignment: pageByteCount)
     var order = Order(
       scratch: scratch, context: context, value: info.value,
