@@ -62,7 +62,9 @@ enum Agent {
   /// Threads that came to the gate, whether it was closed or not.
   static var arrived: FutexWord { word(4) }
 
-  /// The process whose state this is, 0: not known yet. A forked child finds its parent's here.
+  /// The process whose state this is, 0: not known yet.
+  ///
+  /// A forked child finds its parent's here.
   static var owner: FutexWord { word(5) }
 
   /// Threads that have left the agent's memory for good.
