@@ -10,6 +10,7 @@ func openImage(_ path: Text) throws(RestartFailure) -> LoadedImage {
   let head = try file.readHead()
   let index = try file.index(of: head)
   let digests = try file.readDigests(of: index, head: head)
+  try file.checkEnd(of: index, head: head)
   return LoadedImage(
     descriptor: file.relinquish(), head: head.start, index: index, digests: digests)
 }
@@ -143,5 +144,19 @@ extension ImageFile {
     }
     return Records(
       at: section.start + ImageEnd.digestHeaderByteCount, count: Int(index.pieceCount))
+  }
+
+  /// Checks what follows the digests: no byte of an image is covered by nothing.
+  func checkEnd(of index: ImageIndex, head: AddressRange) throws(RestartFailure) {
+    let byteCount = index.end.fileByteCount - index.end.namesOffset
+    let end = try read(byteCount, at: index.end.namesOffset)
+    defer { try? Mapping.unmap(end) }
+    let segments = index.segmentCount(Memory.bytes(at: head.start, count: Int(head.byteCount)))
+    do throws(ImageError) {
+      try index.end.check(
+        Memory.bytes(at: end.start, count: Int(byteCount)), segmentCount: segments)
+    } catch {
+      throw damage(error)
+    }
   }
 }
