@@ -49,7 +49,18 @@ public enum PendingSignals {
   public static func queue(
     _ signal: Int32, at information: Address, process: Int32
   ) throws(Errno) {
-    try systemCall(
-      SyscallNumber.rtSigqueueinfo, Int(process), Int(signal), information.argument)
+    do throws(Errno) {
+      try systemCall(
+        SyscallNumber.rtSigqueueinfo, Int(process), Int(signal), information.argument)
+    } catch {
+      guard error == .notPermitted else { throw error }
+      // Not the main thread: the kernel takes only what says that it was queued (SI_QUEUE).
+      let code = information + 8
+      let saved = Memory.load(Int32.self, at: code)
+      Memory.store(Int32(-1), at: code)
+      defer { Memory.store(saved, at: code) }
+      try systemCall(
+        SyscallNumber.rtSigqueueinfo, Int(process), Int(signal), information.argument)
+    }
   }
 }

@@ -85,9 +85,21 @@ enum Checkpoint {
   private static func resume(_ survey: Survey) {
     let process = Process.ownID
     let own = OwnThread.identifier
-    _ = survey.root.signals.requeue(of: 0, process: process, current: own)
+    // If the main thread is parked, it sends the process's signals again itself (`Park`).
+    if own == process || !hasParkedMain(survey) {
+      _ = survey.root.signals.requeue(of: 0, process: process, current: own)
+    }
     _ = survey.root.signals.requeue(of: own, process: process, current: own)
     Gate.open()
+  }
+
+  private static func hasParkedMain(_ survey: Survey) -> Bool {
+    let process = Process.ownID
+    for index in 0..<survey.threads.count
+    where survey.threads[index].tid == process && survey.threads[index].frame != 0 {
+      return true
+    }
+    return false
   }
 
   /// The leader is a thread like any other, and the first in the table.

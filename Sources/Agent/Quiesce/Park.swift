@@ -45,8 +45,12 @@ enum Park {
   /// Gives the thread its pending signals back: the original goes on.
   @inline(never)
   private static func comeBack(_ index: Int) {
-    let tid = Int32(rawSystemCall(SyscallNumber.gettid))
-    _ = KeepRoot.published.signals.requeue(
-      of: tid, process: Int32(rawSystemCall(SyscallNumber.getpid)), current: tid)
+    let tid = OwnThread.identifier
+    let process = Process.ownID
+    let signals = KeepRoot.published.signals
+    // Signals of the process are the main thread's to send again: with the code that they had the
+    // kernel takes them from no other (rt_sigqueueinfo(2), EPERM).
+    if tid == process { _ = signals.requeue(of: 0, process: process, current: tid) }
+    _ = signals.requeue(of: tid, process: process, current: tid)
   }
 }

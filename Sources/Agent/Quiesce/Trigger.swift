@@ -21,9 +21,11 @@ enum Trigger {
     forgetParent()
     let own = UInt32(bitPattern: OwnThread.identifier)
     guard Agent.leader.exchange(0, for: own) else {
-      // Somebody leads already, and will stop this thread too; the request waits in the queue.
+      // Somebody leads already, and will stop this thread too; the request waits in its own queue:
+      // only there may a thread put what others sent (rt_sigqueueinfo(2), EPERM).
       let info = Memory.load(ckernel_siginfo.self, at: information)
-      _ = try? Signal.queue(info, process: Process.ownID, signal: info.signal)
+      _ = try? Signal.queue(
+        info, process: Process.ownID, thread: Int32(bitPattern: own), signal: info.signal)
       InterruptedCalls.settleWithoutSample(context)
       return
     }

@@ -80,7 +80,9 @@ extension SignalTables {
 
   private func restoreInterval(_ timer: ckpt_timer) throws(Errno) {
     // Rounded up: 0 would disarm it, and early is worse than late.
-    let remaining = (timer.remaining + 999) / 1000
+    var remaining = (timer.remaining + 999) / 1000
+    // ITIMER_REAL with an interval and nothing left has just gone off; 0 would disarm it.
+    if timer.identifier == 0, remaining == 0, timer.interval > 0 { remaining = 1 }
     try Timers.setInterval(
       timer.identifier,
       ckernel_itimerval(

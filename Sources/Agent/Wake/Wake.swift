@@ -40,7 +40,9 @@ enum Wake {
     Agent.parked.store(0)
     Agent.arrived.store(0)
     Agent.departed.store(0)
-    Agent.leader.store(0)
+    // Until the last thread has left, nobody may lead: the counters are those of this wake.
+    Agent.owner.store(UInt32(bitPattern: Process.ownID))
+    Agent.leader.store(UInt32(bitPattern: Process.ownID))
     Agent.gate.store(Agent.state.epoch)
   }
 

@@ -164,6 +164,7 @@ struct WakeThreads {
       Agent.departed.wait(while: departed)
     }
     Agent.departed.store(0)
+    Agent.leader.store(0)
     if record.flags & CKPT_THREAD_EXITED != 0 {
       ckernel_unmap_and_exit(arena.start.rawValue, arena.byteCount)
     }

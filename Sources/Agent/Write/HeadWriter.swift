@@ -32,11 +32,18 @@ struct HeadWriter {
     offset += byteCount
   }
 
-  /// Moves on over bytes that stay zero.
-  mutating func skip(_ byteCount: UInt64) { offset += byteCount }
+  /// Puts zero bytes; the memory may have been used before.
+  mutating func skip(_ byteCount: UInt64) {
+    if !isCounting, let range = AddressRange(start: next, byteCount: byteCount) {
+      Memory.zero(range)
+    }
+    offset += byteCount
+  }
 
-  /// Moves on to a multiple of `alignment`.
-  mutating func align(_ alignment: UInt64) { offset = (offset + alignment - 1) & ~(alignment - 1) }
+  /// Puts zero bytes up to a multiple of `alignment`.
+  mutating func align(_ alignment: UInt64) {
+    skip((alignment - offset % alignment) % alignment)
+  }
 
   /// Begins a note; its descriptor of `byteCount` bytes comes next, then `align(4)`.
   ///

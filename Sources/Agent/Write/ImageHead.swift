@@ -37,6 +37,7 @@ struct ImageHead {
     head.bytes = AddressRange(start: address, byteCount: headByteCount) ?? .empty
     var writer = HeadWriter(at: address)
     head.put(survey, into: &writer)
+    writer.align(pageByteCount)
     return head
   }
 

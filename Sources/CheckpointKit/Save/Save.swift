@@ -54,10 +54,7 @@ public enum SaveFailure: Error, Equatable, Sendable {
 public func save(
   _ order: SaveOrder, progress: (ControlReport.Progress) -> Void
 ) throws(SaveFailure) -> SavedImage {
-  let delivery: Delivery
-  do throws(TargetFailure) { delivery = try order.target.delivery() } catch {
-    throw .target(error)
-  }
+  let delivery = try delivery(for: order)
   var output: OutputFile?
   var passed: Int32?
   if let path = order.output {
@@ -75,6 +72,24 @@ public func save(
   try session.finish(connection)
   return SavedImage(
     pid: order.target.pid, path: written.path, written: written, isKilled: order.kills)
+}
+
+/// Nanoseconds that all threads may block the signals before we believe that they always do: they
+/// do while another checkpoint is taken.
+private let blockedPatience: UInt64 = 5_000_000_000
+
+private func delivery(for order: SaveOrder) throws(SaveFailure) -> Delivery {
+  let deadline = Clock.monotonic + min(order.patience, blockedPatience)
+  var target = order.target
+  while true {
+    do throws(TargetFailure) {
+      return try target.delivery()
+    } catch {
+      guard case .triggerBlocked = error, Clock.monotonic < deadline else { throw .target(error) }
+    }
+    _ = try? waitReadable([], until: Clock.monotonic + 20_000_000)
+    do throws(TargetFailure) { target = try .read(target.pid) } catch { throw .target(error) }
+  }
 }
 
 private func openOutput(_ path: String) throws(SaveFailure) -> OutputFile {

@@ -37,7 +37,9 @@ extension ImageFile {
       "cannot read", name: path.address, nameByteCount: path.byteCount
     ) { () throws(Errno) in try FileStatus(of: number) }
     if let why = Self.objection(to: status) {
-      throw Self.failure("cannot restart", path, why: why, hint: Self.hint)
+      throw Self.failure(
+        "cannot restart", path, why: why, hint: Self.hint,
+        status: status.kind == .regular ? .damagedImage : .failed)
     }
     self.init(file: file, path: path, byteCount: status.byteCount)
   }
