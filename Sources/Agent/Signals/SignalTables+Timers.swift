@@ -16,7 +16,11 @@ extension SignalTables {
 
   private mutating func captureInterval(_ which: Int32) throws(Errno) {
     let value = try Timers.interval(which)
-    guard value.value_seconds != 0 || value.value_micro != 0 else { return }
+    let isRunning = value.value_seconds != 0 || value.value_micro != 0
+    // ITIMER_REAL stands still while its signal is pending, and keeps its interval.
+    let hasGoneOff =
+      which == 0 && (value.interval_seconds != 0 || value.interval_micro != 0)
+    guard isRunning || hasGoneOff else { return }
     var timer = ckpt_timer()
     timer.kind = CKPT_TIMER_INTERVAL
     timer.identifier = which
