@@ -67,8 +67,36 @@ struct ImageWriter: ~Copyable {
     // The kernel copies from a mapped file: touching it might be SIGBUS.
     if region.kind == CKPT_REGION_PRIVATE_FILE {
       try putCarefully(run)
+    } else if run.byte_count <= Self.pieceByteCount || isInUse(run, survey) {
+      try putCopied(run)
     } else {
       try putStraight(run)
+    }
+  }
+
+  /// Whether a parked thread or the kernel may still write into the run.
+  ///
+  /// A thread that says that it is parked has a few instructions to go on its stack, just below its
+  /// signal frame; and the kernel writes into the leader's rseq area when the leader changes CPUs.
+  /// Nobody reads those bytes after a restart, but they must not change between digest and write.
+  private func isInUse(_ run: ckpt_run, _ survey: Survey) -> Bool {
+    for index in 0..<survey.threads.count {
+      let thread = survey.threads[index]
+      if run.range.contains(Address(thread.frame)) || run.range.contains(Address(thread.rseq)) {
+        return true
+      }
+    }
+    return false
+  }
+
+  /// Digests and writes a copy.
+  private mutating func putCopied(_ run: ckpt_run) throws(Errno) {
+    var done: UInt64 = 0
+    while done < run.byte_count {
+      let count = min(Self.pieceByteCount, run.byte_count - done)
+      Memory.copy(from: Address(run.address) + done, to: bounce, byteCount: count)
+      try putPiece(at: bounce, byteCount: count)
+      done += count
     }
   }
 
