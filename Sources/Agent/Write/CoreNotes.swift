@@ -150,7 +150,7 @@ enum CoreNotes {
     guard state != .zero else { return }
     head.beginNote("CORE", type: fpregset, byteCount: fxsaveByteCount)
     head.put(from: state, byteCount: fxsaveByteCount)
-    let byteCount = ExtendedState.byteCount(at: state)
+    let byteCount = UInt64(SignalFrame.extendedStateByteCount(at: Address(thread.frame)))
     guard byteCount > fxsaveByteCount else { return }
     head.beginNote("LINUX", type: xstate, byteCount: byteCount)
     let start = head.next
@@ -158,18 +158,5 @@ enum CoreNotes {
     head.align(4)
     // Where the frame has its magic numbers, debuggers expect XCR0 (`arch/x86/kernel/fpu/regset.c`).
     if !head.isCounting { Memory.store(ckernel_xgetbv(), at: start + 464) }
-  }
-}
-
-/// The XSAVE area in a signal frame.
-///
-/// Source: `arch/x86/include/uapi/asm/sigcontext.h`, struct _fpx_sw_bytes at byte 464.
-enum ExtendedState {
-  private static let magic: UInt32 = 0x4650_5853
-
-  /// Bytes of the area; 512 when the frame has an FXSAVE area only.
-  static func byteCount(at state: Address) -> UInt64 {
-    guard Memory.load(UInt32.self, at: state + 464) == magic else { return 512 }
-    return UInt64(Memory.load(UInt32.self, at: state + 480))
   }
 }
