@@ -4,13 +4,15 @@
 // `ckpt` listens on the abstract address "\0ckpt-" + 16 hexadecimal digits of a random value and
 // queues the trigger signal with that value (si_code SI_QUEUE). The agent connects, both look at
 // SO_PEERCRED, `ckpt` sends a ckpt_request, the agent sends ckpt_report records, of which the last
-// has kind DONE or FAILED; after DONE `ckpt` answers with a ckpt_commit. The agent never waits
+// has kind DONE, FAILED or WAITING; after DONE `ckpt` answers with a ckpt_commit, after WAITING it
+// queues the signal again, with the same value, in CKPT_PROTOCOL_PAUSE. The agent never waits
 // longer than CKPT_PROTOCOL_PATIENCE for `ckpt`, and goes on without it.
 #pragma once
 #include <stdint.h>
 
-#define CKPT_PROTOCOL_VERSION 1u
+#define CKPT_PROTOCOL_VERSION 2u
 #define CKPT_PROTOCOL_PATIENCE 5000000000ull  // ns
+#define CKPT_PROTOCOL_PAUSE 100000000ull       // ns
 // The top 16 bits of every random value, to tell ours from a program's own sigqueue(3).
 #define CKPT_PROTOCOL_TOKEN_TAG 0xc4b7ull
 #define CKPT_PROTOCOL_PATH_BYTES 4096
@@ -18,10 +20,16 @@
 enum : uint32_t {
   CKPT_REQUEST_DESCRIPTOR = 1,  // SCM_RIGHTS carries the file to write to; `ckpt` renames it
   CKPT_REQUEST_KILL = 2,        // end the process once `ckpt` has committed
+  CKPT_REQUEST_SYNC = 4,        // write in place, without a copy-on-write clone
+  CKPT_REQUEST_INCREMENTAL = 8,  // only what changed, if there is a parent; keep track from now on
+  CKPT_REQUEST_FULL = 16,        // all of it, even in a series of incremental ones
+  CKPT_REQUEST_PRECOPY = 32,     // copy most of the memory before the program stops
+  CKPT_REQUEST_THIN = 64,        // leave out pages that equal their file
 };
 
-// Followed by path_bytes of path (none with CKPT_REQUEST_DESCRIPTOR: the default is used when it is
-// empty) and label_bytes of label.
+// Followed by path_bytes of path and label_bytes of label. An empty path is the agent's default.
+// With CKPT_REQUEST_DESCRIPTOR the path is the absolute name that `ckpt` will give the file, for
+// images that are a change to it.
 struct ckpt_request {
   uint32_t version, flags;
   uint64_t token;
@@ -35,6 +43,30 @@ enum : uint32_t {
   CKPT_REPORT_PROGRESS = 1,
   CKPT_REPORT_DONE = 2,    // followed by path_bytes of path
   CKPT_REPORT_FAILED = 3,  // likewise: what it was about, if it has a name
+  // Another checkpoint is still being written. The agent has received the request all the same:
+  // a socket closed with something unread in it would lose this record.
+  CKPT_REPORT_WAITING = 4,
+};
+
+// How an image was made; with DONE.
+enum : uint32_t {
+  CKPT_MODE_IN_PLACE = 1,       // the program stood still until it was written
+  CKPT_MODE_COPY_ON_WRITE = 2,  // a clone wrote it
+  CKPT_MODE_PRECOPY = 3,        // a companion had copied most of it before
+};
+
+// Why in place; with CKPT_MODE_IN_PLACE.
+enum : uint32_t {
+  CKPT_CAUSE_ASKED = 1,   // --sync, --kill or CKPT_SYNC=1
+  CKPT_CAUSE_MEMORY = 2,  // memory for the copies was short
+  CKPT_CAUSE_LITTLE = 3,  // so little to write that a clone would have taken longer
+  CKPT_CAUSE_NO_CLONE = 4,  // the kernel gave no clone (limits on processes, cgroups)
+};
+
+// Report flags.
+enum : uint32_t {
+  CKPT_RESULT_INCREMENTAL = 1,  // the image is a change to another
+  CKPT_RESULT_THIN = 2,         // pages were left out because their file has them
 };
 
 struct ckpt_report {
@@ -45,7 +77,8 @@ struct ckpt_report {
   uint32_t step;                     // when failed: CaptureFailure.Step
   int32_t error;                     // errno, 0: none
   uint64_t subject, detail;          // TID, descriptor, address, by step
-  uint32_t path_bytes, reserved;
+  uint32_t path_bytes;
+  uint32_t mode, cause, flags;       // CKPT_MODE_, CKPT_CAUSE_ (0: none), CKPT_RESULT_ bits
 };
 
 enum : uint32_t { CKPT_COMMIT_KEEP = 1, CKPT_COMMIT_DISCARD = 2 };

@@ -18,6 +18,20 @@ struct Run: ParsableCommand {
   @Option(help: ArgumentHelp("Signal that saves, by number or name.", valueName: "signal"))
   var signal: SignalName?
 
+  @Option(
+    help: ArgumentHelp("Save again and again, so often: 90, 30s, 10m, 2h.", valueName: "time"))
+  var every: TimeInterval?
+
+  @Option(help: ArgumentHelp("Images of the series to keep (0: all).", valueName: "number"))
+  var keep: UInt32?
+
+  @OptionGroup var manner: MannerOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "With --incremental: every so many-th image is full (16).", valueName: "number"))
+  var fullEvery: UInt32?
+
   @Flag(name: .shortAndLong, help: "Let the agent say what it does, on standard error.")
   var verbose = false
 
@@ -29,6 +43,9 @@ struct Run: ParsableCommand {
   mutating func validate() throws {
     if command.first == "--" { command.removeFirst() }
     guard !command.isEmpty else { throw ValidationError("no program to run") }
+    guard fullEvery.map({ 1...4096 ~= $0 }) ?? true else {
+      throw ValidationError("--full-every takes 1 to 4096")
+    }
   }
 
   func run() throws {
@@ -62,6 +79,10 @@ struct Run: ParsableCommand {
     var settings: [Setting] = []
     if let file { settings.append(Setting("CKPT_FILE", file)) }
     if let signal { settings.append(Setting("CKPT_SIGNAL", String(signal.number))) }
+    if let every { settings.append(Setting("CKPT_INTERVAL", every.text)) }
+    if let keep { settings.append(Setting("CKPT_KEEP", String(keep))) }
+    if let fullEvery { settings.append(Setting("CKPT_FULL_EVERY", String(fullEvery))) }
+    settings += manner.settings
     if verbose { settings.append(Setting("CKPT_VERBOSE", "1")) }
     return settings
   }

@@ -23,6 +23,11 @@ struct Save: ParsableCommand {
   @Option(help: ArgumentHelp("Words to keep in the image.", valueName: "text"))
   var label = ""
 
+  @OptionGroup var manner: MannerOptions
+
+  @Flag(help: "Write all of it, even in a series of incremental images.")
+  var full = false
+
   @Flag(help: "Print the result as JSON.")
   var json = false
 
@@ -54,6 +59,7 @@ struct Save: ParsableCommand {
       order.output = output
       order.label = label
       order.kills = kill
+      order.manner = self.order
       saved = try save(order) { report in
         if let line = bar.line(for: report, at: monotonicTime()) { writeError(line) }
       }
@@ -63,8 +69,18 @@ struct Save: ParsableCommand {
     }
     writeError(bar.erasing)
     guard !quiet else { return }
+    if saved.written.cause == .memoryShort {
+      writeError("note: memory for a copy-on-write clone is short; the program stood still\n")
+    }
     if childCount > 0 { writeError(childNote(childCount)) }
     writeOutput((json ? try jsonText(SaveReport(saved)) : saved.sentence) + "\n")
+  }
+
+  /// How the image is to be made.
+  var order: SaveManner {
+    var order = manner.manner
+    order.isFull = full
+    return order
   }
 
   private func childNote(_ count: Int) -> String {
@@ -93,7 +109,8 @@ extension SavedImage {
     let pause = durationText(written.pause)
     let duration = durationText(written.duration)
     let end = isKilled ? "; \(pid) ended" : ""
-    return "\(path): \(size) in \(duration) (\(byteCountText(UInt64(speed)))/s), "
+    let kind = written.isIncremental ? " of changes" : ""
+    return "\(path): \(size)\(kind) in \(duration) (\(byteCountText(UInt64(speed)))/s), "
       + "program stood still for \(pause)\(end)"
   }
 }
@@ -109,6 +126,10 @@ struct SaveReport: Encodable {
   let threads: UInt32
   let counter: UInt32
   let killed: Bool
+  let mode: String?
+  let cause: String?
+  let incremental: Bool
+  let thin: Bool
 
   init(_ saved: SavedImage) {
     pid = saved.pid
@@ -120,12 +141,39 @@ struct SaveReport: Encodable {
     threads = saved.written.threads
     counter = saved.written.counter
     killed = saved.isKilled
+    mode = saved.written.mode?.name
+    cause = saved.written.cause?.name
+    incremental = saved.written.isIncremental
+    thin = saved.written.isThin
   }
 
   enum CodingKeys: String, CodingKey {
-    case pid, path, bytes, threads, counter, killed
+    case pid, path, bytes, threads, counter, killed, mode, cause, incremental, thin
     case pauseNanoseconds = "pause_ns"
     case durationNanoseconds = "duration_ns"
     case bytesPerSecond = "bytes_per_second"
+  }
+}
+
+extension ControlReport.Mode {
+  /// As `--json` has it.
+  var name: String {
+    switch self {
+    case .inPlace: "in-place"
+    case .copyOnWrite: "copy-on-write"
+    case .precopy: "precopy"
+    }
+  }
+}
+
+extension ControlReport.Cause {
+  /// As `--json` has it.
+  var name: String {
+    switch self {
+    case .asked: "asked"
+    case .memoryShort: "memory-short"
+    case .little: "little-to-write"
+    case .noClone: "no-clone"
+    }
   }
 }

@@ -33,7 +33,7 @@ extension SaveFailure {
     case .hungUp: return cannot("its agent hung up without a word (ECONNRESET)")
     case .otherProtocol(let version):
       return cannot(
-        "its agent speaks version \(version) of the protocol, this ckpt 1", .failed,
+        "its agent speaks version \(version) of the protocol, this ckpt 2", .failed,
         "use the ckpt that came with the libckpt.so it was started with")
     case .interrupted(let signal):
       return cannot("interrupted by \(signalName(Int(signal)))")
@@ -41,6 +41,10 @@ extension SaveFailure {
       return CommandFailure(
         "cannot end \(program): the image is safe, but the process is still there after \(seconds) s",
         hints: ["kill -9 \(program)"])
+    case .busy(let seconds):
+      return cannot(
+        "other checkpoints of it were being written for \(seconds) s (EBUSY)", .failed,
+        "try again, with --timeout for more patience")
     }
   }
 }

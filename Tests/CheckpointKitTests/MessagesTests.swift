@@ -19,18 +19,22 @@ private func words<T>(_ record: T, then text: String = "") -> [UInt8] {
     var request = ControlRequest(token: ControlToken(random: 5))
     request.passesDescriptor = true
     request.kills = true
+    request.path = "/a/b"
+    request.manner.isThin = true
     request.label = "héy"
     request.sampledThread = 7
     request.sample = ThreadSample(call: 230)
     let bytes = request.encoded
-    #expect(bytes.count == MemoryLayout<ckpt_request>.size + 4)
+    #expect(bytes.count == MemoryLayout<ckpt_request>.size + 8)
     let record = unsafe bytes.withUnsafeBytes { unsafe $0.loadUnaligned(as: ckpt_request.self) }
     #expect(record.version == UInt32(CKPT_PROTOCOL_VERSION))
-    #expect(record.flags == CKPT_REQUEST_DESCRIPTOR | CKPT_REQUEST_KILL)
+    #expect(record.flags == CKPT_REQUEST_DESCRIPTOR | CKPT_REQUEST_KILL | CKPT_REQUEST_THIN)
     #expect(record.token == request.token.rawValue)
     #expect(record.sampled_tid == 7 && record.sampled_call == 230)
-    #expect(record.path_bytes == 0 && record.label_bytes == 4)
-    #expect(Array(bytes.suffix(4)) == Array("héy".utf8))
+    #expect(record.path_bytes == 4 && record.label_bytes == 4)
+    #expect(Array(bytes.suffix(8)) == Array("/a/bhéy".utf8))
+    request.path = String(repeating: "x", count: 4096)
+    #expect(request.encoded.count == MemoryLayout<ckpt_request>.size + 4)
   }
 
   @Test func reportsAreUnderstood() throws {
@@ -40,6 +44,8 @@ private func words<T>(_ record: T, then text: String = "") -> [UInt8] {
     record.bytes_done = 3
     record.bytes_total = 9
     #expect(try ControlReport(words(record)) == .progress(.init(done: 3, total: 9)))
+    record.kind = CKPT_REPORT_WAITING
+    #expect(try ControlReport(words(record)) == .waiting)
     record.kind = CKPT_REPORT_FAILED
     record.step = 8
     record.error = 95
@@ -72,8 +78,8 @@ private func words<T>(_ record: T, then text: String = "") -> [UInt8] {
   }
 
   @Test func decisionsHaveTheLayoutOfTheProtocol() {
-    #expect(ControlDecision.keep.encoded == [1, 0, 0, 0, 1, 0, 0, 0])
-    #expect(ControlDecision.discard.encoded == [1, 0, 0, 0, 2, 0, 0, 0])
+    #expect(ControlDecision.keep.encoded == [2, 0, 0, 0, 1, 0, 0, 0])
+    #expect(ControlDecision.discard.encoded == [2, 0, 0, 0, 2, 0, 0, 0])
   }
 
   /// The agent's numbers, of which this side has words for each.

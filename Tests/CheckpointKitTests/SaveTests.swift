@@ -87,6 +87,15 @@ private final class FakeAgent {
     #expect(agent.results == ["image"])
   }
 
+  @Test func itWaitsItsTurnWhileAnotherCheckpointIsWritten() throws {
+    let agent = try FakeAgent("waiting")
+    let saved = try save(try agent.order()) { _ in }
+    #expect(saved.path == agent.path("image"))
+    #expect(saved.written.mode == .inPlace && saved.written.cause == .memoryShort)
+    #expect(try Files.text(of: saved.path).hasPrefix("image flags=1 label= tid=1 "))
+    #expect(agent.results == ["image"])
+  }
+
   @Test func progressIsHeard() throws {
     let agent = try FakeAgent("progress")
     var shares: [UInt64] = []
@@ -101,11 +110,12 @@ private final class FakeAgent {
         AgentFailure(step: 8, errno: 95, subject: 7, reason: 7, name: "anon_inode:[io_uring]"))
     ),
     ("vanish", .hungUp), ("other-version", .otherProtocol(9)), ("silent", .noAnswer(seconds: 1)),
-    ("die", .ended),
+    ("die", .ended), ("busy", .busy(seconds: 1)),
   ])
   func whateverFailsLeavesNothingBehind(mode: String, failure: SaveFailure) throws {
     let agent = try FakeAgent(mode)
-    var order = try agent.order(patience: mode == "silent" ? 1_000_000_000 : 20_000_000_000)
+    var order = try agent.order(
+      patience: ["silent", "busy"].contains(mode) ? 1_000_000_000 : 20_000_000_000)
     order.kills = true
     #expect(throws: failure) { try save(order) { _ in } }
     #expect(agent.results.isEmpty)

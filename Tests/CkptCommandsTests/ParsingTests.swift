@@ -17,7 +17,37 @@ import Testing
     #expect(run.settings == [.init("CKPT_SIGNAL", "35"), .init("CKPT_VERBOSE", "1")])
   }
 
+  @Test func howImagesAreMadeReachesTheAgent() throws {
+    let run = try Run.parse([
+      "--every", "10m", "--keep", "3", "--incremental", "--full-every", "8", "--precopy", "--thin",
+      "--sync", "prog",
+    ])
+    #expect(
+      run.settings == [
+        .init("CKPT_INTERVAL", "10m"), .init("CKPT_KEEP", "3"), .init("CKPT_FULL_EVERY", "8"),
+        .init("CKPT_SYNC", "1"), .init("CKPT_INCREMENTAL", "1"), .init("CKPT_PRECOPY", "1"),
+        .init("CKPT_THIN", "1"),
+      ])
+    let manner = try Save.parse(["--precopy", "--incremental", "--full", "1"]).order
+    #expect(manner.precopies && manner.isIncremental && manner.isFull)
+    #expect(!manner.isThin && !manner.isInPlace)
+  }
+
+  @Test(arguments: ["1", "90", "500ms", "30s", "10m", "2h", "366d"])
+  func timesAreTaken(text: String) {
+    #expect(TimeInterval(argument: text)?.text == text)
+  }
+
   @Test(arguments: [
+    "", "0", "-1", "0s", "m", "1.5h", "10 m", "10min", "367d", "99999999999999999999", "٣",
+  ])
+  func whatIsNoTimeIsRefused(text: String) {
+    #expect(TimeInterval(argument: text) == nil)
+  }
+
+  @Test(arguments: [
+    ["run", "--every", "0", "x"], ["run", "--every", "soon", "x"], ["run", "--keep", "-1", "x"],
+    ["run", "--full-every", "0", "x"], ["run", "--full-every", "4097", "x"],
     ["run"], ["run", "--"], ["run", "--signal", "KILL", "x"], ["save"], ["save", "1", "2"],
     ["save", "1", "--timeout", "0"], ["save", "1", "-o", ""], ["inspect"], ["verify"], ["restart"],
     ["nonsense"], ["save", "--nonsense", "1"],

@@ -1,7 +1,7 @@
 // A program that answers `ckpt save` as the agent would, without saving anything: it writes
 // "image" where it is told and reports what its argument says.
 //
-//   fake_agent done|fail|silent|vanish|progress|other-version|die LIBRARY
+//   fake_agent done|fail|silent|vanish|progress|waiting|busy|other-version|die LIBRARY
 //
 // The agent is recognised by its file, so this loads an (empty) libckpt.so. Prints "ready" once it
 // can be asked.
@@ -33,9 +33,10 @@ static int connect_to(uint64_t value) {
   return descriptor;
 }
 
-static int receive_request(int descriptor, struct ckpt_request *request, char *label) {
+// `text`: the path and then the label.
+static int receive_request(int descriptor, struct ckpt_request *request, char *text) {
   char control[64];
-  struct iovec pieces[2] = {{request, sizeof *request}, {label, 4096}};
+  struct iovec pieces[2] = {{request, sizeof *request}, {text, 8192}};
   struct msghdr message = {
       .msg_iov = pieces, .msg_iovlen = 2, .msg_control = control, .msg_controllen = sizeof control};
   if (recvmsg(descriptor, &message, 0) < (ssize_t)sizeof *request) exit(4);
@@ -56,6 +57,7 @@ static void report(int descriptor, struct ckpt_report record, const char *name) 
 
 static void write_done(int descriptor, struct ckpt_request *request, int passed, char *label) {
   char text[256];
+  label += request->path_bytes;
   int count = snprintf(text, sizeof text, "image flags=%u label=%.*s tid=%d call=%ld waited=%d\n",
                        request->flags, (int)request->label_bytes, label,
                        request->sampled_tid == getpid(), (long)request->sampled_call,
@@ -63,7 +65,8 @@ static void write_done(int descriptor, struct ckpt_request *request, int passed,
   if (passed >= 0 && write(passed, text, count) != count) exit(5);
   report(descriptor,
          (struct ckpt_report){.kind = CKPT_REPORT_DONE, .bytes_done = count, .bytes_total = count,
-                              .pause = 2500000, .duration = 1000000000, .threads = 3, .counter = 1},
+                              .pause = 2500000, .duration = 1000000000, .threads = 3, .counter = 1,
+                              .mode = CKPT_MODE_IN_PLACE, .cause = CKPT_CAUSE_MEMORY},
          "/tmp/default");
 }
 
@@ -78,6 +81,7 @@ int main(int count, char **arguments) {
   sigprocmask(SIG_SETMASK, &none, 0);
   puts("ready");
   fflush(stdout);
+  int refusals = !strcmp(mode, "waiting") ? 3 : !strcmp(mode, "busy") ? -1 : 0;
   while (1) {
     while (!token) pause();
     if (!strcmp(mode, "silent")) { token = 0; continue; }
@@ -85,8 +89,15 @@ int main(int count, char **arguments) {
     int descriptor = connect_to(token);
     token = 0;
     struct ckpt_request request;
-    char label[4096];
+    char label[8192];
     int passed = receive_request(descriptor, &request, label);
+    if (refusals) {
+      refusals--;
+      report(descriptor, (struct ckpt_report){.kind = CKPT_REPORT_WAITING}, "");
+      close(descriptor);
+      if (passed >= 0) close(passed);
+      continue;
+    }
     if (!strcmp(mode, "vanish")) { close(descriptor); continue; }
     if (!strcmp(mode, "fail")) {
       report(descriptor,

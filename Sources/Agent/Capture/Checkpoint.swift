@@ -18,6 +18,11 @@ enum Checkpoint {
     var duration: UInt64 = 0
     var threads: UInt32 = 0
     var counter: UInt32 = 0
+
+    /// How it was made: CKPT_MODE_, CKPT_CAUSE_ and CKPT_RESULT_ of the protocol.
+    var mode = CKPT_MODE_IN_PLACE
+    var cause: UInt32 = 0
+    var flags: UInt32 = 0
   }
 
   static func run(_ order: Trigger.Order) {

@@ -75,6 +75,11 @@ struct Control {
   /// Whether the process is to end once the image is safe.
   var kills: Bool { socket != nil && request.flags & CKPT_REQUEST_KILL != 0 }
 
+  /// How the image is to be made.
+  var wishes: Wishes {
+    Wishes(Agent.state.configuration, flags: socket == nil ? 0 : request.flags)
+  }
+
   var label: Address {
     message + UInt64(MemoryLayout<ckpt_request>.size) + UInt64(request.path_bytes)
   }
@@ -149,6 +154,9 @@ struct Control {
     report.duration = outcome.duration
     report.threads = outcome.threads
     report.counter = outcome.counter
+    report.mode = outcome.mode
+    report.cause = outcome.cause
+    report.flags = outcome.flags
     send(report, naming: path.address, path.byteCount, socket)
     guard let (count, descriptor) = try? socket.receive(to: reply, capacity: 64) else {
       return false

@@ -10,6 +10,13 @@ internal import Procfs
 /// | `CKPT_SIGNAL` | signal that asks for a checkpoint, a number 1...64 or `USR1`, `USR2` | `USR2` |
 /// | `CKPT_TIMEOUT` | seconds to wait for all threads to stop, 1...3600 | 10 |
 /// | `CKPT_VERBOSE` | 1: a line on standard error after every checkpoint | 0 |
+/// | `CKPT_SYNC` | 1: write in place; 0: never, even where memory looks short | as memory allows |
+/// | `CKPT_INCREMENTAL` | 1: only what changed; `digests`: found by digests | 0 |
+/// | `CKPT_FULL_EVERY` | every so many-th image of an incremental series is full, 1...4096 | 16 |
+/// | `CKPT_PRECOPY` | 1: copy most of the memory before the program stops | 0 |
+/// | `CKPT_THIN` | 1: leave out pages that equal their file | 0 |
+/// | `CKPT_INTERVAL` | time between periodic checkpoints: 90, 500ms, 30s, 10m, 2h, 1d | none |
+/// | `CKPT_KEEP` | images of the series to keep, 0: all | 0 |
 ///
 /// They are read once, when the program starts. A value that can't be used is reported on standard
 /// error and the default taken. docs/ckpt-config.7.md says the same for people.
@@ -21,6 +28,24 @@ struct Configuration: BitwiseCopyable {
   /// Longest `CKPT_FILE`, in bytes.
   static let fileCapacity = 1024
 
+  /// Who writes an image.
+  enum Writing: UInt8, BitwiseCopyable {
+    /// A copy-on-write clone where there is memory for the copies, else in place.
+    case automatic
+    case inPlace
+    case byClone
+  }
+
+  /// How what changed since the last image is found.
+  enum Tracking: UInt8, BitwiseCopyable {
+    /// Not at all: every image is full.
+    case none
+
+    /// By the kernel's write protection; where it has none, by digests.
+    case writes
+    case digests
+  }
+
   var signal: Int32 = Signal.user2
   var timeoutSeconds: UInt32 = 10
   var isVerbose = false
@@ -28,6 +53,23 @@ struct Configuration: BitwiseCopyable {
 
   /// Bytes of `file`, 0: the default.
   var fileByteCount = 0
+
+  var writing = Writing.automatic
+  var tracking = Tracking.none
+
+  /// Every so many-th image of an incremental series is full, 1...4096.
+  var fullEvery: UInt32 = 16
+  var precopies = false
+  var isThin = false
+
+  /// Nanoseconds between periodic checkpoints, 0: there are none.
+  var interval: UInt64 = 0
+
+  /// Images of the series that stay, 0: all.
+  var keep: UInt32 = 0
+
+  /// Whether images make a series: numbered, with a link to the newest.
+  var isSeries: Bool { interval > 0 || keep > 0 || tracking != .none }
 
   /// Bytes of environment that are looked at.
   private static let environmentCapacity: UInt64 = 4 << 20
@@ -62,60 +104,11 @@ struct Configuration: BitwiseCopyable {
     } else if cursor.take("SIGNAL=") {
       parseSignal(&cursor)
     } else if cursor.take("TIMEOUT=") {
-      guard let seconds = cursor.number(), (1...3600).contains(seconds), Self.isAtEnd(cursor)
-      else { return Self.complain("CKPT_TIMEOUT is not 1...3600 seconds: 10 is used") }
-      timeoutSeconds = UInt32(seconds)
+      parseTimeout(&cursor)
     } else if cursor.take("VERBOSE=") {
       isVerbose = (cursor.number() ?? 0) != 0
-    }
-  }
-
-  private mutating func parseFile(_ cursor: inout TextCursor) {
-    var count = 0
-    while let byte = cursor.current, byte != 0 {
-      guard count < Self.fileCapacity else {
-        fileByteCount = 0
-        return Self.complain("CKPT_FILE is longer than 1024 bytes: myckpt is used")
-      }
-      file[count] = byte
-      count += 1
-      cursor.skip()
-    }
-    fileByteCount = count
-  }
-
-  private mutating func parseSignal(_ cursor: inout TextCursor) {
-    _ = cursor.take("SIG")
-    var wanted: UInt64?
-    if cursor.take("USR1") {
-      wanted = 10
-    } else if cursor.take("USR2") {
-      wanted = 12
     } else {
-      wanted = cursor.number()
+      parseSeriesVariable(&cursor)
     }
-    guard let number = wanted, Self.isAtEnd(cursor), Self.isUsable(number) else {
-      return Self.complain("CKPT_SIGNAL is not a signal that can be used: USR2 is used")
-    }
-    signal = Int32(number)
-  }
-
-  /// Not KILL or STOP, which can't be caught, nor the ones that a fault raises.
-  private static func isUsable(_ number: UInt64) -> Bool {
-    switch number {
-    case 4, 5, 7, 8, 9, 11, 19, 31: false
-    default: (1...64).contains(number)
-    }
-  }
-
-  private static func isAtEnd(_ cursor: borrowing TextCursor) -> Bool {
-    (cursor.current ?? 0) == 0
-  }
-
-  private static func complain(_ text: StaticString) {
-    var line = Line("ckpt: ")
-    line.append(text)
-    line.append("\n")
-    line.write(to: 2)
   }
 }

@@ -22,6 +22,10 @@ public struct ControlRequest: Equatable, Sendable {
   public var token: ControlToken
   public var passesDescriptor = false
   public var kills = false
+  public var manner = SaveManner()
+
+  /// With a descriptor: the absolute name that the file will have.
+  public var path = ""
   public var label = ""
   public var sampledThread: Int32 = 0
   public var sample = ThreadSample.unknown
@@ -30,16 +34,41 @@ public struct ControlRequest: Equatable, Sendable {
 
   /// The message as it goes over the socket.
   public var encoded: [UInt8] {
-    var flags: UInt32 = 0
+    var flags = manner.flags
     if passesDescriptor { flags |= CKPT_REQUEST_DESCRIPTOR }
     if kills { flags |= CKPT_REQUEST_KILL }
+    // A path that is too long for a message is as good as none.
+    let isLong = path.utf8.count >= Int(CKPT_PROTOCOL_PATH_BYTES)
+    let pathBytes = isLong ? [] : Array(path.utf8)
     let labelBytes = Array(label.utf8)
     let request = ckpt_request(
       version: UInt32(CKPT_PROTOCOL_VERSION), flags: flags, token: token.rawValue,
-      sampled_tid: sampledThread, path_bytes: 0, label_bytes: UInt32(labelBytes.count),
-      reserved: 0, sampled_call: sample.call, sampled_sp: sample.stackPointer,
+      sampled_tid: sampledThread, path_bytes: UInt32(pathBytes.count),
+      label_bytes: UInt32(labelBytes.count), reserved: 0, sampled_call: sample.call,
+      sampled_sp: sample.stackPointer,
       sampled_pc: sample.programCounter, sampled_waited: sample.waited)
-    return bytes(of: request) + labelBytes
+    return bytes(of: request) + pathBytes + labelBytes
+  }
+}
+
+/// How an image is to be made; what is false is for the program's own settings to say.
+public struct SaveManner: Equatable, Sendable {
+  public var isInPlace = false
+  public var isIncremental = false
+  public var isFull = false
+  public var precopies = false
+  public var isThin = false
+
+  public init() {}
+
+  var flags: UInt32 {
+    var flags: UInt32 = 0
+    if isInPlace { flags |= CKPT_REQUEST_SYNC }
+    if isIncremental { flags |= CKPT_REQUEST_INCREMENTAL }
+    if isFull { flags |= CKPT_REQUEST_FULL }
+    if precopies { flags |= CKPT_REQUEST_PRECOPY }
+    if isThin { flags |= CKPT_REQUEST_THIN }
+    return flags
   }
 }
 
@@ -48,6 +77,9 @@ public enum ControlReport: Equatable, Sendable {
   case progress(Progress)
   case done(Written)
   case failed(AgentFailure)
+
+  /// Another checkpoint is being written: ask again.
+  case waiting
 
   /// Bytes of the image.
   public struct Progress: Equatable, Sendable {
@@ -71,6 +103,33 @@ public enum ControlReport: Equatable, Sendable {
     public var threads: UInt32
     public var counter: UInt32
     public var path: String
+
+    /// `nil` for one that a newer agent knows.
+    public var mode: Mode?
+
+    /// Why in place; `nil` for other modes.
+    public var cause: Cause?
+
+    /// Whether it is a change to another image.
+    public var isIncremental: Bool
+
+    /// Whether pages were left out because their file has them.
+    public var isThin: Bool
+  }
+
+  /// How an image was made; raw values are the protocol's.
+  public enum Mode: UInt32, Sendable {
+    case inPlace = 1
+    case copyOnWrite = 2
+    case precopy = 3
+  }
+
+  /// Why the program had to stand still meanwhile; raw values are the protocol's.
+  public enum Cause: UInt32, Sendable {
+    case asked = 1
+    case memoryShort = 2
+    case little = 3
+    case noClone = 4
   }
 
   public enum DecodingFailure: Error, Equatable, Sendable {
@@ -92,6 +151,7 @@ public enum ControlReport: Equatable, Sendable {
       self = .progress(Progress(done: report.bytes_done, total: report.bytes_total))
     case CKPT_REPORT_DONE: self = .done(Written(report, path: path))
     case CKPT_REPORT_FAILED: self = .failed(AgentFailure(report, name: path))
+    case CKPT_REPORT_WAITING: self = .waiting
     default: throw .malformed
     }
   }
@@ -105,6 +165,10 @@ extension ControlReport.Written {
     threads = report.threads
     counter = report.counter
     self.path = path
+    mode = ControlReport.Mode(rawValue: report.mode)
+    cause = ControlReport.Cause(rawValue: report.cause)
+    isIncremental = report.flags & CKPT_RESULT_INCREMENTAL != 0
+    isThin = report.flags & CKPT_RESULT_THIN != 0
   }
 }
 

@@ -9,6 +9,7 @@ public struct SaveOrder: Equatable, Sendable {
   public var output: String?
   public var label = ""
   public var kills = false
+  public var manner = SaveManner()
 
   /// Nanoseconds without a word from the agent after which to give up.
   public var patience: UInt64
@@ -46,15 +47,19 @@ public enum SaveFailure: Error, Equatable, Sendable {
   case agent(AgentFailure)
   case interrupted(signal: Int32)
   case survived(seconds: UInt64)
+
+  /// Other checkpoints of it were written all the time.
+  case busy(seconds: UInt64)
 }
 
 /// Asks the agent in a process to save it, and waits until the image is safe on disk.
 ///
-/// `progress` hears how far the writing is.
+/// While another checkpoint of the process is written it waits its turn. `progress` hears how far
+/// the writing is.
 public func save(
   _ order: SaveOrder, progress: (ControlReport.Progress) -> Void
 ) throws(SaveFailure) -> SavedImage {
-  let delivery = try delivery(for: order)
+  var delivery = try delivery(for: order)
   var output: OutputFile?
   var passed: Int32?
   if let path = order.output {
@@ -63,15 +68,36 @@ public func save(
     output = consume file
   }
   let session = try SaveSession.prepared(for: order)
-  let connection = try session.connect(by: delivery, passing: passed)
-  var written = try session.follow(connection, progress: progress)
-  if let file = output.take() {
-    written.path = file.path
-    try commit(file)
+  let deadline = monotonicTime() &+ order.patience
+  while true {
+    let connection = try session.connect(
+      by: delivery, passing: passed, as: output?.path ?? "")
+    if var written = try session.follow(connection, progress: progress) {
+      if let file = output.take() {
+        written.path = file.path
+        try commit(file)
+      }
+      try session.finish(connection)
+      return SavedImage(
+        pid: order.target.pid, path: written.path, written: written, isKilled: order.kills)
+    }
+    guard monotonicTime() < deadline else {
+      throw .busy(seconds: order.patience / 1_000_000_000)
+    }
+    try session.pause()
+    delivery = try CheckpointKit.delivery(for: try order.looking())
   }
-  try session.finish(connection)
-  return SavedImage(
-    pid: order.target.pid, path: written.path, written: written, isKilled: order.kills)
+}
+
+extension SaveOrder {
+  /// The same with the process as it is now: its threads come and go.
+  fileprivate func looking() throws(SaveFailure) -> SaveOrder {
+    var order = self
+    do throws(TargetFailure) { order.target = try .read(target.pid) } catch {
+      throw .target(error)
+    }
+    return order
+  }
 }
 
 /// Nanoseconds that all threads may block the signals before we believe that they always do: they

@@ -1,3 +1,4 @@
+internal import CImage
 internal import Kernel
 internal import KernelABI
 
@@ -29,12 +30,16 @@ struct SaveSession: ~Copyable {
   }
 
   /// Signals the thread, waits for the agent's call, and tells it what is wanted.
+  ///
+  /// - Parameter path: the name that the file behind the descriptor will have.
   borrowing func connect(
-    by delivery: Delivery, passing descriptor: Int32?
+    by delivery: Delivery, passing descriptor: Int32?, as path: String
   ) throws(SaveFailure) -> ControlConnection {
     var request = ControlRequest(token: token)
     request.passesDescriptor = descriptor != nil
     request.kills = order.kills
+    request.manner = order.manner
+    request.path = path
     request.label = order.label
     request.sampledThread = delivery.tid
     request.sample = ThreadSample.read(delivery.tid, of: order.target.pid)
@@ -68,9 +73,11 @@ struct SaveSession: ~Copyable {
   }
 
   /// Reads reports until the image is written.
+  ///
+  /// - Returns: `nil` when another checkpoint of the process is still being written.
   borrowing func follow(
     _ connection: borrowing ControlConnection, progress: (ControlReport.Progress) -> Void
-  ) throws(SaveFailure) -> ControlReport.Written {
+  ) throws(SaveFailure) -> ControlReport.Written? {
     while true {
       let deadline = monotonicTime() &+ order.patience
       guard try waitForWord(on: connection.descriptor.number, until: deadline) else {
@@ -79,12 +86,22 @@ struct SaveSession: ~Copyable {
       switch try nextReport(connection) {
       case .progress(let report): progress(report)
       case .done(let written): return located(written)
+      case .waiting: return nil
       case .failed(var failure):
         if let path = order.output, failure.name.isEmpty, failure.isAboutImage {
           failure.name = path
         }
         throw .agent(failure)
       }
+    }
+  }
+
+  /// Waits a moment before the agent is asked again.
+  borrowing func pause() throws(SaveFailure) {
+    let end = monotonicTime() &+ UInt64(CKPT_PROTOCOL_PAUSE)
+    // Nobody connects unasked; what would is refused with the next try.
+    while try waitForWord(on: listener.descriptor.number, until: end) {
+      do throws(Errno) { _ = try listener.accept() } catch { throw .control(error) }
     }
   }
 

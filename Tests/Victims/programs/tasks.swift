@@ -1,7 +1,7 @@
 // A Swift program with async tasks, an actor and a task group; prints one line per round. Results don't depend
 // on the order in which the tasks run.
 #if canImport(Glibc)
-  import Glibc
+import Glibc
 #endif
 
 actor Ledger {

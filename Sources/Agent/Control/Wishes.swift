@@ -1,0 +1,27 @@
+internal import CImage
+
+/// How one image is to be made: what `ckpt save` asked for, else what the environment says.
+struct Wishes: BitwiseCopyable, Equatable {
+  var writing: Configuration.Writing
+
+  /// What is to be found out about changes, from this image on.
+  var tracking: Configuration.Tracking
+
+  /// All of the memory, even if a parent is there.
+  var isFull: Bool
+  var precopies: Bool
+  var isThin: Bool
+
+  /// - Parameter flags: CKPT_REQUEST_ bits, 0 where nobody asked over the control socket.
+  init(_ configuration: Configuration, flags: UInt32) {
+    // Whoever ends the process needs no clone that outlives it.
+    let isInPlace = flags & (CKPT_REQUEST_SYNC | CKPT_REQUEST_KILL) != 0
+    writing = isInPlace ? .inPlace : configuration.writing
+    let isIncremental = flags & CKPT_REQUEST_INCREMENTAL != 0
+    tracking =
+      isIncremental && configuration.tracking == .none ? .writes : configuration.tracking
+    isFull = flags & CKPT_REQUEST_FULL != 0
+    precopies = flags & CKPT_REQUEST_PRECOPY != 0 || configuration.precopies
+    isThin = flags & CKPT_REQUEST_THIN != 0 || configuration.isThin
+  }
+}
