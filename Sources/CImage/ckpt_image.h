@@ -7,7 +7,7 @@
 #pragma once
 #include <stdint.h>
 
-#define CKPT_FORMAT_VERSION 1u
+#define CKPT_FORMAT_VERSION 2u
 #define CKPT_NOTE_OWNER "CKPT"
 #define CKPT_NONE 0xffffffffu
 
@@ -32,6 +32,7 @@ enum : uint32_t {
   CKPT_NT_TIMERS = 0x00010,       // ckpt_timer: interval and POSIX timers
   CKPT_NT_LIMITS = 0x00011,       // ckpt_limit, in RLIMIT_ order
   CKPT_NT_XSTATE = 0x00012,       // ckpt_xstate_component
+  CKPT_NT_PARENT = 0x10013,       // ckpt_parent, one entry; there when ckpt_image has a parent
 };
 
 struct ckpt_table {
@@ -54,6 +55,18 @@ struct ckpt_image {
   uint64_t monotonic, boottime;          // ns, the process's own clocks at that moment
   uint64_t page_bytes;                   // 4096
   struct ckpt_string label;              // `ckpt save --label`
+};
+
+// No chain of images is longer.
+#define CKPT_DEPTH_LIMIT 4096u
+
+// Where to find the image that has what is CKPT_RUN_PARENT.
+struct ckpt_parent {
+  uint64_t identity_low, identity_high;  // as in ckpt_image
+  struct ckpt_string name;               // of its file, looked for beside this image first
+  struct ckpt_string path;               // absolute, when this image was written
+  uint32_t depth;                        // images that this one needs: 1 when the parent stands alone
+  uint32_t reserved;
 };
 
 // Process flags.
@@ -187,8 +200,8 @@ struct ckpt_region {
 enum : uint32_t {
   CKPT_RUN_HERE = 1,    // in this image, at file_offset
   CKPT_RUN_ZERO = 2,    // zero bytes
-  CKPT_RUN_PARENT = 3,  // in the parent image
-  CKPT_RUN_FILE = 4,    // in the file that the region shows
+  CKPT_RUN_PARENT = 3,  // what the parent image has at this address
+  CKPT_RUN_FILE = 4,    // in the file that the region shows, at file_offset of that
   CKPT_RUN_GUARD = 5,   // MADV_GUARD_INSTALL
   CKPT_RUN_OBJECT = 6,  // in the region's object; file_offset points there
 };
@@ -306,23 +319,27 @@ struct ckpt_failure {
   uint64_t subject, detail;
 };
 
-// The end of the file: a section ".ckpt.digests", a ckpt_digest_header and then `count` digests.
-// Pieces are, in file order, every CKPT_RUN_HERE run and every extent, cut at CKPT_PIECE_BYTES.
-#define CKPT_DIGEST_MAGIC 0x3153544754504b43ull  // "CKPTGTS1"
-#define CKPT_PIECE_BYTES 1048576ull
+// The end of the file: a section ".ckpt.digests": a ckpt_digest_header, a digest of each block of
+// CKPT_BLOCK_PIECES digests (the last may be shorter), and then the `count` digests.
+// Pieces are, in table order, every CKPT_RUN_HERE and CKPT_RUN_FILE run and then every extent, cut at
+// CKPT_PIECE_BYTES.
+#define CKPT_DIGEST_MAGIC 0x3253544754504b43ull  // "CKPTGTS2"
+#define CKPT_PIECE_BYTES 4096ull
+#define CKPT_BLOCK_PIECES 4096ull
 struct ckpt_digest_header {
   uint64_t magic;
   uint64_t identity_low, identity_high;  // as in CKPT_NT_IMAGE
   uint64_t head_bytes;                   // from 0 up to the end of the notes
   uint64_t head_digest;                  // XXH3-64 of those bytes
   uint64_t piece_bytes, count;
-  uint64_t table_digest;  // XXH3-64 of the whole section with this field 0
+  uint64_t table_digest;  // XXH3-64 of this header, this field 0, and the digests of blocks
 };
 
 #define CKPT_SIZE_IS(type, bytes) \
   _Static_assert(sizeof(struct type) == (bytes), #type " has another size than the format says")
 CKPT_SIZE_IS(ckpt_table, 16);
 CKPT_SIZE_IS(ckpt_image, 80);
+CKPT_SIZE_IS(ckpt_parent, 40);
 CKPT_SIZE_IS(ckpt_process, 264);
 CKPT_SIZE_IS(ckpt_machine, 128);
 CKPT_SIZE_IS(ckpt_agent, 48);

@@ -1,36 +1,35 @@
 internal import CImage
 
-/// The digests of an image, checked against its head.
+/// What the digests of an image begin with, checked against its head.
+///
+/// The digests of the pieces come in blocks, and each block has a digest in the table. So a reader
+/// may leave a block alone until it needs it.
 public struct ImageDigests: ~Escapable {
-  private let section: RawSpan
+  private let blocks: RawSpan
+  private let end: ImageEnd
 
-  /// How many there are: one for each piece.
-  public let count: Int
-
-  /// Checks the section `.ckpt.digests`, and the head against its digest.
+  /// Checks the table, and the head against its digest.
   ///
   /// - Parameters:
-  ///   - section: `index.digestsByteCount` bytes of the file from `index.digestsOffset` on.
+  ///   - table: `index.end.tableByteCount` bytes of the file from `index.digestsOffset` on.
   ///   - head: what `index` was made from.
   ///   - index: of the same image.
   /// - Throws: `.truncated`, `.badDigestMagic`, `.foreignDigests`, `.badDigestHeader`,
   ///   `.damagedDigests`, `.damagedHead`.
-  @_lifetime(copy section)
-  public init(section: RawSpan, head: RawSpan, index: ImageIndex) throws(ImageError) {
-    let place = index.digestsOffset
-    let present = UInt64(section.byteCount)
+  @_lifetime(copy table)
+  public init(table: RawSpan, head: RawSpan, index: ImageIndex) throws(ImageError) {
+    let end = index.end
+    let place = end.digestsOffset
+    let present = UInt64(table.byteCount)
     try require(
-      present >= index.digestsByteCount, .truncated, at: place + present,
-      place + index.digestsByteCount)
-    let header: ckpt_digest_header = section.loadUnaligned(at: 0)
+      present >= end.tableByteCount, .truncated, at: place + present, place + end.tableByteCount)
+    let header: ckpt_digest_header = table.loadUnaligned(at: 0)
     try require(header.magic == CKPT_DIGEST_MAGIC, .badDigestMagic, at: place, header.magic)
-    let digests = section.extracting(
-      Int(ImageEnd.digestHeaderByteCount)..<Int(index.digestsByteCount))
     try require(
-      header.count == index.pieceCount && header.piece_bytes == Pieces.byteCountLimit
+      header.count == index.pieceCount && header.piece_bytes == Pieces.byteCount
         && header.head_bytes == index.headByteCount, .badDigestHeader, at: place, header.count)
     let tableDigest = ImageDigests.tableDigest(
-      section.extracting(0..<Int(index.digestsByteCount)), header)
+      table.extracting(0..<Int(end.tableByteCount)), header)
     try require(
       header.table_digest == tableDigest, .damagedDigests, at: place + 56, header.table_digest)
     let image = ImageRecords<ckpt_image>(index.image, in: head)[0]
@@ -39,15 +38,53 @@ public struct ImageDigests: ~Escapable {
       .foreignDigests, at: place + 8, header.identity_low)
     let headDigest = XXH3.digest(head.extracting(0..<Int(index.headByteCount)))
     try require(header.head_digest == headDigest, .damagedHead, at: 0, headDigest)
-    self.section = digests
-    count = Int(index.pieceCount)
+    blocks = table.extracting(Int(ImageEnd.digestHeaderByteCount)..<Int(end.tableByteCount))
+    self.end = end
   }
 
-  /// The digest of one piece.
+  /// Checks one block of digests.
   ///
-  /// - Precondition: `index` lies in `0..<count`.
-  public subscript(index: Int) -> UInt64 {
-    precondition(index >= 0 && index < count)
-    return section.loadUnaligned(at: index * 8)
+  /// - Parameter digests: its bytes in the file.
+  /// - Precondition: `block` is one of this image's.
+  /// - Throws: `.truncated`, `.damagedDigests`.
+  public func check(_ block: DigestBlock, _ digests: RawSpan) throws(ImageError) {
+    try block.check(digests, against: self[block: Int(block.index)])
+  }
+
+  /// The digest of one block.
+  ///
+  /// - Precondition: `index` is below `index.end.blockCount`.
+  public subscript(block index: Int) -> UInt64 {
+    precondition(index >= 0 && UInt64(index) < end.blockCount)
+    return blocks.loadUnaligned(at: index * 8)
+  }
+
+  /// Checks all blocks.
+  ///
+  /// - Parameter digests: `8 * index.pieceCount` bytes from `index.end.piecesOffset` on.
+  /// - Throws: `.truncated`, `.damagedDigests`.
+  public func checkAll(_ digests: RawSpan) throws(ImageError) {
+    let present = UInt64(digests.byteCount)
+    try require(
+      present == 8 * end.pieceCount, .truncated, at: end.piecesOffset + present, end.namesOffset)
+    var offset = 0
+    for index in 0..<end.blockCount {
+      let block = end.block(index)
+      try check(block, digests.extracting(offset..<(offset + Int(block.byteCount))))
+      offset += Int(block.byteCount)
+    }
+  }
+}
+
+extension DigestBlock {
+  /// Checks the bytes of this block.
+  ///
+  /// - Throws: `.truncated`, `.damagedDigests`.
+  public func check(_ digests: RawSpan, against expected: UInt64) throws(ImageError) {
+    try require(
+      UInt64(digests.byteCount) == byteCount, .truncated,
+      at: fileOffset + UInt64(digests.byteCount), fileOffset + byteCount)
+    let digest = XXH3.digest(digests)
+    try require(digest == expected, .damagedDigests, at: fileOffset, digest)
   }
 }

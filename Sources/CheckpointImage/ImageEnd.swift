@@ -5,14 +5,51 @@ internal import CImage
 /// One definition for the agent, which writes it, and for all that read it. Everything follows from
 /// two numbers.
 public struct ImageEnd: Equatable, Sendable, BitwiseCopyable {
-  /// Where the section `.ckpt.digests` starts: the first page boundary behind the data.
+  /// Where the section `.ckpt.digests` starts: a page boundary behind all data.
   public let digestsOffset: UInt64
-  public let digestsByteCount: UInt64
 
+  /// How many digests of pieces there are.
+  public let pieceCount: UInt64
+
+  /// - Precondition: there may be such a file: `pieceCount` is below 2⁵⁸, the offset below 2⁶².
   public init(digestsOffset: UInt64, pieceCount: UInt64) {
     self.digestsOffset = digestsOffset
-    digestsByteCount = ImageEnd.digestHeaderByteCount + 8 * pieceCount
+    self.pieceCount = pieceCount
   }
+
+  /// From where the section headers are; `nil` when there can't be so many digests before them.
+  public init?(sectionsOffset: UInt64, pieceCount: UInt64) {
+    guard sectionsOffset < 1 << 62, pieceCount < 1 << 58 else { return nil }
+    let distance = ImageEnd(digestsOffset: 0, pieceCount: pieceCount).sectionsOffset
+    guard distance <= sectionsOffset else { return nil }
+    self.init(digestsOffset: sectionsOffset - distance, pieceCount: pieceCount)
+  }
+
+  /// How many blocks of digests there are: all but the last have 4096.
+  public var blockCount: UInt64 {
+    pieceCount / ImageEnd.blockPieceCount + (pieceCount % ImageEnd.blockPieceCount == 0 ? 0 : 1)
+  }
+
+  /// What the section begins with, in bytes: its header and the digests of the blocks.
+  public var tableByteCount: UInt64 { ImageEnd.digestHeaderByteCount + 8 * blockCount }
+
+  /// Where the digests of the pieces start.
+  public var piecesOffset: UInt64 { digestsOffset + tableByteCount }
+
+  public var digestsByteCount: UInt64 { tableByteCount + 8 * pieceCount }
+
+  /// Where one block of digests lies.
+  ///
+  /// - Precondition: `index` is below `blockCount`.
+  public func block(_ index: UInt64) -> DigestBlock {
+    let first = index * ImageEnd.blockPieceCount
+    return DigestBlock(
+      index: index, fileOffset: piecesOffset + 8 * first,
+      pieceCount: min(ImageEnd.blockPieceCount, pieceCount - first))
+  }
+
+  /// Pieces whose digests have a digest together: `CKPT_BLOCK_PIECES`.
+  public static let blockPieceCount: UInt64 = 4096
 
   /// Where the section `.shstrtab` starts.
   public var namesOffset: UInt64 { digestsOffset + digestsByteCount }
@@ -86,12 +123,16 @@ public struct ImageEnd: Equatable, Sendable, BitwiseCopyable {
   }
 }
 
-extension ImageIndex {
-  /// How many pieces the data has: as many as there are digests.
-  public var pieceCount: UInt64 {
-    (digestsByteCount - ImageEnd.digestHeaderByteCount) / 8
-  }
+/// Digests of pieces that have one digest together.
+public struct DigestBlock: Equatable, Sendable, BitwiseCopyable {
+  /// Which of the blocks this is; its first digest is of piece `index * 4096`.
+  public let index: UInt64
 
-  /// Where everything behind the data lies.
-  public var end: ImageEnd { ImageEnd(digestsOffset: digestsOffset, pieceCount: pieceCount) }
+  /// Bytes from the start of the image.
+  public let fileOffset: UInt64
+
+  /// From 1 to 4096.
+  public let pieceCount: UInt64
+
+  public var byteCount: UInt64 { 8 * pieceCount }
 }

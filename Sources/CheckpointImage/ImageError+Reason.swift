@@ -41,7 +41,8 @@ extension ImageError.Refusal {
     case .unsupportedFormat: "the image needs another version of this program (format version)"
     case .badPageSize: "the image's page size is not 4096"
     case .badString: "a string lies outside of the strings"
-    default: "a detail lies outside of the details"
+    case .badDetail: "a detail lies outside of the details"
+    default: "what the image says of its parent is impossible"
     }
   }
 

@@ -9,38 +9,30 @@ let userAddressEnd: UInt64 = 1 << 47
 /// Where x86-64 has its one vsyscall page, the only address of a program above that.
 private let vsyscallStart: UInt64 = 0xffff_ffff_ff60_0000
 
-/// Where the next bytes of the data have to lie, and how many pieces there were.
-struct DataCursor: BitwiseCopyable {
-  var offset: UInt64
-  var pieceCount: UInt64 = 0
-
-  /// Goes behind bytes that start here; the next ones start at a page boundary.
-  ///
-  /// - Returns: `false` when there can't be such a file.
-  mutating func advance(over byteCount: UInt64) -> Bool {
-    guard byteCount < 1 << 62, offset < 1 << 62 else { return false }
-    offset += roundedUpToPage(byteCount)
-    pieceCount += Pieces.count(of: byteCount)
-    return offset < 1 << 62
-  }
-}
-
 extension ImageIndex {
   /// Checks regions, runs, objects and extents, and so finds the end of the data.
+  ///
+  /// How many pieces there are says where the digests begin, and that where the data may lie: so
+  /// places are checked when all pieces are counted.
   mutating func checkMemory(_ head: RawSpan) throws(ImageError) {
-    var data = DataCursor(offset: headByteCount)
-    try checkRegions(head, &data)
-    try checkObjects(head, &data)
+    try checkRegions(head)
+    try checkObjects(head)
+    try findEnd(head)
+    try checkPlaces(head)
     try checkSegments(head)
-    digestsOffset = data.offset
-    digestsByteCount =
-      ImageEnd(digestsOffset: data.offset, pieceCount: data.pieceCount)
-      .digestsByteCount
+  }
+
+  /// Counts the pieces of a run or an extent.
+  ///
+  /// - Returns: `false` when there can't be such a file.
+  mutating func addPieces(of byteCount: UInt64) -> Bool {
+    pieceCount += Pieces.count(of: byteCount)
+    return pieceCount < 1 << 58
   }
 
   // MARK: Regions and runs
 
-  private func checkRegions(_ head: RawSpan, _ data: inout DataCursor) throws(ImageError) {
+  private mutating func checkRegions(_ head: RawSpan) throws(ImageError) {
     let regions = ImageRecords<ckpt_region>(self.regions, in: head)
     var previousEnd: UInt64 = 0
     var nextRun = 0
@@ -55,7 +47,7 @@ extension ImageIndex {
         region.first_run == UInt64(nextRun)
           && region.run_count <= UInt64(runs.count - nextRun),
         .badRegionRuns, at: place, region.first_run)
-      try checkRuns(of: region, UInt32(truncatingIfNeeded: index), head, &data)
+      try checkRuns(of: region, UInt32(truncatingIfNeeded: index), head)
       nextRun += Int(region.run_count)
     }
     try require(
@@ -107,8 +99,8 @@ extension ImageIndex {
       (region.start | region.end) % byteCount == 0, .badHugePageSize, at: place, byteCount)
   }
 
-  private func checkRuns(
-    of region: ckpt_region, _ index: UInt32, _ head: RawSpan, _ data: inout DataCursor
+  private mutating func checkRuns(
+    of region: ckpt_region, _ index: UInt32, _ head: RawSpan
   ) throws(ImageError) {
     let runs = ImageRecords<ckpt_run>(self.runs, in: head)
     var previousEnd = region.start
@@ -124,10 +116,8 @@ extension ImageIndex {
       try require(run.address >= previousEnd, .runsOutOfOrder, at: place, run.address)
       previousEnd = run.address + run.byte_count
       try checkKind(of: run, in: region, head, at: place)
-      guard run.kind == CKPT_RUN_HERE else { continue }
-      try require(
-        run.file_offset == data.offset && data.advance(over: run.byte_count), .badRunPlace,
-        at: place, run.file_offset)
+      guard run.hasDigests else { continue }
+      try require(addPieces(of: run.byte_count), .badRunRange, at: place, run.byte_count)
     }
   }
 
@@ -137,7 +127,9 @@ extension ImageIndex {
     let isPossible =
       switch run.kind {
       case CKPT_RUN_HERE, CKPT_RUN_ZERO, CKPT_RUN_GUARD: true
-      case CKPT_RUN_PARENT: hasParent(head)
+      case CKPT_RUN_PARENT:
+        parent != .absent
+          && (region.kind == CKPT_REGION_ANONYMOUS || region.kind == CKPT_REGION_PRIVATE_FILE)
       case CKPT_RUN_FILE:
         region.kind == CKPT_REGION_PRIVATE_FILE || region.kind == CKPT_REGION_SHARED_FILE
       case CKPT_RUN_OBJECT: region.object != CKPT_NONE
@@ -146,8 +138,38 @@ extension ImageIndex {
     try require(isPossible, .badRunKind, at: place, UInt64(run.kind))
   }
 
-  private func hasParent(_ head: RawSpan) -> Bool {
-    let image = ImageRecords<ckpt_image>(self.image, in: head)[0]
-    return image.parent_low | image.parent_high != 0
+  // MARK: Places
+
+  /// Checks that all data lies between the head and the digests, and at page boundaries.
+  ///
+  /// In no order, and perhaps with gaps: whoever writes while the program runs writes some pages
+  /// twice.
+  private func checkPlaces(_ head: RawSpan) throws(ImageError) {
+    let runs = ImageRecords<ckpt_run>(self.runs, in: head)
+    let regions = ImageRecords<ckpt_region>(self.regions, in: head)
+    for index in 0..<runs.count {
+      let run = runs[index]
+      let isRight: Bool
+      switch run.kind {
+      case CKPT_RUN_HERE: isRight = isInData(run.file_offset, run.byte_count)
+      case CKPT_RUN_FILE:
+        let region = regions[Int(run.region)]
+        isRight = run.file_offset == region.file_offset + (run.address - region.start)
+      default: continue
+      }
+      try require(isRight, .badRunPlace, at: runs.offset(of: index), run.file_offset)
+    }
+    let extents = ImageRecords<ckpt_extent>(self.extents, in: head)
+    for index in 0..<extents.count {
+      let extent = extents[index]
+      try require(
+        isInData(extent.file_offset, extent.byte_count), .badExtentPlace,
+        at: extents.offset(of: index), extent.file_offset)
+    }
+  }
+
+  private func isInData(_ offset: UInt64, _ byteCount: UInt64) -> Bool {
+    offset % pageByteCount == 0 && offset >= headByteCount && offset < digestsOffset
+      && byteCount <= digestsOffset - offset
   }
 }

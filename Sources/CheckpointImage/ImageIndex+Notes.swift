@@ -63,6 +63,7 @@ extension ImageIndex {
     case CKPT_NT_TIMERS: try set(&timers, note, ckpt_timer.self, head)
     case CKPT_NT_LIMITS: try set(&limits, note, ckpt_limit.self, head)
     case CKPT_NT_XSTATE: try set(&xstate, note, ckpt_xstate_component.self, head)
+    case CKPT_NT_PARENT: try set(&parent, note, ckpt_parent.self, head)
     default:
       try require(
         note.type & CKPT_NT_REQUIRED == 0, .unknownRequiredNote, at: note.place,

@@ -2,8 +2,8 @@ internal import CImage
 internal import KernelABI
 
 extension ImageIndex {
-  /// Checks objects and extents; the extents' bytes follow those of the runs.
-  func checkObjects(_ head: RawSpan, _ data: inout DataCursor) throws(ImageError) {
+  /// Checks objects and extents.
+  mutating func checkObjects(_ head: RawSpan) throws(ImageError) {
     let objects = ImageRecords<ckpt_object>(self.objects, in: head)
     var nextExtent = 0
     for index in 0..<objects.count {
@@ -19,7 +19,7 @@ extension ImageIndex {
         object.first_extent == UInt64(nextExtent)
           && object.extent_count <= UInt64(extents.count - nextExtent),
         .badObjectExtents, at: place, object.first_extent)
-      try checkExtents(of: object, head, &data)
+      try checkExtents(of: object, head)
       nextExtent += Int(object.extent_count)
     }
     try require(
@@ -28,8 +28,8 @@ extension ImageIndex {
   }
 
   /// An extent may fill the last page of its object: that is what a mapping of it shows.
-  private func checkExtents(
-    of object: ckpt_object, _ head: RawSpan, _ data: inout DataCursor
+  private mutating func checkExtents(
+    of object: ckpt_object, _ head: RawSpan
   ) throws(ImageError) {
     let extents = ImageRecords<ckpt_extent>(self.extents, in: head)
     let objectEnd = roundedUpToPage(object.byte_count)
@@ -45,9 +45,7 @@ extension ImageIndex {
         .badExtentRange, at: place, extent.offset)
       try require(extent.offset >= previousEnd, .extentsOutOfOrder, at: place, extent.offset)
       previousEnd = extent.offset + extent.byte_count
-      try require(
-        extent.file_offset == data.offset && data.advance(over: extent.byte_count),
-        .badExtentPlace, at: place, extent.file_offset)
+      try require(addPieces(of: extent.byte_count), .badExtentRange, at: place, extent.byte_count)
     }
   }
 

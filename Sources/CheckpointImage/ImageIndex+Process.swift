@@ -38,6 +38,33 @@ extension ImageIndex {
     try require(
       image.page_bytes == pageByteCount, .badPageSize, at: place + 64, image.page_bytes)
     try check(image.label, at: place + 72)
+    try checkParent(of: image, head)
+  }
+
+  /// Checks the note of the parent, which is there exactly when there is one.
+  private func checkParent(of image: ckpt_image, _ head: RawSpan) throws(ImageError) {
+    guard image.parent_low | image.parent_high != 0 else {
+      return try require(
+        self.parent == .absent, .badParent, at: UInt64(self.parent.offset), 0)
+    }
+    try require(
+      self.parent != .absent, .missingNote, at: UInt64(self.image.offset) + 16,
+      UInt64(CKPT_NT_PARENT))
+    let place = UInt64(self.parent.offset)
+    try require(self.parent.count == 1, .badTable, at: place, UInt64(self.parent.count))
+    let parent = ImageRecords<ckpt_parent>(self.parent, in: head)[0]
+    try require(
+      parent.identity_low == image.parent_low && parent.identity_high == image.parent_high,
+      .badParent, at: place, parent.identity_low)
+    try require(
+      parent.identity_low != image.identity_low || parent.identity_high != image.identity_high,
+      .badParent, at: place, parent.identity_low)
+    try require(
+      parent.depth >= 1 && parent.depth <= CKPT_DEPTH_LIMIT, .badParent, at: place + 32,
+      UInt64(parent.depth))
+    try require(parent.name.byte_count > 0, .badParent, at: place + 16, 0)
+    try check(parent.name, at: place + 16)
+    try check(parent.path, at: place + 24)
   }
 
   /// Checks process, machine and threads.

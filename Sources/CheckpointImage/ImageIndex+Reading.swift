@@ -92,14 +92,20 @@ extension ImageIndex {
       UInt64(header.segmentByteCount))
   }
 
-  /// The sections: where they must begin is known from the runs and extents.
-  private mutating func checkEnd(
-    _ head: RawSpan, _ actualByteCount: UInt64?
-  ) throws(ImageError) {
-    let header = ElfHeader(head)
-    let end = ImageEnd(digestsOffset: digestsOffset, pieceCount: pieceCount)
+  /// Finds the end of the data: behind it are the digests, and so many that the sections begin
+  /// where the ELF header says.
+  mutating func findEnd(_ head: RawSpan) throws(ImageError) {
+    let sectionsOffset = ElfHeader(head).sectionsOffset
+    let end = ImageEnd(sectionsOffset: sectionsOffset, pieceCount: pieceCount)
     try require(
-      header.sectionsOffset == end.sectionsOffset, .badElfHeader, at: 40, header.sectionsOffset)
+      end.map { $0.digestsOffset >= headByteCount && $0.digestsOffset % pageByteCount == 0 }
+        ?? false, .badElfHeader, at: 40, sectionsOffset)
+    digestsOffset = end?.digestsOffset ?? 0
+  }
+
+  /// The section headers, and the size of the file.
+  private func checkEnd(_ head: RawSpan, _ actualByteCount: UInt64?) throws(ImageError) {
+    let header = ElfHeader(head)
     try require(
       header.sectionByteCount == Elf.sectionByteCount, .badElfHeader, at: 58,
       UInt64(header.sectionByteCount))
@@ -109,7 +115,6 @@ extension ImageIndex {
     try require(
       header.sectionNamesIndex == ImageEnd.sectionNamesIndex, .badElfHeader, at: 62,
       UInt64(header.sectionNamesIndex))
-    fileByteCount = end.fileByteCount
     guard let actualByteCount else { return }
     try require(
       actualByteCount >= fileByteCount, .truncated, at: actualByteCount, fileByteCount)

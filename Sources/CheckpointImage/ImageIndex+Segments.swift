@@ -2,7 +2,7 @@ internal import CImage
 internal import KernelABI
 
 extension ImageIndex {
-  /// How many program headers there are: that of the notes, and one per run with bytes.
+  /// How many program headers there are: that of the notes, and one per run that is shown.
   ///
   /// - Precondition: `head` is what this index was made from.
   public func segmentCount(_ head: RawSpan) -> UInt64 {
@@ -28,7 +28,7 @@ extension ImageIndex {
   }
 
   private static func hasSegment(_ run: ckpt_run) -> Bool {
-    run.kind == CKPT_RUN_HERE || run.kind == CKPT_RUN_OBJECT
+    run.kind == CKPT_RUN_HERE || run.kind == CKPT_RUN_OBJECT || run.kind == CKPT_RUN_FILE
   }
 
   private func checkSegment(
@@ -45,10 +45,13 @@ extension ImageIndex {
     try require(
       segment.memoryByteCount == run.byte_count, .badSegment, at: place + 40,
       segment.memoryByteCount)
+    // As the kernel does in its cores: what is in a file has its addresses, and no bytes.
+    let isHere = run.kind != CKPT_RUN_FILE
     try require(
-      segment.fileByteCount == run.byte_count, .badSegment, at: place + 32,
+      segment.fileByteCount == (isHere ? run.byte_count : 0), .badSegment, at: place + 32,
       segment.fileByteCount)
-    try require(segment.offset == run.file_offset, .badSegment, at: place + 8, segment.offset)
+    try require(
+      segment.offset == (isHere ? run.file_offset : 0), .badSegment, at: place + 8, segment.offset)
     try require(
       segment.alignment == pageByteCount, .badSegment, at: place + 48, segment.alignment)
   }

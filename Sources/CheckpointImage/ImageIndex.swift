@@ -39,13 +39,24 @@ public struct ImageIndex: Sendable, BitwiseCopyable {
   public var limits = NoteLocation.absent
   public var xstate = NoteLocation.absent
 
+  /// Absent when the image stands alone.
+  public var parent = NoteLocation.absent
+
   /// Bytes from the start of the file to the end of the notes, in whole pages.
   public var headByteCount: UInt64 = 0
 
-  /// Where the section with the digests starts, and its bytes.
+  /// Where the section with the digests starts: behind all data.
   public var digestsOffset: UInt64 = 0
-  public var digestsByteCount: UInt64 = 0
+
+  /// How many pieces there are: as many as digests.
+  public var pieceCount: UInt64 = 0
+
+  /// Where everything behind the data lies.
+  public var end: ImageEnd { ImageEnd(digestsOffset: digestsOffset, pieceCount: pieceCount) }
+
+  /// The bytes of the section with the digests.
+  public var digestsByteCount: UInt64 { end.digestsByteCount }
 
   /// The size the file must have.
-  public var fileByteCount: UInt64 = 0
+  public var fileByteCount: UInt64 { end.fileByteCount }
 }

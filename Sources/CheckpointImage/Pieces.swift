@@ -1,45 +1,46 @@
-internal import CImage
+public import CImage
 
-/// How the data of an image is cut for digests.
-///
-/// Pieces are, in file order, every run of kind HERE and every extent, cut at `byteCountLimit`.
+/// How the data of an image is cut for digests: page by page.
 public enum Pieces {
-  /// No piece is larger, in bytes.
-  public static let byteCountLimit: UInt64 = 1 << 20
+  /// `CKPT_PIECE_BYTES`: no piece is larger, and only the last one of an extent may be smaller.
+  public static let byteCount: UInt64 = 4096
 
   /// How many pieces a run or an extent of so many bytes has.
   @inline(__always)
   public static func count(of byteCount: UInt64) -> UInt64 {
-    byteCount / byteCountLimit + (byteCount % byteCountLimit == 0 ? 0 : 1)
+    byteCount / Self.byteCount + (byteCount % Self.byteCount == 0 ? 0 : 1)
   }
 }
 
-/// Bytes of the file that have one digest.
-public struct Piece: Equatable, Sendable, BitwiseCopyable {
+/// A run or an extent that has digests: one for each page.
+public struct Stretch: Equatable, Sendable, BitwiseCopyable {
+  public enum Owner: Equatable, Sendable, BitwiseCopyable {
+    /// The index of a run of kind HERE.
+    case run(Int)
+
+    /// The index of a run of kind FILE: its bytes are in the file that its region shows.
+    case fileRun(Int)
+    case extent(Int)
+  }
+
+  public var owner: Owner
+
+  /// Where its bytes are: in the image, or in the region's file.
   public var fileOffset: UInt64
   public var byteCount: UInt64
 
-  /// Which digest is its.
-  public var index: Int
+  /// The index of its first digest.
+  public var firstPiece: UInt64
 
-  /// The run or extent that it is a part of, by its index in its table.
-  public var owner: Owner
-
-  public enum Owner: Equatable, Sendable, BitwiseCopyable {
-    case run(Int)
-    case extent(Int)
-  }
+  public var pieceCount: UInt64 { Pieces.count(of: byteCount) }
 }
 
-/// Walks over the pieces of an image, in file order, which is the order of the digests.
-public struct PieceCursor: ~Escapable {
+/// Walks over all that has digests, in the order of the digests: runs, then extents.
+public struct StretchCursor: ~Escapable {
   private let runs: ImageRecords<ckpt_run>
   private let extents: ImageRecords<ckpt_extent>
-  private var nextOwner = 0
-  private var owner = Piece.Owner.run(0)
-  private var fileOffset: UInt64 = 0
-  private var rest: UInt64 = 0
-  private var index = 0
+  private var position = 0
+  private var piece: UInt64 = 0
 
   /// - Precondition: `head` is what `index` was made from.
   @_lifetime(copy head)
@@ -48,35 +49,36 @@ public struct PieceCursor: ~Escapable {
     extents = ImageRecords(index.extents, in: head)
   }
 
-  /// The next piece, `nil` at the end of the data.
+  /// The next one, `nil` at the end.
   @_lifetime(self: copy self)
-  public mutating func next() -> Piece? {
-    while rest == 0 {
-      guard advance() else { return nil }
+  public mutating func next() -> Stretch? {
+    while position < runs.count {
+      let index = position
+      let run = runs[index]
+      position += 1
+      guard run.hasDigests else { continue }
+      return made(
+        run.kind == CKPT_RUN_HERE ? .run(index) : .fileRun(index), run.file_offset, run.byte_count)
     }
-    let byteCount = min(rest, Pieces.byteCountLimit)
-    defer {
-      fileOffset += byteCount
-      rest -= byteCount
-      index += 1
-    }
-    return Piece(fileOffset: fileOffset, byteCount: byteCount, index: index, owner: owner)
+    let index = position - runs.count
+    guard index < extents.count else { return nil }
+    position += 1
+    return made(.extent(index), extents[index].file_offset, extents[index].byte_count)
   }
 
-  /// Goes to the next run or extent.
   @_lifetime(self: copy self)
-  private mutating func advance() -> Bool {
-    defer { nextOwner += 1 }
-    if nextOwner < runs.count {
-      let run = runs[nextOwner]
-      guard run.kind == CKPT_RUN_HERE else { return true }
-      (owner, fileOffset, rest) = (.run(nextOwner), run.file_offset, run.byte_count)
-      return true
-    }
-    let position = nextOwner - runs.count
-    guard position < extents.count else { return false }
-    let extent = extents[position]
-    (owner, fileOffset, rest) = (.extent(position), extent.file_offset, extent.byte_count)
-    return true
+  private mutating func made(
+    _ owner: Stretch.Owner, _ fileOffset: UInt64, _ byteCount: UInt64
+  ) -> Stretch {
+    let stretch = Stretch(
+      owner: owner, fileOffset: fileOffset, byteCount: byteCount, firstPiece: piece)
+    piece += stretch.pieceCount
+    return stretch
   }
+}
+
+extension ckpt_run {
+  /// Whether the image has a digest for each page of it: its bytes are here or in a file.
+  @inline(__always)
+  public var hasDigests: Bool { kind == CKPT_RUN_HERE || kind == CKPT_RUN_FILE }
 }

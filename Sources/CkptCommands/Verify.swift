@@ -23,11 +23,11 @@ struct Verify: ParsableCommand {
       writeOutput(try jsonText(report) + "\n")
     } else if report.isIntact && !quiet {
       let size = byteCountText(report.byteCount)
-      writeOutput("\(image): whole (\(size), \(report.pieceCount) pieces)\n")
+      writeOutput("\(image): whole (\(size), \(report.pieceCount) pages)\n")
     }
     guard !report.isIntact else { return }
     throw CommandFailure(
-      "\(image) is damaged: \(report.damages.count) of \(report.pieceCount) pieces",
+      "\(image) is damaged: \(report.damagedPieceCount) of \(report.pieceCount) pages",
       status: .damagedImage, hints: report.damages.prefix(10).map(\.sentence))
   }
 

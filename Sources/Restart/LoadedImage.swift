@@ -15,7 +15,7 @@ struct LoadedImage: BitwiseCopyable {
 
   var index: ImageIndex
 
-  /// XXH3-64 of the pieces of data, in file order; they move with the head.
+  /// XXH3-64 of the pages of data, in the order of the tables; they move with the head.
   var digests: Records<UInt64>
 
   var image: ckpt_image { records(index.image)[0] }

@@ -92,7 +92,11 @@ func digestRefusal(_ section: [UInt8], _ head: [UInt8], _ index: ImageIndex) -> 
   do throws(ImageError) {
     try section.withSpan { (section) throws(ImageError) in
       try head.withSpan { (head) throws(ImageError) in
-        _ = try ImageDigests(section: section, head: head, index: index)
+        let table = min(section.byteCount, Int(index.end.tableByteCount))
+        let digests = try ImageDigests(
+          table: section.extracting(..<table), head: head, index: index)
+        let end = min(section.byteCount, Int(index.digestsByteCount))
+        try digests.checkAll(section.extracting(table..<end))
       }
     }
     return nil

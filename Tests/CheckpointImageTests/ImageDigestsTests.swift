@@ -6,30 +6,64 @@ import Testing
   private static let whole = TestImage.small().bytes()
 
   @Test func pieceCountsRoundUp() {
-    #expect(Pieces.byteCountLimit == CKPT_PIECE_BYTES)
+    #expect(Pieces.byteCount == CKPT_PIECE_BYTES)
+    #expect(ImageEnd.blockPieceCount == CKPT_BLOCK_PIECES)
     #expect(Pieces.count(of: 0) == 0)
     #expect(Pieces.count(of: 1) == 1)
-    #expect(Pieces.count(of: 1 << 20) == 1)
-    #expect(Pieces.count(of: 1 << 20 + 1) == 2)
-    #expect(Pieces.count(of: .max) == 1 << 44)
+    #expect(Pieces.count(of: 4096) == 1)
+    #expect(Pieces.count(of: 4097) == 2)
+    #expect(Pieces.count(of: .max) == 1 << 52)
   }
 
-  @Test func piecesComeInFileOrder() throws {
-    let index = try index(of: Self.whole)
-    let pieces = Self.whole.withSpan { head in
-      var cursor = PieceCursor(index, head: head)
-      var pieces: [Piece] = []
-      while let piece = cursor.next() { pieces.append(piece) }
-      return pieces
+  @Test func blocksHold4096Digests() {
+    for (pieces, blocks) in [(0, 0), (1, 1), (4096, 1), (4097, 2), (8192, 2)] as [(UInt64, UInt64)]
+    {
+      let end = ImageEnd(digestsOffset: 4096, pieceCount: pieces)
+      #expect(end.blockCount == blocks)
+      #expect(end.digestsByteCount == 64 + 8 * (blocks + pieces))
+      #expect(ImageEnd(sectionsOffset: end.sectionsOffset, pieceCount: pieces) == end)
+      #expect((0..<blocks).reduce(0) { $0 + end.block($1).pieceCount } == pieces)
+      guard blocks > 0 else { continue }
+      let last = end.block(blocks - 1)
+      #expect(last.fileOffset + last.byteCount == end.namesOffset)
     }
-    #expect(pieces.map(\.index) == Array(0..<8))
-    #expect(UInt64(pieces.count) == index.pieceCount)
-    #expect(pieces.first?.fileOffset == index.headByteCount)
-    #expect(pieces.last?.fileOffset == index.digestsOffset - 4096)
-    #expect(pieces.last?.byteCount == 100)
-    #expect(pieces.last?.owner == .extent(1))
-    for (first, second) in zip(pieces, pieces.dropFirst()) {
+    #expect(ImageEnd(sectionsOffset: 100, pieceCount: 1) == nil)
+    #expect(ImageEnd(sectionsOffset: .max, pieceCount: .max) == nil)
+  }
+
+  @Test func stretchesComeInTheOrderOfTheTables() throws {
+    let index = try index(of: Self.whole)
+    let all = stretches(Self.whole, index)
+    #expect(all.map(\.firstPiece) == [0, 2, 3, 4, 304, 306, 308])
+    #expect(all.last.map { $0.firstPiece + $0.pieceCount } == index.pieceCount)
+    #expect(all.first?.fileOffset == index.headByteCount)
+    #expect(all.last?.fileOffset == index.digestsOffset - 4096)
+    #expect(all.last?.byteCount == 100)
+    #expect(all.last?.owner == .extent(1))
+    for (first, second) in zip(all, all.dropFirst()) {
       #expect((first.fileOffset + first.byteCount + 4095) & ~4095 == second.fileOffset)
+    }
+  }
+
+  @Test func whatIsInAFileHasDigests() throws {
+    var made = TestImage.small()
+    made.runs[1].kind = CKPT_RUN_FILE
+    let bytes = made.bytes()
+    let index = try index(of: bytes, fileByteCount: UInt64(bytes.count))
+    let file = stretches(bytes, index)[1]
+    #expect(file.owner == .fileRun(1))
+    #expect(file.fileOffset == 2 * 4096)
+    #expect(file.firstPiece == 2)
+    var source = MemorySource(bytes)
+    #expect(try CheckpointImageFile.verify(&source).isIntact)
+  }
+
+  private func stretches(_ bytes: [UInt8], _ index: ImageIndex) -> [Stretch] {
+    bytes.withSpan { head in
+      var cursor = StretchCursor(index, head: head)
+      var all: [Stretch] = []
+      while let stretch = cursor.next() { all.append(stretch) }
+      return all
     }
   }
 
@@ -60,7 +94,7 @@ import Testing
   }
 
   /// More digests than the short forms of XXH3 take.
-  @Test(arguments: [1, 22, 23, 200])
+  @Test(arguments: [1, 22, 23, 200, 3783, 3784, 3785, 9000])
   func takesTablesOfAnySize(pages: UInt64) throws {
     var made = TestImage.small()
     made.regions[2].run_count = 0
@@ -79,5 +113,31 @@ import Testing
     made.regions[3].run_count = pages
     var source = MemorySource(made.bytes())
     #expect(try CheckpointImageFile.verify(&source).isIntact)
+  }
+
+  /// A page's digest can be had without those of other blocks.
+  @Test func seesDamageOfABlock() throws {
+    var made = TestImage.small()
+    made.regions[1].end += 5000 * 4096
+    made.runs[3].byte_count += 5000 * 4096
+    for index in 4...5 { made.runs[index].address += 5000 * 4096 }
+    var bytes = made.bytes()
+    let index = try index(of: bytes)
+    #expect(index.end.blockCount == 2)
+    let place = Int(index.end.block(1).fileOffset) + 77
+    bytes[place] ^= 1
+    let head = Array(bytes[..<Int(index.headByteCount)])
+    let section = Array(bytes[Int(index.digestsOffset)..<Int(index.end.namesOffset)])
+    let found = digestRefusal(section, head, index)
+    #expect(found?.refusal == .damagedDigests)
+    #expect(found?.offset == index.end.block(1).fileOffset)
+    try section.withSpan { (section) throws(ImageError) in
+      try head.withSpan { (head) throws(ImageError) in
+        let table = Int(index.end.tableByteCount)
+        let digests = try ImageDigests(
+          table: section.extracting(..<table), head: head, index: index)
+        try digests.check(index.end.block(0), section.extracting(table..<(table + 32768)))
+      }
+    }
   }
 }

@@ -37,7 +37,7 @@ extension [UInt8] {
     #expect(index.regions.count == 5)
     #expect(index.threads.count == 2)
     #expect(index.headByteCount % 4096 == 0)
-    #expect(index.pieceCount == 8)
+    #expect(index.pieceCount == 309)
   }
 
   @Test func refusesAFileOfAnotherSize() throws {
@@ -45,6 +45,31 @@ extension [UInt8] {
     let size = UInt64(bytes.count)
     #expect(refusal(of: bytes, fileByteCount: size - 1)?.refusal == .truncated)
     #expect(refusal(of: bytes, fileByteCount: size + 1)?.refusal == .wrongFileSize)
+  }
+
+  /// Whoever writes while the program runs has an order of its own, and leaves gaps.
+  @Test func takesDataInAnyOrder() throws {
+    var made = TestImage.small()
+    made.isScattered = true
+    let bytes = made.bytes()
+    let index = try index(of: bytes, fileByteCount: UInt64(bytes.count))
+    #expect(index.pieceCount == 309)
+    var source = MemorySource(bytes)
+    #expect(try CheckpointImageFile.verify(&source).isIntact)
+  }
+
+  @Test func takesAParent() throws {
+    let bytes = TestImage.withParent().bytes()
+    #expect(refusal(of: bytes, fileByteCount: UInt64(bytes.count)) == nil)
+    var source = MemorySource(bytes)
+    let file = try CheckpointImageFile(from: &source)
+    #expect(file.image.parent?.identity == "00000000000000020000000000000001")
+    #expect(file.image.parent?.name == "myckpt.1")
+    #expect(file.image.parent?.path == "/home/user/myckpt.1")
+    #expect(file.image.parent?.depth == 3)
+    #expect(file.regions[1].parentByteCount == 2 * 4096)
+    source = MemorySource(bytes)
+    #expect(try CheckpointImageFile.verify(&source).isIntact)
   }
 
   @Test func skipsUnknownNotesButNotRequiredOnes() {
@@ -113,6 +138,9 @@ struct Wrong: Sendable, CustomTestStringConvertible {
   var testDescription: String { "\(expected)" }
 }
 
+/// The largest size of an object, in whole pages.
+private let limit: UInt64 = 1 << 62 - 4096
+
 private let wrongMemory = [
   Wrong(.badRegionRange) { $0.regions[1].start += 1 },
   Wrong(.badRegionRange) { $0.regions[0].end = 0 },
@@ -144,6 +172,19 @@ private let wrongMemory = [
   Wrong(.badRunKind) { $0.runs[4].kind = CKPT_RUN_FILE },
   Wrong(.badRunKind) { $0.runs[0].kind = CKPT_RUN_OBJECT },
   Wrong(.badRunPlace) { $0.regions[2].file_offset = 8192 },
+  Wrong(.badRunKind) {
+    $0.makeChild(); $0.runs[6].kind = CKPT_RUN_PARENT
+  },
+  Wrong(.badRunKind) {
+    $0.makeChild(); $0.runs[7].kind = CKPT_RUN_PARENT
+  },
+  Wrong(.badRunKind) { $0.runs[6].kind = CKPT_RUN_FILE },
+  Wrong(.badExtentRange) {
+    $0.objects[0].byte_count = 1 << 61; $0.extents[0].byte_count = .max
+  },
+  Wrong(.badElfHeader) {
+    $0.objects[0].byte_count = limit; $0.extents[0].byte_count = limit
+  },
   Wrong(.badObjectKind) { $0.objects[0].kind = 0 },
   Wrong(.badObjectSize) { $0.objects[0].byte_count = 1 << 62 },
   Wrong(.badObjectExtents) { $0.objects[0].first_extent = 1 },
@@ -155,7 +196,28 @@ private let wrongMemory = [
 ]
 
 private let wrongProcess = [
-  Wrong(.unsupportedFormat) { $0.image.format_version = 2 },
+  Wrong(.unsupportedFormat) { $0.image.format_version = 1 },
+  Wrong(.unsupportedFormat) { $0.image.format_version = 3 },
+  Wrong(.missingNote) { $0.image.parent_low = 1 },
+  Wrong(.badParent) { $0.parent.depth = 1 },
+  Wrong(.badParent) {
+    $0.makeChild(); $0.image.parent_high = 3
+  },
+  Wrong(.badParent) {
+    $0.makeChild(); $0.parent.identity_low = 3
+  },
+  Wrong(.badParent) {
+    $0.makeChild(); $0.image.identity_low = 1; $0.image.identity_high = 2
+  },
+  Wrong(.badParent) {
+    $0.makeChild(); $0.parent.depth = 4097
+  },
+  Wrong(.badParent) {
+    $0.makeChild(); $0.parent.name.byte_count = 0
+  },
+  Wrong(.badString) {
+    $0.makeChild(); $0.parent.path.offset = 1 << 20
+  },
   Wrong(.badPageSize) { $0.image.page_bytes = 16384 },
   Wrong(.badString) { $0.image.label.offset = .max },
   Wrong(.badString) { $0.process.command_line.byte_count = .max },

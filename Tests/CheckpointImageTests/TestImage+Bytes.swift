@@ -5,65 +5,91 @@ extension TestImage {
   /// The whole file, with right offsets and digests.
   func bytes() -> [UInt8] {
     let head = headBytes()
-    let end = ImageEnd(
-      digestsOffset: UInt64(head.count + pieceSizes.reduce(0) { $0 + padded($1) }),
-      pieceCount: UInt64(pieceSizes.pieces))
-    var file = head
+    var placed = self
+    let end = placed.place(from: head.count)
+    var file = head + [UInt8](repeating: 0xaa, count: Int(end.digestsOffset) - head.count)
     var digests: [UInt64] = []
-    for (index, size) in pieceSizes.enumerated() {
-      let data = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ index) }
-      for start in stride(from: 0, to: size, by: 1 << 20) {
-        digests.append(digest(Array(data[start..<min(size, start + 1 << 20)])))
-      }
-      file += data + [UInt8](repeating: 0, count: -size & 4095)
+    for (index, run) in placed.runs.enumerated() where run.hasDigests {
+      let data = data(ofRun: index)
+      digests += pageDigests(data)
+      guard run.kind == CKPT_RUN_HERE else { continue }
+      file.replaceSubrange(Int(run.file_offset)..<Int(run.file_offset) + data.count, with: data)
+    }
+    for (index, extent) in placed.extents.enumerated() {
+      let data = pattern(Int(extent.byte_count), 1000 + index)
+      digests += pageDigests(data)
+      let filled = data + [UInt8](repeating: 0, count: -data.count & 4095)
+      let start = Int(extent.file_offset)
+      file.replaceSubrange(start..<start + filled.count, with: filled)
     }
     return file + section(head, digests) + tail(end)
+  }
+
+  /// The bytes of a run that is here or in a file.
+  func data(ofRun index: Int) -> [UInt8] {
+    contents[index] ?? pattern(Int(runs[index].byte_count), index)
+  }
+
+  private func pattern(_ byteCount: Int, _ seed: Int) -> [UInt8] {
+    (0..<byteCount).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 12 &+ seed) }
+  }
+
+  private func pageDigests(_ data: [UInt8]) -> [UInt64] {
+    stride(from: 0, to: data.count, by: 4096).map { start in
+      digest(Array(data[start..<min(data.count, start + 4096)]))
+    }
   }
 
   /// The head alone, in whole pages, as it is in front of data.
   func headBytes() -> [UInt8] {
     var placed = self
     let byteCount = padded(placed.head(end: ImageEnd(digestsOffset: 0, pieceCount: 0)).count)
-    let digestsOffset = placed.place(from: byteCount)
-    let head = placed.head(
-      end: ImageEnd(digestsOffset: UInt64(digestsOffset), pieceCount: UInt64(pieceSizes.pieces)))
+    let end = placed.place(from: byteCount)
+    let head = placed.head(end: end)
     return head + [UInt8](repeating: 0, count: byteCount - head.count)
-  }
-
-  /// The sizes of what is cut into pieces.
-  private var pieceSizes: [Int] {
-    (runs.filter { $0.kind == CKPT_RUN_HERE }.map(\.byte_count) + extents.map(\.byte_count))
-      .map { Int($0) }
   }
 
   private func padded(_ count: Int) -> Int { (count + 4095) & ~4095 }
 
-  /// Assigns the file offsets; the end of the data.
-  private mutating func place(from start: Int) -> Int {
+  /// Assigns the file offsets; what comes behind the data.
+  private mutating func place(from start: Int) -> ImageEnd {
+    var sizes = runs.map { $0.kind == CKPT_RUN_HERE ? $0.byte_count : 0 }
+    sizes += extents.map(\.byte_count)
     var offset = UInt64(start)
+    var offsets = sizes.map { _ in 0 as UInt64 }
+    for index in isScattered ? Array(sizes.indices.reversed()) : Array(sizes.indices) {
+      offsets[index] = offset
+      offset &+= (sizes[index] &+ 4095) & ~4095
+      if isScattered { offset += 4096 }
+    }
     for index in runs.indices where runs[index].kind == CKPT_RUN_HERE {
-      runs[index].file_offset = offset
-      offset &+= (runs[index].byte_count &+ 4095) & ~4095
+      runs[index].file_offset = offsets[index]
     }
-    for index in extents.indices {
-      extents[index].file_offset = offset
-      offset += (extents[index].byte_count + 4095) & ~4095
-    }
-    for index in runs.indices where runs[index].kind == CKPT_RUN_OBJECT {
-      let region = regions[Int(runs[index].region)]
-      guard region.object < UInt32(objects.count) else { continue }
-      let first = Int(objects[Int(region.object)].first_extent)
-      guard first < extents.count else { continue }
-      runs[index].file_offset =
-        extents[first].file_offset &+ region.file_offset &+ (runs[index].address - region.start)
-    }
-    return Int(offset)
+    for index in extents.indices { extents[index].file_offset = offsets[runs.count + index] }
+    for index in runs.indices { pointRun(index) }
+    let pieces =
+      runs.filter(\.hasDigests).map(\.byte_count) + extents.map(\.byte_count)
+    return ImageEnd(
+      digestsOffset: offset, pieceCount: pieces.reduce(0) { $0 &+ Pieces.count(of: $1) })
+  }
+
+  /// Gives a run the offset that follows from its region.
+  private mutating func pointRun(_ index: Int) {
+    let run = runs[index]
+    guard Int(run.region) < regions.count else { return }
+    let region = regions[Int(run.region)]
+    let place = region.file_offset &+ (run.address &- region.start)
+    if run.kind == CKPT_RUN_FILE { runs[index].file_offset = place }
+    guard run.kind == CKPT_RUN_OBJECT, region.object < UInt32(objects.count) else { return }
+    let first = Int(objects[Int(region.object)].first_extent)
+    guard first < extents.count else { return }
+    runs[index].file_offset = extents[first].file_offset &+ place
   }
 
   // MARK: Head
 
   private func head(end: ImageEnd) -> [UInt8] {
-    let loads = runs.filter { $0.kind == CKPT_RUN_HERE || $0.kind == CKPT_RUN_OBJECT }
+    let loads = runs.filter(isShown)
     let notes = coreNotes() + notesBefore + ownNotes() + notesAfter
     let notesOffset = 64 + 56 * (loads.count + 1)
     var bytes: [UInt8] = [0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, 0] + [UInt8](repeating: 0, count: 8)
@@ -74,11 +100,16 @@ extension TestImage {
     bytes += segment(4, 4, UInt64(notesOffset), 0, UInt64(notes.count), 0, 4)
     for run in loads {
       let protection = regions[Int(run.region)].protection
+      let isHere = run.kind != CKPT_RUN_FILE
       bytes += segment(
-        1, ImageIndex.segmentFlags(protection), run.file_offset, run.address, run.byte_count,
-        run.byte_count, 4096)
+        1, ImageIndex.segmentFlags(protection), isHere ? run.file_offset : 0, run.address,
+        isHere ? run.byte_count : 0, run.byte_count, 4096)
     }
     return bytes + notes
+  }
+
+  private func isShown(_ run: ckpt_run) -> Bool {
+    [CKPT_RUN_HERE, CKPT_RUN_OBJECT, CKPT_RUN_FILE].contains(run.kind)
   }
 
   private func segment(
@@ -113,6 +144,7 @@ extension TestImage {
       + table(CKPT_NT_DESCRIPTORS, descriptors) + table(CKPT_NT_SIGNALS, signals)
       + table(CKPT_NT_PENDING, pending) + table(CKPT_NT_TIMERS, timers)
       + table(CKPT_NT_LIMITS, limits) + table(CKPT_NT_XSTATE, xstate)
+      + (parent.depth == 0 ? [] : table(CKPT_NT_PARENT, [parent]))
   }
 
   // MARK: End
@@ -126,14 +158,18 @@ extension TestImage {
     header.head_digest = digest(head)
     header.piece_bytes = CKPT_PIECE_BYTES
     header.count = UInt64(digests.count)
-    let table = digests.flatMap { raw($0) }
+    let blocks = stride(from: 0, to: digests.count, by: Int(CKPT_BLOCK_PIECES)).map { start in
+      digest(
+        digests[start..<min(digests.count, start + Int(CKPT_BLOCK_PIECES))].flatMap { raw($0) })
+    }
+    let table = blocks.flatMap { raw($0) }
     header.table_digest = digest(raw(header) + table)
-    return raw(header) + table
+    return raw(header) + table + digests.flatMap { raw($0) }
   }
 
   private func tail(_ end: ImageEnd) -> [UInt8] {
     let names = Array("\0.ckpt.digests\0.shstrtab\0".utf8)
-    let count = runs.filter { $0.kind == CKPT_RUN_HERE || $0.kind == CKPT_RUN_OBJECT }.count + 1
+    let count = runs.filter(isShown).count + 1
     return names + [UInt8](repeating: 0, count: 32 - names.count)
       + header(0, 0, 0, 0, info: count >= 0xffff ? UInt32(count) : 0, alignment: 0)
       + header(1, 1, end.digestsOffset, end.digestsByteCount, info: 0, alignment: 8)
@@ -171,9 +207,4 @@ func table<T: BitwiseCopyable>(
     version: version, entry_bytes: UInt32(size), count: UInt64(entries.count))
   let content = entries.flatMap { raw($0) + [UInt8](repeating: 0xee, count: extra) }
   return note("CKPT", type, raw(header) + content)
-}
-
-extension [Int] {
-  /// How many pieces of at most 1 MiB bytes of these sizes have.
-  fileprivate var pieces: Int { reduce(0) { $0 + ($1 + (1 << 20) - 1) >> 20 } }
 }

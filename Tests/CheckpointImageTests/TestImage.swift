@@ -22,6 +22,15 @@ struct TestImage {
   var limits = [ckpt_limit](repeating: ckpt_limit(current: 1, maximum: .max), count: 16)
   var xstate = [ckpt_xstate_component(component: 2, offset: 576, byte_count: 256, flags: 0)]
 
+  /// There when `image` has a parent.
+  var parent = ckpt_parent()
+
+  /// Bytes of the data by their index in `runs`, for those that shall not have just any.
+  var contents: [Int: [UInt8]] = [:]
+
+  /// The data lies in the other direction, with a page of nothing after each part of it.
+  var isScattered = false
+
   /// Extra notes, put before and after the project's own.
   var notesBefore: [UInt8] = []
   var notesAfter: [UInt8] = []
@@ -78,6 +87,24 @@ struct TestImage {
     made.addThreads()
     made.addDescriptors()
     return made
+  }
+
+  /// The same as a change to another image.
+  static func withParent() -> TestImage {
+    var made = small()
+    made.makeChild()
+    made.runs[4].kind = CKPT_RUN_PARENT
+    return made
+  }
+
+  mutating func makeChild() {
+    image.parent_low = 1
+    image.parent_high = 2
+    parent.identity_low = 1
+    parent.identity_high = 2
+    parent.name = string("myckpt.1")
+    parent.path = string("/home/user/myckpt.1")
+    parent.depth = 3
   }
 
   private mutating func addProcess() {

@@ -26,6 +26,9 @@ struct Survey {
 
   var strings: ByteTable
   var image = ckpt_image()
+
+  /// Goes into the image when `image` names a parent.
+  var parent = ckpt_parent()
   var machine = ckpt_machine()
   var agent = ckpt_agent()
   var regions: Table<ckpt_region>

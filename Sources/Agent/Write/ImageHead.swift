@@ -12,8 +12,6 @@ struct ImageHead {
   /// The head in memory, in whole pages.
   private(set) var bytes = AddressRange.empty
 
-  private(set) var digestCount: UInt64 = 0
-
   /// What follows the data.
   private(set) var end = ImageEnd(digestsOffset: 0, pieceCount: 0)
 
@@ -45,26 +43,25 @@ struct ImageHead {
 
   private mutating func assignOffsets(_ survey: inout Survey, from start: UInt64) {
     var offset = start
+    var pieceCount: UInt64 = 0
     for index in 0..<survey.runs.count {
       var run = survey.runs[index]
+      guard run.hasDigests else { continue }
+      pieceCount += Pieces.count(of: run.byte_count)
       guard run.kind == CKPT_RUN_HERE else { continue }
       run.file_offset = offset
       survey.runs[index] = run
-      advance(&offset, over: run.byte_count)
+      offset += run.byte_count
     }
     for index in 0..<survey.extents.count {
       var extent = survey.extents[index]
+      pieceCount += Pieces.count(of: extent.byte_count)
       extent.file_offset = offset
       survey.extents[index] = extent
-      advance(&offset, over: extent.byte_count)
+      offset += roundedUpToPage(extent.byte_count)
     }
     Self.pointObjectRuns(&survey)
-    end = ImageEnd(digestsOffset: offset, pieceCount: digestCount)
-  }
-
-  private mutating func advance(_ offset: inout UInt64, over byteCount: UInt64) {
-    digestCount += (byteCount + UInt64(CKPT_PIECE_BYTES) - 1) / UInt64(CKPT_PIECE_BYTES)
-    offset += roundedUpToPage(byteCount)
+    end = ImageEnd(digestsOffset: offset, pieceCount: pieceCount)
   }
 
   /// Points the runs of shared regions to where their object's bytes went.
@@ -127,7 +124,7 @@ struct ImageHead {
   }
 
   private static func isLoad(_ run: ckpt_run) -> Bool {
-    run.kind == CKPT_RUN_HERE || run.kind == CKPT_RUN_OBJECT
+    run.kind == CKPT_RUN_HERE || run.kind == CKPT_RUN_OBJECT || run.kind == CKPT_RUN_FILE
   }
 
   private func putLoads(_ survey: Survey, into head: inout HeadWriter) {
@@ -136,10 +133,11 @@ struct ImageHead {
       guard Self.isLoad(run) else { continue }
       let protection = survey.regions[Int(run.region)].protection
       let flags = (protection & 1) << 2 | protection & 2 | (protection & 4) >> 2
+      let isHere = run.kind != CKPT_RUN_FILE
       head.put(
         ckernel_elf64_phdr(
-          type: 1, flags: flags, offset: run.file_offset, vaddr: run.address, paddr: 0,
-          filesz: run.byte_count, memsz: run.byte_count, align: pageByteCount))
+          type: 1, flags: flags, offset: isHere ? run.file_offset : 0, vaddr: run.address, paddr: 0,
+          filesz: isHere ? run.byte_count : 0, memsz: run.byte_count, align: pageByteCount))
     }
   }
 
@@ -162,6 +160,9 @@ struct ImageHead {
     head.putTable(CKPT_NT_TIMERS, survey.timers)
     head.putTable(CKPT_NT_LIMITS, survey.limits)
     head.putTable(CKPT_NT_XSTATE, survey.xstate)
+    if survey.image.parent_low | survey.image.parent_high != 0 {
+      head.putTable(CKPT_NT_PARENT, one: survey.parent)
+    }
   }
 
   // MARK: Tail

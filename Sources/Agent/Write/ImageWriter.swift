@@ -5,14 +5,15 @@ internal import KernelABI
 
 /// Writes an image in one pass: head, data, digests, section headers.
 ///
-/// Every piece is digested while it is in the cache, just before it is written. Stopped-world safe.
+/// Data goes out in chunks, and each is digested page by page while it is in the cache, just before
+/// it is written. Stopped-world safe.
 struct ImageWriter: ~Copyable {
   private let descriptor: Int32
 
-  /// The section of digests: a ckpt_digest_header, then `digestCount` digests.
+  /// The section of digests: a ckpt_digest_header, digests of blocks, then `digestCount` digests.
   private let section: Address
-  private var digestCount = 0
-  private let digestCapacity: Int
+  private var digestCount: UInt64 = 0
+  private let end: ImageEnd
 
   /// Room to copy what can't be written straight from where it is.
   private let bounce: Address
@@ -24,17 +25,17 @@ struct ImageWriter: ~Copyable {
   private var readable: Readable?
   private var readableRegion = Int.max
 
-  private static let pieceByteCount = UInt64(CKPT_PIECE_BYTES)
+  private static let chunkByteCount: UInt64 = 1 << 20
   private var writeAhead: WriteAhead
 
   init(to descriptor: Int32, _ head: ImageHead, scratch: inout Arena) throws(Errno) {
     let section = try scratch.reserve(head.end.digestsByteCount)
-    let bounce = try scratch.reserve(Self.pieceByteCount, alignment: pageByteCount)
+    let bounce = try scratch.reserve(Self.chunkByteCount, alignment: pageByteCount)
     let writeAhead = try WriteAhead(descriptor, byteCount: head.fileByteCount)
     self.section = section
     self.bounce = bounce
     self.writeAhead = writeAhead
-    digestCapacity = Int(head.digestCount)
+    end = head.end
     self.descriptor = descriptor
   }
 
@@ -43,7 +44,7 @@ struct ImageWriter: ~Copyable {
     _ survey: Survey, _ head: ImageHead, progress: (UInt64) -> Void
   ) throws(Errno) {
     try put(from: head.bytes.start, byteCount: head.bytes.byteCount)
-    for index in 0..<survey.runs.count where survey.runs[index].kind == CKPT_RUN_HERE {
+    for index in 0..<survey.runs.count where survey.runs[index].hasDigests {
       try put(survey.runs[index], survey)
       progress(position)
     }
@@ -65,9 +66,11 @@ struct ImageWriter: ~Copyable {
       readableRegion = Int(run.region)
     }
     // The kernel copies from a mapped file: touching it might be SIGBUS.
-    if region.kind == CKPT_REGION_PRIVATE_FILE {
+    if run.kind == CKPT_RUN_FILE {
+      try digestCarefully(run)
+    } else if region.kind == CKPT_REGION_PRIVATE_FILE {
       try putCarefully(run)
-    } else if run.byte_count <= Self.pieceByteCount || isInUse(run, survey) {
+    } else if run.byte_count <= Self.chunkByteCount || isInUse(run, survey) {
       try putCopied(run)
     } else {
       try putStraight(run)
@@ -93,9 +96,9 @@ struct ImageWriter: ~Copyable {
   private mutating func putCopied(_ run: ckpt_run) throws(Errno) {
     var done: UInt64 = 0
     while done < run.byte_count {
-      let count = min(Self.pieceByteCount, run.byte_count - done)
+      let count = min(Self.chunkByteCount, run.byte_count - done)
       Memory.copy(from: Address(run.address) + done, to: bounce, byteCount: count)
-      try putPiece(at: bounce, byteCount: count)
+      try putChunk(at: bounce, byteCount: count)
       done += count
     }
   }
@@ -103,14 +106,25 @@ struct ImageWriter: ~Copyable {
   private mutating func putCarefully(_ run: ckpt_run) throws(Errno) {
     var done: UInt64 = 0
     while done < run.byte_count {
-      let count = min(Self.pieceByteCount, run.byte_count - done)
-      try putPiece(
+      let count = min(Self.chunkByteCount, run.byte_count - done)
+      try putChunk(
         at: try copied(from: Address(run.address) + done, byteCount: count), byteCount: count)
       done += count
     }
   }
 
-  /// Writes to where a multiple of a piece's length lies in the file, but for the ends.
+  /// Digests what stays in its file.
+  private mutating func digestCarefully(_ run: ckpt_run) throws(Errno) {
+    var done: UInt64 = 0
+    while done < run.byte_count {
+      let count = min(Self.chunkByteCount, run.byte_count - done)
+      try addDigests(
+        of: try copied(from: Address(run.address) + done, byteCount: count), byteCount: count)
+      done += count
+    }
+  }
+
+  /// Writes to where a multiple of a chunk's length lies in the file, but for the ends.
   ///
   /// The page cache then takes large folios (ext4, XFS), and writing is half as fast again.
   private mutating func putStraight(_ run: ckpt_run) throws(Errno) {
@@ -118,11 +132,11 @@ struct ImageWriter: ~Copyable {
     var digested: UInt64 = 0
     var written: UInt64 = 0
     while digested < run.byte_count {
-      let count = min(Self.pieceByteCount, run.byte_count - digested)
-      try addDigest(of: start + digested, byteCount: count)
+      let count = min(Self.chunkByteCount, run.byte_count - digested)
+      try addDigests(of: start + digested, byteCount: count)
       digested += count
       let end = position + (digested - written)
-      let excess = digested == run.byte_count ? 0 : end % Self.pieceByteCount
+      let excess = digested == run.byte_count ? 0 : end % Self.chunkByteCount
       guard end - excess > position else { continue }
       let part = end - excess - position
       try put(from: start + written, byteCount: part)
@@ -131,7 +145,7 @@ struct ImageWriter: ~Copyable {
     }
   }
 
-  /// Copies a piece to `bounce`; what can't be read becomes zero.
+  /// Copies a chunk to `bounce`; what can't be read becomes zero.
   private func copied(from source: Address, byteCount: UInt64) throws(Errno) -> Address {
     var done: UInt64 = 0
     while done < byteCount {
@@ -151,19 +165,19 @@ struct ImageWriter: ~Copyable {
   private mutating func put(_ extent: ckpt_extent, from source: ExtentSource) throws(Errno) {
     var done: UInt64 = 0
     while done < extent.byte_count {
-      let count = min(Self.pieceByteCount, extent.byte_count - done)
+      let count = min(Self.chunkByteCount, extent.byte_count - done)
       if source.memory == .zero {
         try fillBounce(from: source.descriptor, at: source.offset + done, byteCount: count)
       } else {
         _ = try copied(from: source.memory + done, byteCount: count)
       }
-      try putPiece(at: bounce, byteCount: count)
+      try putChunk(at: bounce, byteCount: count)
       done += count
     }
     try pad(to: roundedUpToPage(position))
   }
 
-  /// Reads a piece of a file; if the file has become shorter, the rest is zero.
+  /// Reads a chunk of a file; if the file has become shorter, the rest is zero.
   private func fillBounce(
     from descriptor: Int32, at offset: UInt64, byteCount: UInt64
   ) throws(Errno) {
@@ -182,18 +196,24 @@ struct ImageWriter: ~Copyable {
     }
   }
 
-  private mutating func putPiece(at address: Address, byteCount: UInt64) throws(Errno) {
-    try addDigest(of: address, byteCount: byteCount)
+  private mutating func putChunk(at address: Address, byteCount: UInt64) throws(Errno) {
+    try addDigests(of: address, byteCount: byteCount)
     try put(from: address, byteCount: byteCount)
     writeAhead.didWrite(upTo: position)
   }
 
-  private mutating func addDigest(of address: Address, byteCount: UInt64) throws(Errno) {
-    guard digestCount < digestCapacity else { throw .outOfRange }
-    Memory.store(
-      XXH3.digest(Memory.bytes(at: address, count: Int(byteCount))),
-      at: section + ImageEnd.digestHeaderByteCount + UInt64(digestCount * 8))
-    digestCount += 1
+  /// Adds a digest for each page of a chunk.
+  private mutating func addDigests(of address: Address, byteCount: UInt64) throws(Errno) {
+    guard Pieces.count(of: byteCount) <= end.pieceCount - digestCount else { throw .outOfRange }
+    var done: UInt64 = 0
+    while done < byteCount {
+      let count = min(Pieces.byteCount, byteCount - done)
+      Memory.store(
+        XXH3.digest(Memory.bytes(at: address + done, count: Int(count))),
+        at: section + end.tableByteCount + 8 * digestCount)
+      digestCount += 1
+      done += count
+    }
   }
 
   private mutating func put(from address: Address, byteCount: UInt64) throws(Errno) {
@@ -219,9 +239,7 @@ struct ImageWriter: ~Copyable {
   // MARK: Tail
 
   private mutating func putTail(_ survey: Survey, _ head: ImageHead) throws(Errno) {
-    guard position == head.end.digestsOffset, digestCount == digestCapacity else {
-      throw .outOfRange
-    }
+    guard position == end.digestsOffset, digestCount == end.pieceCount else { throw .outOfRange }
     var header = ckpt_digest_header()
     header.magic = UInt64(CKPT_DIGEST_MAGIC)
     header.identity_low = survey.image.identity_low
@@ -229,16 +247,26 @@ struct ImageWriter: ~Copyable {
     header.head_bytes = head.bytes.byteCount
     header.head_digest = XXH3.digest(
       Memory.bytes(at: head.bytes.start, count: Int(head.bytes.byteCount)))
-    header.piece_bytes = Self.pieceByteCount
-    header.count = UInt64(digestCount)
+    header.piece_bytes = Pieces.byteCount
+    header.count = digestCount
+    digestBlocks()
     Memory.store(header, at: section)
-    header.table_digest = XXH3.digest(
-      Memory.bytes(at: section, count: Int(head.end.digestsByteCount)))
+    header.table_digest = XXH3.digest(Memory.bytes(at: section, count: Int(end.tableByteCount)))
     Memory.store(header, at: section)
-    try put(from: section, byteCount: head.end.digestsByteCount)
+    try put(from: section, byteCount: end.digestsByteCount)
     Memory.zero(AddressRange(start: bounce, byteCount: pageByteCount) ?? .empty)
     var tail = HeadWriter(at: bounce)
     head.putEnd(into: &tail)
     try put(from: bounce, byteCount: tail.offset)
+  }
+
+  private func digestBlocks() {
+    for index in 0..<end.blockCount {
+      let block = end.block(index)
+      let digests = section + (block.fileOffset - end.digestsOffset)
+      Memory.store(
+        XXH3.digest(Memory.bytes(at: digests, count: Int(block.byteCount))),
+        at: section + ImageEnd.digestHeaderByteCount + 8 * index)
+    }
   }
 }

@@ -46,8 +46,8 @@ public struct ImageSummary: Codable, Sendable {
   /// 32 hexadecimal digits.
   public var identity: String
 
-  /// Of the image that this one is a change to.
-  public var parent: String?
+  /// The image that this one is a change to.
+  public var parent: ParentSummary?
 
   /// How many-th checkpoint of the process, from 1.
   public var counter: UInt32
@@ -64,10 +64,8 @@ public struct ImageSummary: Codable, Sendable {
   init(_ head: ImageHead) {
     let image: ckpt_image = head.entries(head.index.image)[0]
     formatVersion = image.format_version
-    identity = Self.hexadecimal(image.identity_high, image.identity_low)
-    parent =
-      image.parent_low | image.parent_high == 0
-      ? nil : Self.hexadecimal(image.parent_high, image.parent_low)
+    identity = ImageIdentity(low: image.identity_low, high: image.identity_high).description
+    parent = head.parent.map { ParentSummary($0) }
     counter = image.counter
     realtime = image.realtime
     monotonic = image.monotonic
@@ -77,11 +75,26 @@ public struct ImageSummary: Codable, Sendable {
     headByteCount = head.index.headByteCount
     pieceCount = head.index.pieceCount
   }
+}
 
-  private static func hexadecimal(_ high: UInt64, _ low: UInt64) -> String {
-    [high, low].map { word in
-      let digits = String(word, radix: 16)
-      return String(repeating: "0", count: 16 - digits.count) + digits
-    }.joined()
+/// The image that has what another one says is its parent's.
+public struct ParentSummary: Codable, Sendable {
+  /// 32 hexadecimal digits.
+  public var identity: String
+
+  /// Of its file, looked for beside the image first.
+  public var name: String
+
+  /// Where it was when the image was written.
+  public var path: String?
+
+  /// How many images are needed besides the one that says so: 1 when the parent stands alone.
+  public var depth: UInt32
+
+  init(_ parent: ImageParent) {
+    identity = parent.identity.description
+    name = parent.name
+    path = parent.path
+    depth = parent.depth
   }
 }

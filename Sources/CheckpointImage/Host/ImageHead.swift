@@ -22,6 +22,30 @@ struct ImageHead {
     self.bytes = bytes
   }
 
+  var identity: ImageIdentity {
+    let image: ckpt_image = entries(index.image)[0]
+    return ImageIdentity(low: image.identity_low, high: image.identity_high)
+  }
+
+  /// `nil` when the image stands alone.
+  var parent: ImageParent? {
+    entries(index.parent, ckpt_parent.self).first.map { parent in
+      ImageParent(
+        identity: ImageIdentity(low: parent.identity_low, high: parent.identity_high),
+        name: text(parent.name), path: optionalText(parent.path), depth: parent.depth)
+    }
+  }
+
+  /// All that has digests, in their order.
+  var stretches: [Stretch] {
+    bytes.withRawSpan { span in
+      var cursor = StretchCursor(index, head: span)
+      var stretches: [Stretch] = []
+      while let stretch = cursor.next() { stretches.append(stretch) }
+      return stretches
+    }
+  }
+
   /// All entries of a note.
   func entries<Record: BitwiseCopyable>(
     _ location: NoteLocation, _ type: Record.Type = Record.self

@@ -7,6 +7,19 @@ public protocol ImageSource: ~Copyable {
   mutating func read(at offset: UInt64, count: Int) throws -> [UInt8]
 }
 
+extension ImageSource where Self: ~Copyable {
+  /// Exactly `count` bytes from `offset` on.
+  ///
+  /// - Throws: `.truncated`, or what the source throws.
+  mutating func readAll(at offset: UInt64, count: Int) throws -> [UInt8] {
+    let bytes = try read(at: offset, count: count)
+    guard bytes.count == count else {
+      throw ImageError(.truncated, at: offset + UInt64(bytes.count), offset + UInt64(count))
+    }
+    return bytes
+  }
+}
+
 /// An image in memory.
 public struct MemorySource: ImageSource, Sendable {
   public let bytes: [UInt8]

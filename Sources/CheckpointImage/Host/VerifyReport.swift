@@ -12,7 +12,10 @@ public struct VerifyReport: Codable, Sendable {
   }
 
   public var byteCount: UInt64 = 0
+
+  /// Pages that have a digest, and how many of them differ from theirs.
   public var pieceCount = 0
+  public var damagedPieceCount = 0
   public var damages: [Damage] = []
 
   public var isIntact: Bool { damages.isEmpty }
@@ -31,39 +34,47 @@ extension CheckpointImageFile {
     _ source: inout some ImageSource & ~Copyable, progress: (UInt64) -> Void = { _ in }
   ) throws -> VerifyReport {
     let head = try ImageHead(from: &source)
-    let digests = try checkedDigests(head, &source)
+    var digests = try DigestReader(head, &source)
+    try digests.checkAll(&source)
     try checkEnd(head, &source)
-    let names = DamageNames(head)
     var report = VerifyReport(byteCount: head.index.fileByteCount)
-    for piece in pieces(head) {
-      let bytes = try source.read(at: piece.fileOffset, count: Int(piece.byteCount))
-      guard bytes.count == Int(piece.byteCount) else {
-        throw ImageError(
-          .truncated, at: piece.fileOffset + UInt64(bytes.count), head.index.fileByteCount)
-      }
-      if bytes.withRawSpan({ XXH3.digest($0) }) != digests[piece.index] {
-        report.damages.append(names.damage(piece))
-      }
-      if let offset = try damagedPadding(piece, &source) {
-        report.damages.append(names.damage(piece, paddingAt: offset))
-      }
-      report.pieceCount += 1
-      progress(piece.fileOffset + piece.byteCount)
+    var damages = DamageList(head)
+    for stretch in head.stretches {
+      report.pieceCount += Int(stretch.pieceCount)
+      if case .fileRun = stretch.owner { continue }
+      try check(stretch, &digests, &source, &damages, progress)
     }
+    report.damages = damages.all
+    report.damagedPieceCount = damages.pieceCount
     return report
   }
 
-  private static func checkedDigests(
-    _ head: ImageHead, _ source: inout some ImageSource & ~Copyable
-  ) throws -> [UInt64] {
-    let section = try source.read(
-      at: head.index.digestsOffset, count: Int(head.index.digestsByteCount))
-    return try section.withRawSpan { (section) throws(ImageError) in
-      try head.bytes.withRawSpan { (bytes) throws(ImageError) in
-        let digests = try ImageDigests(section: section, head: bytes, index: head.index)
-        return (0..<digests.count).map { digests[$0] }
+  /// Bytes that are read at a time.
+  private static let chunkByteCount: UInt64 = 1 << 20
+
+  private static func check(
+    _ stretch: Stretch, _ digests: inout DigestReader,
+    _ source: inout some ImageSource & ~Copyable, _ damages: inout DamageList,
+    _ progress: (UInt64) -> Void
+  ) throws {
+    var done: UInt64 = 0
+    while done < stretch.byteCount {
+      let count = min(chunkByteCount, stretch.byteCount - done)
+      let offset = stretch.fileOffset + done
+      let bytes = try source.readAll(at: offset, count: Int(count))
+      let expected = try digests.read(
+        stretch.firstPiece + done / Pieces.byteCount, Int(Pieces.count(of: count)), &source)
+      for (page, start) in stride(from: 0, to: bytes.count, by: 4096).enumerated() {
+        let end = min(start + 4096, bytes.count)
+        let isRight = bytes.withRawSpan {
+          XXH3.digest($0.extracting(start..<end)) == expected[page]
+        }
+        if !isRight { damages.add(stretch, at: offset + UInt64(start), UInt64(end - start)) }
       }
+      done += count
+      progress(offset + count)
     }
+    try checkPadding(stretch, &source, &damages)
   }
 
   private static func checkEnd(_ head: ImageHead, _ source: inout some ImageSource & ~Copyable)
@@ -78,23 +89,36 @@ extension CheckpointImageFile {
     }
   }
 
-  private static func pieces(_ head: ImageHead) -> [Piece] {
-    head.bytes.withRawSpan { span in
-      var cursor = PieceCursor(head.index, head: span)
-      var pieces: [Piece] = []
-      while let piece = cursor.next() { pieces.append(piece) }
-      return pieces
-    }
-  }
-
   /// What fills the last page of an extent has no digest: it has to be zero.
-  private static func damagedPadding(
-    _ piece: Piece, _ source: inout some ImageSource & ~Copyable
-  ) throws -> UInt64? {
-    let end = piece.fileOffset + piece.byteCount
-    guard end % 4096 != 0 else { return nil }
-    let padding = try source.read(at: end, count: Int(4096 - end % 4096))
-    return padding.contains { $0 != 0 } ? end : nil
+  private static func checkPadding(
+    _ stretch: Stretch, _ source: inout some ImageSource & ~Copyable, _ damages: inout DamageList
+  ) throws {
+    let end = stretch.fileOffset + stretch.byteCount
+    guard end % 4096 != 0 else { return }
+    let padding = try source.readAll(at: end, count: Int(4096 - end % 4096))
+    guard padding.contains(where: { $0 != 0 }) else { return }
+    damages.add(stretch, at: end, UInt64(padding.count))
+  }
+}
+
+/// What is damaged, with names; neighbours are one.
+private struct DamageList {
+  private let names: DamageNames
+  private(set) var all: [VerifyReport.Damage] = []
+  private(set) var pieceCount = 0
+
+  init(_ head: ImageHead) { names = DamageNames(head) }
+
+  mutating func add(_ stretch: Stretch, at offset: UInt64, _ byteCount: UInt64) {
+    let owner = names.name(of: stretch)
+    if let last = all.last, last.owner == owner, last.fileOffset + last.byteCount == offset {
+      all[all.count - 1].byteCount += byteCount
+      // The rest of a page belongs to what was counted.
+      if offset % Pieces.byteCount == 0 { pieceCount += 1 }
+    } else {
+      all.append(VerifyReport.Damage(fileOffset: offset, byteCount: byteCount, owner: owner))
+      pieceCount += 1
+    }
   }
 }
 
@@ -112,21 +136,11 @@ private struct DamageNames {
     objects = head.entries(head.index.objects)
   }
 
-  func damage(_ piece: Piece) -> VerifyReport.Damage {
-    let owner =
-      switch piece.owner {
-      case .run(let index): regionName(index)
-      case .extent(let index): objectName(index)
-      }
-    return VerifyReport.Damage(
-      fileOffset: piece.fileOffset, byteCount: piece.byteCount, owner: owner)
-  }
-
-  /// The same for the rest of a piece's last page.
-  func damage(_ piece: Piece, paddingAt offset: UInt64) -> VerifyReport.Damage {
-    var damage = damage(piece)
-    (damage.fileOffset, damage.byteCount) = (offset, 4096 - offset % 4096)
-    return damage
+  func name(of stretch: Stretch) -> String {
+    switch stretch.owner {
+    case .run(let index), .fileRun(let index): regionName(index)
+    case .extent(let index): objectName(index)
+    }
   }
 
   private func regionName(_ run: Int) -> String {

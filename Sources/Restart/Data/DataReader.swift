@@ -3,7 +3,9 @@ internal import CheckpointImage
 internal import Kernel
 internal import KernelABI
 
-/// A part of an image's data that has a digest of its own, and where it belongs.
+/// A part of an image's data, and where it belongs.
+///
+/// It begins where a page of its run or extent does, so it has digests of its own.
 struct DataPiece: BitwiseCopyable {
   /// Where its bytes go.
   var address: Address
@@ -11,6 +13,8 @@ struct DataPiece: BitwiseCopyable {
 
   /// Bytes from the start of the image.
   var fileOffset: UInt64
+
+  /// Of its first digest.
   var index: UInt32
 
   /// Start of the region that it is part of, for messages; 0: it is part of an object.
@@ -55,11 +59,18 @@ struct DataReader: BitwiseCopyable {
     }
   }
 
-  /// Checks a piece that lies at its address.
+  /// Checks each page of a piece that lies at its address.
   func check(_ piece: DataPiece) throws(RestartFailure) {
-    let bytes = Memory.bytes(at: piece.address, count: Int(piece.byteCount))
-    guard Int(piece.index) < digests.count, XXH3.digest(bytes) == digests[Int(piece.index)] else {
-      throw Self.damage(piece.region, why: "its data does not match its digest")
+    var done: UInt64 = 0
+    var index = Int(piece.index)
+    while done < piece.byteCount {
+      let count = min(Pieces.byteCount, piece.byteCount - done)
+      let bytes = Memory.bytes(at: piece.address + done, count: Int(count))
+      guard index < digests.count, XXH3.digest(bytes) == digests[index] else {
+        throw Self.damage(piece.region, why: "its data does not match its digest")
+      }
+      done += count
+      index += 1
     }
   }
 
@@ -80,6 +91,9 @@ struct DataReader: BitwiseCopyable {
 
 /// The pieces of a run or an extent, one after another.
 struct DataPieces: BitwiseCopyable {
+  /// Bytes that are read at a time.
+  static let byteCountLimit: UInt64 = 1 << 20
+
   private var rest: DataPiece
 
   /// The pieces of an extent, at `address` and behind it.
@@ -100,18 +114,18 @@ struct DataPieces: BitwiseCopyable {
 
   /// The next piece, if it ends at or before an address.
   mutating func next(before end: Address) -> DataPiece? {
-    guard rest.address + min(rest.byteCount, Pieces.byteCountLimit) <= end else { return nil }
+    guard rest.address + min(rest.byteCount, Self.byteCountLimit) <= end else { return nil }
     return next()
   }
 
   mutating func next() -> DataPiece? {
     guard rest.byteCount > 0 else { return nil }
     var piece = rest
-    piece.byteCount = min(rest.byteCount, Pieces.byteCountLimit)
+    piece.byteCount = min(rest.byteCount, Self.byteCountLimit)
     rest.address = rest.address + piece.byteCount
     rest.fileOffset += piece.byteCount
     rest.byteCount -= piece.byteCount
-    rest.index += 1
+    rest.index &+= UInt32(truncatingIfNeeded: Pieces.count(of: piece.byteCount))
     return piece
   }
 }

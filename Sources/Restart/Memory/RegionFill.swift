@@ -76,7 +76,7 @@ struct RegionFill {
     let continues =
       piece.fileOffset == batch.fileOffset + batch.byteCount
       && batch.count < Workspace.vectorCapacity
-      && batch.byteCount + piece.byteCount <= Pieces.byteCountLimit
+      && batch.byteCount + piece.byteCount <= DataPieces.byteCountLimit
     if batch.count > 0, !continues { try flush(&batch) }
     if batch.count == 0 { batch.fileOffset = piece.fileOffset }
     Memory.store(piece, at: self.piece(batch.count))
@@ -128,7 +128,7 @@ struct RegionFill {
       while let piece = unchecked.next(before: end) { try reader.check(piece) }
     }
     while filled < run.range.end {
-      let byteCount = min(run.range.end - filled, Pieces.byteCountLimit)
+      let byteCount = min(run.range.end - filled, DataPieces.byteCountLimit)
       try reader.read(
         to: filled, byteCount: byteCount, at: offset(filled), region: region.start)
       filled = filled + byteCount

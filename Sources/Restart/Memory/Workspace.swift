@@ -21,7 +21,7 @@ struct Workspace {
   /// One piece of data passes through here on its way to a file.
   let buffer: Address
 
-  /// By run: the index of its first piece of data.
+  /// By run: the index of its first digest.
   let runPieces: Table<UInt32>
 
   /// By object: the descriptor that `ObjectRestore` made for it, -1: none.
@@ -48,7 +48,7 @@ struct Workspace {
       UInt64(image.digests.count) * 8 + UInt64(image.runs.count) * 4
       + regions * 8 + UInt64(image.objects.count) * 8
     return roundedUpToPage(image.index.headByteCount) + roundedUpToPage(tables)
-      + hugePageByteCount + Pieces.byteCountLimit + pathCapacity + (64 << 10)
+      + hugePageByteCount + DataPieces.byteCountLimit + pathCapacity + (64 << 10)
   }
 
   /// Maps it and copies the head of the image and the digests into it.
@@ -64,7 +64,7 @@ struct Workspace {
         .private | .anonymous | .noReserve | .fixedNoReplace)
       var arena = Arena(over: range)
       stage = try arena.reserve(Self.hugePageByteCount, alignment: pageByteCount)
-      buffer = try arena.reserve(Pieces.byteCountLimit, alignment: pageByteCount)
+      buffer = try arena.reserve(DataPieces.byteCountLimit, alignment: pageByteCount)
       let head = try arena.reserve(image.index.headByteCount, alignment: pageByteCount)
       Memory.copy(from: image.head, to: head, byteCount: image.index.headByteCount)
       self.image.head = head
@@ -89,7 +89,7 @@ struct Workspace {
     linkRegions()
   }
 
-  /// Pieces are counted in file order, which is the order of the runs.
+  /// Digests are in the order of the runs.
   private static func pieceNumbers(
     _ image: LoadedImage, in arena: inout Arena
   ) throws(Errno) -> Table<UInt32> {
@@ -98,7 +98,7 @@ struct Workspace {
     for index in 0..<image.runs.count {
       try numbers.append(UInt32(truncatingIfNeeded: count))
       let run = image.runs[index]
-      if run.kind == CKPT_RUN_HERE { count += Pieces.count(of: run.byte_count) }
+      if run.hasDigests { count += Pieces.count(of: run.byte_count) }
     }
     return numbers
   }

@@ -19,7 +19,7 @@ struct ObjectRestore: BitwiseCopyable {
 
   /// Pieces of contents pass through here.
   let buffer: Address
-  static let pieceByteCount: UInt64 = 1 << 20
+  static let pieceByteCount = DataPieces.byteCountLimit
 
   /// - Parameter firstNumber: above every number that the program has.
   init(

@@ -136,16 +136,18 @@ extension ImageFile {
   func readDigests(
     of index: ImageIndex, head: AddressRange
   ) throws(RestartFailure) -> Records<UInt64> {
-    let section = try read(index.digestsByteCount, at: index.digestsOffset)
+    let end = index.end
+    let section = try read(end.digestsByteCount, at: end.digestsOffset)
+    let pieces = section.start + end.tableByteCount
     do throws(ImageError) {
-      _ = try ImageDigests(
-        section: Memory.bytes(at: section.start, count: Int(index.digestsByteCount)),
+      let digests = try ImageDigests(
+        table: Memory.bytes(at: section.start, count: Int(end.tableByteCount)),
         head: Memory.bytes(at: head.start, count: Int(head.byteCount)), index: index)
+      try digests.checkAll(Memory.bytes(at: pieces, count: Int(8 * end.pieceCount)))
     } catch {
       throw damage(error)
     }
-    return Records(
-      at: section.start + ImageEnd.digestHeaderByteCount, count: Int(index.pieceCount))
+    return Records(at: pieces, count: Int(end.pieceCount))
   }
 
   /// Checks what follows the digests: no byte of an image is covered by nothing.
