@@ -23,6 +23,9 @@ struct AgentState: BitwiseCopyable {
   /// `record.rseq - record.fs_base` of the last thread that had a registration.
   var rseqHint: Int64 = 0
 
+  /// The userfaultfd that tells what was written since the last image.
+  var tracker = TrackDescriptor.Memo()
+
   /// Signals whose action is ours for the length of a stop, and the actions they had.
   var borrowed: UInt64 = 0
   var borrowedActions = InlineArray<64, ActionBits>(repeating: ActionBits())

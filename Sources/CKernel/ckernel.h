@@ -173,6 +173,11 @@ struct ckernel_pm_scan_arg {
   uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
 };
 struct ckernel_page_region { uint64_t start, end, categories; };
+// include/uapi/linux/userfaultfd.h.
+struct ckernel_uffdio_api { uint64_t api, features, ioctls; };
+struct ckernel_uffdio_range { uint64_t start, len; };
+struct ckernel_uffdio_register { struct ckernel_uffdio_range range; uint64_t mode, ioctls; };
+struct ckernel_uffdio_writeprotect { struct ckernel_uffdio_range range; uint64_t mode; };
 // include/uapi/linux/capability.h, version 3.
 struct ckernel_cap_header { uint32_t version; int32_t pid; };
 struct ckernel_cap_data { uint32_t effective, permitted, inheritable; };

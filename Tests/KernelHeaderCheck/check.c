@@ -6,6 +6,8 @@
 #include <linux/prctl.h>
 #include <linux/sched.h>
 #include <linux/sched/types.h>
+#include <linux/userfaultfd.h>
+#include <sys/ioctl.h>
 #include <stddef.h>
 #include "../../Sources/CKernel/ckernel.h"
 
@@ -31,6 +33,12 @@ SAME_PLACE(struct ckernel_stat, modified_seconds, struct stat, st_mtime);
 SAME_SIZE(struct ckernel_sigcontext, struct sigcontext);
 SAME_PLACE(struct ckernel_sigcontext, rip, struct sigcontext, rip);
 SAME_PLACE(struct ckernel_sigcontext, fpstate, struct sigcontext, fpstate);
+SAME_SIZE(struct ckernel_uffdio_api, struct uffdio_api);
+SAME_SIZE(struct ckernel_uffdio_register, struct uffdio_register);
+SAME_PLACE(struct ckernel_uffdio_register, mode, struct uffdio_register, mode);
+SAME_SIZE(struct ckernel_uffdio_writeprotect, struct uffdio_writeprotect);
+_Static_assert(UFFDIO_API == 0xC018AA3Fu && UFFDIO_REGISTER == 0xC020AA00u, "userfaultfd calls");
+_Static_assert(UFFDIO_UNREGISTER == 0x8010AA01u && UFFDIO_WRITEPROTECT == 0xC018AA06u, "the same");
 SAME_SIZE(struct ckernel_cap_data, struct __user_cap_data_struct);
 _Static_assert(sizeof(struct ckernel_prstatus) == 336, "elf_prstatus, as gdb reads it");
 _Static_assert(offsetof(struct ckernel_prstatus, regs) == 112, "elf_prstatus.pr_reg");
