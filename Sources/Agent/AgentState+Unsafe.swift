@@ -20,6 +20,9 @@ struct AgentState: BitwiseCopyable {
   /// Where the agent's kept memory lies during a stop; see `KeepRoot`.
   var keepRoot: UInt64 = 0
 
+  /// Where the page lies that is shared with the last clone, 0: there is none; see `WriterPage`.
+  var writerPage: UInt64 = 0
+
   /// `record.rseq - record.fs_base` of the last thread that had a registration.
   var rseqHint: Int64 = 0
 

@@ -7,8 +7,15 @@ public import KernelABI
 public struct FutexWord: BitwiseCopyable {
   public let address: Address
 
+  /// FUTEX_PRIVATE_FLAG, or 0 for a word that processes share.
+  private let scope: Int
+
+  /// - Parameter isShared: whether processes with other memory wait on the word too.
   /// - Precondition: a multiple of 4 that stays mapped while anybody uses the word.
-  public init(at address: Address) { self.address = address }
+  public init(at address: Address, isShared: Bool = false) {
+    self.address = address
+    scope = isShared ? 0 : 128
+  }
 
   public var value: UInt32 { ckernel_atomic_load(address.rawValue) }
 
@@ -25,7 +32,7 @@ public struct FutexWord: BitwiseCopyable {
 
   /// Sleeps while the word has `value`; may return early.
   public func wait(while value: UInt32) {
-    _ = rawSystemCall(SyscallNumber.futex, address.argument, 128, Int(value), 0)
+    _ = rawSystemCall(SyscallNumber.futex, address.argument, scope, Int(value), 0)
   }
 
   /// Sleeps while the word has `value`, at most `nanoseconds`; may return early.
@@ -33,12 +40,12 @@ public struct FutexWord: BitwiseCopyable {
     var timeout = ckernel_timespec(
       seconds: Int64(nanoseconds / 1_000_000_000), nanoseconds: Int64(nanoseconds % 1_000_000_000))
     _ = try? withAddress(of: &timeout) { (pointer) throws(Errno) in
-      try systemCall(SyscallNumber.futex, address.argument, 128, Int(value), pointer.argument)
+      try systemCall(SyscallNumber.futex, address.argument, scope, Int(value), pointer.argument)
     }
   }
 
   /// Wakes all who wait.
   public func wakeAll() {
-    _ = rawSystemCall(SyscallNumber.futex, address.argument, 129, Int(Int32.max))
+    _ = rawSystemCall(SyscallNumber.futex, address.argument, scope | 1, Int(Int32.max))
   }
 }

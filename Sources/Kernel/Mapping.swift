@@ -49,6 +49,7 @@ public enum Advice {
   public static let sequential = 2
   public static let dontNeed = 4
   public static let dontFork = 10
+  public static let doFork = 11
   public static let mergeable = 12
   public static let hugePage = 14
   public static let noHugePage = 15

@@ -7,6 +7,9 @@ public struct ProcessStat: Equatable, Sendable, BitwiseCopyable {
   public var flags: UInt64 = 0
   public var threadCount: UInt64 = 0
 
+  /// When it started, in clock ticks since the machine did: with its PID it names one process.
+  public var startTime: UInt64 = 0
+
   /// Signals 1 to 31 that wait for the thread, a bit each.
   public var pendingSignals: UInt64 = 0
   public var parent: Int32 = 0
@@ -66,6 +69,7 @@ public struct ProcessStat: Equatable, Sendable, BitwiseCopyable {
     case 8: terminalGroup = number
     case 9: flags = address
     case 20: threadCount = address
+    case 22: startTime = address
     case 26: startCode = address
     case 27: endCode = address
     case 28: startStack = address

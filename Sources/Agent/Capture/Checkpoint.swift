@@ -33,9 +33,9 @@ enum Checkpoint {
       defer { _ = try? Mapping.unmap(survey.keep.range) }
       var control = try Control(order, scratch: &survey.scratch)
       defer { control.close() }
+      guard Turn.take(control, signal: order.signal) else { return }
       do throws(CaptureFailure) {
-        let (outcome, path) = try take(&survey, &control)
-        if !control.kills { _ = control.reportDone(outcome, path) }
+        try take(&survey, &control)
       } catch {
         control.reportFailure(error)
       }
@@ -44,22 +44,47 @@ enum Checkpoint {
     }
   }
 
-  // MARK: Stop, resume
-
   private static func take(
     _ survey: inout Survey, _ control: inout Control
-  ) throws(CaptureFailure) -> (outcome: Outcome, path: ImagePath) {
-    let start = try stop(control, &survey)
-    defer { resume(survey) }
+  ) throws(CaptureFailure) {
+    // What takes time, and needs no standstill.
     var outcome = Outcome()
-    let path = try capture(&survey, &control, &outcome)
-    outcome.pause = Clock.monotonic - start
-    outcome.duration = outcome.pause
-    if control.kills, control.reportDone(outcome, path) {
-      try? Process.send(Signal.kill, to: Process.ownID)
+    choose(control.wishes.writing, &survey, &outcome)
+    let start = try stop(control, &survey)
+    let path: ImagePath?
+    do throws(CaptureFailure) {
+      path = try capture(&survey, &control, &outcome, start)
+    } catch {
+      resume(survey)
+      survey.discardPage()
+      throw error
     }
-    return (outcome, path)
+    resume(survey)
+    if let path {
+      survey.discardPage()
+      if !control.kills { _ = control.reportDone(outcome, path) }
+    } else {
+      survey.page?.pause = Clock.monotonic - start
+    }
   }
+
+  /// Decides who is to write the image.
+  private static func choose(
+    _ wish: Configuration.Writing, _ survey: inout Survey, _ outcome: inout Outcome
+  ) {
+    switch wish {
+    case .inPlace: outcome.cause = CKPT_CAUSE_ASKED
+    case .automatic:
+      if MemoryCheck.find(&survey.scratch)?.isEnough == false {
+        outcome.cause = CKPT_CAUSE_MEMORY
+      }
+    case .byClone: break
+    }
+    guard outcome.cause == 0 else { return }
+    survey.page = try? WriterPage.map()
+  }
+
+  // MARK: Stop, resume
 
   /// Stops all threads.
   ///
@@ -123,19 +148,30 @@ enum Checkpoint {
 
   // MARK: Capture
 
+  /// - Returns: where the image is, or `nil` when a clone writes it, and tells of it.
   private static func capture(
-    _ survey: inout Survey, _ control: inout Control, _ outcome: inout Outcome
-  ) throws(CaptureFailure) -> ImagePath {
+    _ survey: inout Survey, _ control: inout Control, _ outcome: inout Outcome, _ start: UInt64
+  ) throws(CaptureFailure) -> ImagePath? {
     Agent.state.counter += 1
     outcome.counter = Agent.state.counter
     outcome.threads = UInt32(survey.threads.count)
     try during(.signals) { () throws(Errno) in try CallSettlement.run(&survey) }
+    defer { DescriptorSurvey.closeTemporaries(survey) }
     try look(&survey, control)
     survey.root.publish()
-    try PageSurvey.run(&survey)
-    return try write(&survey, &control, &outcome)
+    if Clone.write(&survey, control, outcome, since: start) { return nil }
+    if outcome.cause == 0 { outcome.cause = CKPT_CAUSE_NO_CLONE }
+    try Completion.freeze(&survey)
+    let path = try Completion.finish(&survey, &control, &outcome)
+    outcome.pause = Clock.monotonic - start
+    outcome.duration = outcome.pause
+    if control.kills, control.reportDone(outcome, path) {
+      try? Process.send(Signal.kill, to: Process.ownID)
+    }
+    return path
   }
 
+  /// Everything but the memory.
   private static func look(
     _ survey: inout Survey, _ control: Control
   ) throws(CaptureFailure) {
@@ -145,10 +181,6 @@ enum Checkpoint {
       try survey.root.signals.captureTimers(scratch: &survey.scratch)
     }
     try DescriptorSurvey.run(&survey, except: control.own)
-    try RegionList.read(into: &survey)
-    try SharedSurvey.run(&survey)
-    try during(.process) { () throws(Errno) in try noteMachine(&survey) }
-    noteAgent(&survey)
     try during(.prepare) { () throws(Errno) in try noteImage(&survey, control) }
   }
 
@@ -156,33 +188,6 @@ enum Checkpoint {
     var process = survey.root.process
     try process.capture(into: &survey)
     survey.root.process = process
-  }
-
-  private static func noteMachine(_ survey: inout Survey) throws(Errno) {
-    let leader = survey.threads[survey.root.leader]
-    survey.machine = try MachineSurvey.capture(
-      frame: Address(leader.frame), vdso: extent(of: CKPT_REGION_VDSO, survey),
-      vvar: extent(of: CKPT_REGION_VVAR, survey), into: &survey)
-    try MachineSurvey.captureComponents(into: &survey.xstate)
-  }
-
-  /// From the first to the last region of a kind; empty when there is none.
-  private static func extent(of kind: UInt32, _ survey: Survey) -> AddressRange {
-    var range = AddressRange.empty
-    for index in 0..<survey.regions.count where survey.regions[index].kind == kind {
-      let region = survey.regions[index]
-      let start = range.isEmpty ? region.start : range.start.rawValue
-      range = AddressRange(start: start, end: region.end) ?? range
-    }
-    return range
-  }
-
-  private static func noteAgent(_ survey: inout Survey) {
-    survey.agent = ckpt_agent(
-      entry: Handler.wakeEntry, stack_top: survey.root.stackTop.rawValue,
-      handoff: survey.root.handoff.rawValue, arena_start: survey.keep.range.start.rawValue,
-      arena_bytes: survey.keep.range.byteCount, handoff_version: UInt32(CKPT_HANDOFF_VERSION),
-      trigger_signal: UInt32(Agent.state.configuration.signal))
   }
 
   private static func noteImage(_ survey: inout Survey, _ control: Control) throws(Errno) {
@@ -196,31 +201,5 @@ enum Checkpoint {
     survey.image.page_bytes = pageByteCount
     survey.image.label = try survey.string(
       at: control.label, byteCount: Int(control.labelByteCount))
-  }
-
-  private static func write(
-    _ survey: inout Survey, _ control: inout Control, _ outcome: inout Outcome
-  ) throws(CaptureFailure) -> ImagePath {
-    defer { DescriptorSurvey.closeTemporaries(survey) }
-    let head = try during(.layout) { () throws(Errno) in try ImageHead.build(&survey) }
-    outcome.byteCount = head.fileByteCount
-    let path = try during(.openImage) { () throws(Errno) in
-      try control.path(survey, &survey.scratch)
-    }
-    let file = try control.open(path, &survey)
-    var written: UInt64 = 0
-    do throws(Errno) {
-      var writer = try ImageWriter(to: file.number, head, scratch: &survey.scratch)
-      defer { written = writer.position }
-      try writer.write(survey, head) { control.reportProgress($0, of: head.fileByteCount) }
-    } catch {
-      WriteSignals.forget()
-      file.discard()
-      throw CaptureFailure(
-        .writeImage, error, subject: written, name: path.address,
-        nameByteCount: UInt32(path.byteCount))
-    }
-    try file.commit()
-    return path
   }
 }

@@ -5,7 +5,7 @@ internal import KernelABI
 ///
 /// `ckpt` makes better sentences of the same failures.
 enum Report {
-  static func failure(_ failure: CaptureFailure) {
+  static func failure(_ failure: CaptureFailure, to errors: ProgramErrors = .own) {
     var line = Line("ckpt: no checkpoint: ")
     line.append(text(of: failure.step))
     append(failure, to: &line)
@@ -19,10 +19,12 @@ enum Report {
       line.append(")")
     }
     line.append("; the program goes on\n")
-    line.write(to: 2)
+    errors.write(&line)
   }
 
-  static func success(_ outcome: Checkpoint.Outcome, _ path: ImagePath) {
+  static func success(
+    _ outcome: Checkpoint.Outcome, _ path: ImagePath, to errors: ProgramErrors
+  ) {
     var line = Line("ckpt: saved ")
     line.append(at: path.address, count: Int(path.byteCount))
     line.append(", ")
@@ -32,7 +34,7 @@ enum Report {
     line.append(" threads, stopped for ")
     line.append(decimal: outcome.pause / 1_000_000)
     line.append(" ms\n")
-    line.write(to: 2)
+    errors.write(&line)
   }
 
   private static func append(_ failure: CaptureFailure, to line: inout Line) {

@@ -16,13 +16,22 @@ struct ExtentSource: BitwiseCopyable {
 ///
 /// The tables lie in `scratch`, which is no part of the image; what the agent itself needs after a
 /// restart lies in `keep`, which is. One survey belongs to one checkpoint.
-struct Survey {
+struct Survey: BitwiseCopyable {
   /// Memory that is saved and wakes up with the agent; `root` lies at its front.
   var keep: Arena
   var root: KeepRoot
 
   /// Memory that ends with the checkpoint.
   var scratch: Arena
+
+  /// What the program shares with a clone that writes, `nil` while there is none.
+  var page: WriterPage?
+
+  /// Whether the process that works on this is the clone, all alone in its copy of the memory.
+  var isInClone = false
+
+  /// Text of smaps that was read while the program stood still, `nil`: none was needed.
+  var properties: RegionList.Text?
 
   var strings: ByteTable
   var image = ckpt_image()
@@ -64,6 +73,16 @@ struct Survey {
     files = try Table(in: &self.scratch, share * 4)
     descriptors = try Table(in: &self.scratch, share)
     xstate = try Table(in: &self.scratch, capacity: 64)
+  }
+
+  /// Whether this is memory of the agent's that is no part of the image.
+  func isOwnPage(_ range: AddressRange) -> Bool { page?.range == range }
+
+  /// Gives up the page that no clone uses.
+  mutating func discardPage() {
+    guard let page else { return }
+    _ = try? Mapping.unmap(page.range)
+    self.page = nil
   }
 
   /// Bytes of address space; only what is touched costs memory.

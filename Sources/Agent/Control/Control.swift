@@ -8,7 +8,7 @@ internal import Procfs
 ///
 /// Without a control socket (a plain `kill -USR2`) everything has its default, and only failures are
 /// told, on standard error.
-struct Control {
+struct Control: BitwiseCopyable {
   private var socket: ControlSocket?
   private var request = ckpt_request()
   private var output: Int32 = -1
@@ -62,8 +62,14 @@ struct Control {
     }
   }
 
-  /// Closes the socket.
-  func close() { socket?.close() }
+  /// Closes the socket, and the file that was not written to.
+  func close() {
+    socket?.close()
+    if output >= 0 { closeDescriptor(output) }
+  }
+
+  /// Whether `ckpt` waits for word.
+  var isConnected: Bool { socket != nil }
 
   var own: OwnDescriptors {
     var own = OwnDescriptors()
@@ -110,10 +116,14 @@ struct Control {
     return path
   }
 
-  func open(_ path: ImagePath, _ survey: inout Survey) throws(CaptureFailure) -> ImageFile {
+  mutating func open(
+    _ path: ImagePath, _ survey: inout Survey
+  ) throws(CaptureFailure) -> ImageFile {
     do throws(Errno) {
       if output >= 0 {
-        return try ImageFile.given(FileDescriptor(adopting: output), scratch: &survey.scratch)
+        let file = FileDescriptor(adopting: output)
+        output = -1
+        return try ImageFile.given(file, scratch: &survey.scratch)
       }
       return try ImageFile.create(path, scratch: &survey.scratch)
     } catch {
@@ -139,11 +149,13 @@ struct Control {
 
   /// Tells of success and waits for `ckpt` to accept it.
   ///
-  /// - Returns: whether it did.
-  func reportDone(_ outcome: Checkpoint.Outcome, _ path: ImagePath) -> Bool {
+  /// - Returns: whether it did; true when nobody has to.
+  func reportDone(
+    _ outcome: Checkpoint.Outcome, _ path: ImagePath, to errors: ProgramErrors = .own
+  ) -> Bool {
     guard let socket else {
-      if Agent.state.configuration.isVerbose { Report.success(outcome, path) }
-      return false
+      if Agent.state.configuration.isVerbose { Report.success(outcome, path, to: errors) }
+      return true
     }
     var report = ckpt_report()
     report.version = CKPT_PROTOCOL_VERSION
@@ -167,8 +179,17 @@ struct Control {
       && commit.version == CKPT_PROTOCOL_VERSION && commit.decision == CKPT_COMMIT_KEEP
   }
 
-  func reportFailure(_ failure: CaptureFailure) {
-    guard let socket else { return Report.failure(failure) }
+  /// Another checkpoint is being written: `ckpt` asks again.
+  func reportWaiting() {
+    guard let socket else { return }
+    var report = ckpt_report()
+    report.version = CKPT_PROTOCOL_VERSION
+    report.kind = CKPT_REPORT_WAITING
+    send(report, naming: .zero, 0, socket)
+  }
+
+  func reportFailure(_ failure: CaptureFailure, to errors: ProgramErrors = .own) {
+    guard let socket else { return Report.failure(failure, to: errors) }
     var report = ckpt_report()
     report.version = CKPT_PROTOCOL_VERSION
     report.kind = CKPT_REPORT_FAILED

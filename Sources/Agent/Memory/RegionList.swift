@@ -3,40 +3,69 @@ internal import Kernel
 internal import KernelABI
 internal import Procfs
 
-/// Reads the regions of the process and says what kind each is.
+/// Reads the regions of the process from /proc/thread-self/maps, and says what kind each is.
+///
+/// What `maps` does not tell is added by `RegionProperties`: reading `smaps` walks all page tables,
+/// which takes some milliseconds per GiB that the program need not wait for.
 ///
 /// By /proc/thread-self, as everything here: when the main thread has ended, /proc/self shows no
 /// memory any more.
 ///
 /// Stopped-world safe.
 enum RegionList {
-  /// Text of smaps: about 1,000 bytes a region, of at most vm.max_map_count (65,530) regions.
-  private static let textCapacity: UInt64 = 128 << 20
+  /// Bytes of text: at most vm.max_map_count regions (65,530 by default), whose lines are rarely as
+  /// long as this allows.
+  private static let textCapacity: UInt64 = 64 << 20
 
-  /// Appends a record for each region to `survey.regions`, without the scratch memory.
+  /// Text of /proc/thread-self/maps in scratch memory.
+  struct Text: BitwiseCopyable {
+    let start: Address
+    let byteCount: UInt64
+
+    /// - Throws: `outOfMemory` when there is more text than room.
+    init(_ name: StaticString, capacity: UInt64, _ scratch: inout Arena) throws(Errno) {
+      let mark = scratch.next
+      start = try scratch.reserve(min(capacity, scratch.free / 2))
+      let file = try FileDescriptor(name, .readOnly)
+      let room = scratch.next - start
+      byteCount = try file.readToEnd(to: start, capacity: room)
+      scratch.rewind(to: mark)
+      guard byteCount < room else { throw .outOfMemory }
+      _ = try scratch.reserve(byteCount)
+    }
+
+    var bytes: RawSpan {
+      @_lifetime(immortal) get { Memory.bytes(at: start, count: Int(byteCount)) }
+    }
+  }
+
+  /// The text of `maps`, kept until the scratch memory is rewound behind it.
+  static func text(_ scratch: inout Arena) throws(CaptureFailure) -> Text {
+    try during(.readRegions) { () throws(Errno) in
+      try Text("/proc/thread-self/maps", capacity: textCapacity, &scratch)
+    }
+  }
+
+  /// Appends a record for each region to `survey.regions`, without the memory that is no part of
+  /// the image.
   static func read(into survey: inout Survey) throws(CaptureFailure) {
     let mark = survey.scratch.next
-    let capacity = min(textCapacity, survey.scratch.free / 2)
-    let (text, count) = try during(.readRegions) { () throws(Errno) in
-      let text = try survey.scratch.reserve(capacity)
-      let file = try FileDescriptor("/proc/thread-self/smaps", .readOnly)
-      return (text, try file.readToEnd(to: text, capacity: capacity))
-    }
-    guard count < capacity else { throw CaptureFailure(.readRegions, .outOfMemory) }
-    var cursor = TextCursor(Memory.bytes(at: text, count: Int(count)))
+    let text = try text(&survey.scratch)
+    var cursor = TextCursor(text.bytes)
     while let entry = SmapsEntry(from: &cursor) {
-      try append(entry, path: text + UInt64(entry.pathOffset), to: &survey)
+      try append(entry, path: text.start + UInt64(entry.pathOffset), to: &survey)
     }
     // The tables lie before the text: it can go.
     survey.scratch.rewind(to: mark)
   }
 
-  /// Appends the parts of a region that are not our scratch memory.
+  /// Appends the parts of a region that belong to the program.
   ///
   /// The kernel may have merged the scratch memory with a neighbour of the same kind.
   private static func append(
     _ entry: SmapsEntry, path: Address, to survey: inout Survey
   ) throws(CaptureFailure) {
+    guard !survey.isOwnPage(entry.range) else { return }
     let scratch = survey.scratch.range
     guard entry.range.overlaps(scratch) else {
       return try append(entry, entry.range, path: path, to: &survey)
@@ -63,15 +92,15 @@ enum RegionList {
     region.inode = entry.inode
     region.device = entry.device
     region.protection = UInt32(bitPattern: entry.protection.rawValue)
-    region.protection_key = entry.protectionKey
     region.object = CKPT_NONE
     region.file = CKPT_NONE
-    region.huge_page_bytes =
-      entry.kernelPageByteCount > pageByteCount ? entry.kernelPageByteCount : 0
     let name = RegionName(Memory.bytes(at: path, count: entry.pathByteCount))
-    region.flags = flags(of: entry, name)
+    if name == .heap { region.flags |= CKPT_REGION_HEAP }
+    if name == .stack { region.flags |= CKPT_REGION_STACK }
+    // Until the properties are known.
+    if entry.isShared { region.flags |= CKPT_REGION_WRITABLE_FILE }
     if range.overlaps(survey.keep.range) { region.flags |= CKPT_REGION_ARENA }
-    region.kind = try kind(of: entry, name, path: path)
+    region.kind = kind(of: entry, name)
     let original = name.original(path, byteCount: entry.pathByteCount)
     region.path = try during(.readRegions) { () throws(Errno) in
       try survey.string(at: original.address, byteCount: original.byteCount)
@@ -98,58 +127,17 @@ enum RegionList {
     return survey.fileCount - 1
   }
 
-  private static func kind(
-    of entry: SmapsEntry, _ name: RegionName, path: Address
-  ) throws(CaptureFailure) -> UInt32 {
+  private static func kind(of entry: SmapsEntry, _ name: RegionName) -> UInt32 {
     switch name {
     case .vdso: return CKPT_REGION_VDSO
     case .vvar: return CKPT_REGION_VVAR
     case .vsyscall: return CKPT_REGION_VSYSCALL
     default: break
     }
-    if let reason = refusal(of: entry, name) {
-      throw CaptureFailure(
-        .region, .notSupported, subject: entry.range.start.rawValue, reason: reason, name: path,
-        nameByteCount: UInt32(entry.pathByteCount))
-    }
     if entry.isShared {
       return name == .file ? CKPT_REGION_SHARED_FILE : CKPT_REGION_SHARED
     }
-    return entry.inode == 0 || entry.flags.contains(.hugeTLB) || name == .zeroDevice
+    return entry.inode == 0 || name == .zeroDevice
       ? CKPT_REGION_ANONYMOUS : CKPT_REGION_PRIVATE_FILE
-  }
-
-  private static func refusal(of entry: SmapsEntry, _ name: RegionName) -> CaptureFailure.Reason? {
-    if entry.flags.contains(.shadowStack) { return .shadowStack }
-    if entry.flags.contains(.userfaultfd) { return .userfaultfdRegion }
-    if entry.flags.contains(.device) || entry.flags.contains(.rawPages) { return .deviceMapping }
-    switch name {
-    case .otherSpecial: return .unknownSpecialRegion
-    case .device: return .deviceMapping
-    default: return nil
-    }
-  }
-
-  private static func flags(of entry: SmapsEntry, _ name: RegionName) -> UInt32 {
-    var flags: UInt32 = 0
-    func add(_ vm: VMFlags, _ flag: UInt32) { if entry.flags.contains(vm) { flags |= flag } }
-    if name == .heap { flags |= CKPT_REGION_HEAP }
-    if name == .stack { flags |= CKPT_REGION_STACK }
-    add(.growsDown, CKPT_REGION_GROWS_DOWN)
-    add(.noReserve, CKPT_REGION_NO_RESERVE)
-    add(.hugeTLB, CKPT_REGION_HUGE_TLB)
-    add(.hugePages, CKPT_REGION_HUGE_PAGES)
-    add(.noHugePages, CKPT_REGION_NO_HUGE_PAGES)
-    add(.dontFork, CKPT_REGION_DONT_FORK)
-    add(.wipeOnFork, CKPT_REGION_WIPE_ON_FORK)
-    add(.dontDump, CKPT_REGION_DONT_DUMP)
-    add(.locked, CKPT_REGION_LOCKED)
-    add(.lockedOnFault, CKPT_REGION_LOCKED_ON_FAULT)
-    add(.mergeable, CKPT_REGION_MERGEABLE)
-    add(.sealed, CKPT_REGION_SEALED)
-    add(.sequential, CKPT_REGION_SEQUENTIAL)
-    add(.random, CKPT_REGION_RANDOM)
-    if entry.isShared { add(.mayWrite, CKPT_REGION_WRITABLE_FILE) }
-    return flags
   }
 }

@@ -7,16 +7,16 @@ internal import KernelABI
 ///
 /// glibc leaves 32 and 33 open even in threads that "block everything".
 enum BorrowedSignals {
-  /// The signals to try, best first, after the trigger signal itself.
+  /// The signals to try, best first.
+  ///
+  /// Our own second one, then those that queue: of the others a second one is lost.
   static let candidates: InlineArray<35, Int32> = [
-    33, 32, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55,
-    56, 57, 58, 59, 60, 61, 62, 63, 64, 10, 12,
+    64, 33, 32, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54,
+    55, 56, 57, 58, 59, 60, 61, 62, 63, 10, 12,
   ]
 
   /// A signal that a thread with this mask takes, `nil`: it blocks them all.
   static func reaching(_ mask: UInt64) -> Int32? {
-    let own = Agent.state.configuration.signal
-    if mask & Signal.bit(own) == 0 { return own }
     for index in candidates.indices where mask & Signal.bit(candidates[index]) == 0 {
       return candidates[index]
     }

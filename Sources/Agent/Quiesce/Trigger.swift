@@ -14,6 +14,9 @@ enum Trigger {
     var value: UInt64
     var isQueued: Bool
     var sender: Int32
+
+    /// The signal that brought it.
+    var signal: Int32
   }
 
   @inline(never)
@@ -25,7 +28,8 @@ enum Trigger {
       // only there may a thread put what others sent (rt_sigqueueinfo(2), EPERM).
       let info = Memory.load(ckernel_siginfo.self, at: information)
       _ = try? Signal.queue(
-        info, process: Process.ownID, thread: Int32(bitPattern: own), signal: info.signal)
+        info, process: Process.ownID, thread: Int32(bitPattern: own),
+        signal: queued(info.signal, context))
       InterruptedCalls.settleWithoutSample(context)
       return
     }
@@ -35,6 +39,19 @@ enum Trigger {
       Report.failure(CaptureFailure(.prepare, error))
     }
     Agent.leader.store(0)
+  }
+
+  /// The signal to put a request off with.
+  ///
+  /// One that queues, so that the leader's request to stop, which comes behind it, has its turn: of
+  /// the others, the lowest always comes first, and a second one is lost.
+  private static func queued(_ signal: Int32, _ context: Address) -> Int32 {
+    let mask = Memory.load(ckernel_ucontext.self, at: context).mask
+    let own = Configuration.controlSignal
+    guard mask & Signal.bit(own) == 0, let action = try? Signal.action(of: own),
+      action.handler == Handler.address
+    else { return signal }
+    return own
   }
 
   /// In a forked child: the parent may have been in the middle of a checkpoint, which is none here.
@@ -49,6 +66,7 @@ enum Trigger {
       Agent.parked.store(0)
       Agent.arrived.store(0)
       Agent.departed.store(0)
+      Agent.state.writerPage = 0
       Agent.owner.store(process)
     }
     // Bounded: the fork may have happened while another thread of the parent was at this.
@@ -66,7 +84,8 @@ enum Trigger {
     let stack = try scratch.reserve(stackByteCount, alignment: pageByteCount)
     var order = Order(
       scratch: scratch, context: context, value: info.value,
-      isQueued: info.code == Signal.queued, sender: info.pid)
+      isQueued: info.code == Signal.queued, sender: info.pid,
+      signal: info.signal)
     try withAddress(of: &order) { (address) throws(Errno) in
       Handler.callOnStack(stack + stackByteCount, argument: address)
     }

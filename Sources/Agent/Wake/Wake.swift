@@ -37,6 +37,7 @@ enum Wake {
   /// The state was saved in the middle of a stop, which is over here.
   private static func resetState() {
     Agent.state.restarts += 1
+    Agent.state.writerPage = 0
     Agent.parked.store(0)
     Agent.arrived.store(0)
     Agent.departed.store(0)

@@ -77,12 +77,13 @@ struct ImageWriter: ~Copyable {
     }
   }
 
-  /// Whether a parked thread or the kernel may still write into the run.
+  /// Whether a parked thread or the kernel may still write into the run; nobody can in a clone.
   ///
   /// A thread that says that it is parked has a few instructions to go on its stack, just below its
   /// signal frame; and the kernel writes into the leader's rseq area when the leader changes CPUs.
   /// Nobody reads those bytes after a restart, but they must not change between digest and write.
   private func isInUse(_ run: ckpt_run, _ survey: Survey) -> Bool {
+    guard !survey.isInClone else { return false }
     for index in 0..<survey.threads.count {
       let thread = survey.threads[index]
       if run.range.contains(Address(thread.frame)) || run.range.contains(Address(thread.rseq)) {

@@ -74,13 +74,15 @@ struct SaveSession: ~Copyable {
 
   /// Reads reports until the image is written.
   ///
+  /// By whoever writes it: it may well be that the process itself has ended meanwhile.
+  ///
   /// - Returns: `nil` when another checkpoint of the process is still being written.
   borrowing func follow(
     _ connection: borrowing ControlConnection, progress: (ControlReport.Progress) -> Void
   ) throws(SaveFailure) -> ControlReport.Written? {
     while true {
       let deadline = monotonicTime() &+ order.patience
-      guard try waitForWord(on: connection.descriptor.number, until: deadline) else {
+      guard try waitForWord(of: connection, until: deadline) else {
         throw .silence(seconds: order.patience / 1_000_000_000)
       }
       switch try nextReport(connection) {
@@ -133,6 +135,8 @@ struct SaveSession: ~Copyable {
   borrowing func finish(_ connection: borrowing ControlConnection) throws(SaveFailure) {
     // The image is complete whether or not the agent still hears of it.
     _ = try? connection.send(ControlDecision.keep.encoded)
+    // Whoever wrote it hangs up when it is ready for the next order.
+    _ = try? waitForWord(of: connection, until: monotonicTime() &+ UInt64(CKPT_PROTOCOL_PATIENCE))
     guard order.kills else { return }
     do throws(Errno) {
       let ended = try waitReadable(
@@ -141,6 +145,23 @@ struct SaveSession: ~Copyable {
     } catch {
       throw .survived(seconds: order.patience / 1_000_000_000)
     }
+  }
+
+  /// Waits for a message or a signal to this command.
+  ///
+  /// - Returns: false when the time is over.
+  private borrowing func waitForWord(
+    of connection: borrowing ControlConnection, until deadline: UInt64
+  ) throws(SaveFailure) -> Bool {
+    let ready: [Bool]
+    do throws(Errno) {
+      ready = try waitReadable(
+        [connection.descriptor.number, interruptions.descriptor.number], until: deadline)
+    } catch {
+      throw .control(error)
+    }
+    if ready[0] || !ready[1] { return ready[0] }
+    throw .interrupted(signal: (try? interruptions.next()) ?? 2)
   }
 
   /// Waits for a message, the target's end or a signal to this command.

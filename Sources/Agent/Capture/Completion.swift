@@ -1,0 +1,83 @@
+internal import CImage
+internal import Kernel
+internal import KernelABI
+
+/// The second half of a checkpoint: memory, layout, file.
+///
+/// The clone does it while the program goes on; without a clone the leader does, while the program
+/// stands still. Stopped-world safe.
+enum Completion {
+  /// Lists the regions, and the contents of those that other processes, or the program once it goes
+  /// on, can change under our eyes.
+  static func freeze(_ survey: inout Survey) throws(CaptureFailure) {
+    try RegionList.read(into: &survey)
+    try SharedSurvey.run(&survey)
+  }
+
+  /// Finds what the memory holds and writes the image.
+  ///
+  /// - Returns: where it is, safe on disk.
+  static func finish(
+    _ survey: inout Survey, _ control: inout Control, _ outcome: inout Checkpoint.Outcome
+  ) throws(CaptureFailure) -> ImagePath {
+    try RegionProperties.add(to: &survey)
+    try SharedSurvey.run(&survey)
+    try during(.process) { () throws(Errno) in try noteMachine(&survey) }
+    noteAgent(&survey)
+    survey.root.publish()
+    try PageSurvey.run(&survey)
+    return try write(&survey, &control, &outcome)
+  }
+
+  private static func noteMachine(_ survey: inout Survey) throws(Errno) {
+    let leader = survey.threads[survey.root.leader]
+    survey.machine = try MachineSurvey.capture(
+      frame: Address(leader.frame), vdso: extent(of: CKPT_REGION_VDSO, survey),
+      vvar: extent(of: CKPT_REGION_VVAR, survey), into: &survey)
+    try MachineSurvey.captureComponents(into: &survey.xstate)
+  }
+
+  /// From the first to the last region of a kind; empty when there is none.
+  private static func extent(of kind: UInt32, _ survey: Survey) -> AddressRange {
+    var range = AddressRange.empty
+    for index in 0..<survey.regions.count where survey.regions[index].kind == kind {
+      let region = survey.regions[index]
+      let start = range.isEmpty ? region.start : range.start.rawValue
+      range = AddressRange(start: start, end: region.end) ?? range
+    }
+    return range
+  }
+
+  private static func noteAgent(_ survey: inout Survey) {
+    survey.agent = ckpt_agent(
+      entry: Handler.wakeEntry, stack_top: survey.root.stackTop.rawValue,
+      handoff: survey.root.handoff.rawValue, arena_start: survey.keep.range.start.rawValue,
+      arena_bytes: survey.keep.range.byteCount, handoff_version: UInt32(CKPT_HANDOFF_VERSION),
+      trigger_signal: UInt32(Agent.state.configuration.signal))
+  }
+
+  private static func write(
+    _ survey: inout Survey, _ control: inout Control, _ outcome: inout Checkpoint.Outcome
+  ) throws(CaptureFailure) -> ImagePath {
+    let head = try during(.layout) { () throws(Errno) in try ImageHead.build(&survey) }
+    outcome.byteCount = head.fileByteCount
+    let path = try during(.openImage) { () throws(Errno) in
+      try control.path(survey, &survey.scratch)
+    }
+    let file = try control.open(path, &survey)
+    var written: UInt64 = 0
+    do throws(Errno) {
+      var writer = try ImageWriter(to: file.number, head, scratch: &survey.scratch)
+      defer { written = writer.position }
+      try writer.write(survey, head) { control.reportProgress($0, of: head.fileByteCount) }
+    } catch {
+      WriteSignals.forget()
+      file.discard()
+      throw CaptureFailure(
+        .writeImage, error, subject: written, name: path.address,
+        nameByteCount: UInt32(path.byteCount))
+    }
+    try file.commit()
+    return path
+  }
+}

@@ -1,0 +1,140 @@
+internal import CImage
+internal import Kernel
+internal import KernelABI
+
+/// The life of the clone: copy what it shares, let the program go on, write, tell, end.
+///
+/// It is alone in its memory, every signal is blocked, and it never runs an instruction of the
+/// program's.
+enum CloneProcess {
+  static func run(_ job: Clone.Job) -> Never {
+    var survey = job.survey
+    survey.isInClone = true
+    job.page.noteSelf()
+    // Not even as a zombie may it hold the program's process group.
+    _ = rawSystemCall(SyscallNumber.setsid)
+    if job.isChild { forgetRseq(survey) }
+    // In the image there is no clone.
+    Agent.state.writerPage = 0
+    let isWhole = prepare(&survey, job)
+    var job = job
+    job.outcome.mode = CKPT_MODE_COPY_ON_WRITE
+    job.outcome.pause = Clock.monotonic - job.start
+    let failure: CaptureFailure?
+    switch isWhole {
+    case .success: failure = nil
+    case .failure(let error): failure = error
+    }
+    job.page.enter(.writing)
+    let errors = ProgramErrors(of: job.program)
+    hide(job.control, errors)
+    let isDurable: Bool
+    if let failure {
+      job.control.reportFailure(failure, to: errors)
+      isDurable = false
+    } else {
+      isDurable = write(&survey, &job, errors)
+    }
+    end(job, isDurable)
+  }
+
+  // MARK: While the program stands still
+
+  /// Makes everything the clone's own that the program could change.
+  ///
+  /// Does not come back when that can't be done here.
+  private static func prepare(
+    _ survey: inout Survey, _ job: Clone.Job
+  ) -> Result<Void, CaptureFailure> {
+    do throws(CaptureFailure) {
+      guard try Inheritance.isComplete(job.maps, job.page, &survey.scratch) else {
+        leave(job, job.mayAsk ? .lacksRegions : .gaveUp)
+      }
+      try Completion.freeze(&survey)
+      do throws(Errno) { try SharedContents.copy(&survey) } catch { leave(job, .gaveUp) }
+      return .success(())
+    } catch {
+      return .failure(error)
+    }
+  }
+
+  private static func leave(_ job: Clone.Job, _ stage: WriterPage.Stage) -> Never {
+    job.page.enter(stage)
+    exitGroup(status: 1)
+  }
+
+  /// The kernel writes into the area of a thread that changes processors: into what is to be saved.
+  private static func forgetRseq(_ survey: Survey) {
+    for index in 0..<survey.threads.count
+    where survey.threads[index].flags & CKPT_THREAD_LEADER != 0 {
+      let thread = survey.threads[index]
+      guard thread.rseq != 0 else { return }
+      // Source: rseq(2), RSEQ_FLAG_UNREGISTER.
+      _ = rawSystemCall(
+        SyscallNumber.rseq, Int(bitPattern: UInt(thread.rseq)), Int(thread.rseq_bytes), 1,
+        Int(thread.rseq_signature))
+    }
+  }
+
+  // MARK: While it goes on
+
+  /// Lets go of the program's descriptors, and offers itself where memory runs out.
+  private static func hide(_ control: Control, _ errors: ProgramErrors) {
+    var name = Line("ckpt-writer")
+    _ = try? name.withPath { (name) throws(Errno) in
+      try Prctl.call(Prctl.setName, name.argument)
+    }
+    if let file = try? FileDescriptor("/proc/thread-self/oom_score_adj", .writeOnly) {
+      var line = Line("1000")
+      line.write(to: file.number)
+    }
+    closeAll(but: control.own.image, control.own.control, errors.kept)
+  }
+
+  /// Closes all descriptors but three; -1 stands for none.
+  ///
+  /// A pipe's reader must see its end when the program closes it.
+  private static func closeAll(but first: Int32, _ second: Int32, _ third: Int32) {
+    var next: UInt32 = 0
+    while true {
+      var lowest = UInt32.max
+      let kept: InlineArray<3, Int32> = [first, second, third]
+      for index in 0..<kept.count where kept[index] >= 0 && UInt32(kept[index]) >= next {
+        lowest = min(lowest, UInt32(kept[index]))
+      }
+      if lowest == UInt32.max {
+        _ = try? Descriptors.close(next, through: UInt32.max)
+        return
+      }
+      if lowest > next { _ = try? Descriptors.close(next, through: lowest - 1) }
+      next = lowest + 1
+    }
+  }
+
+  /// - Returns: whether the image is safe on disk, and wanted.
+  private static func write(
+    _ survey: inout Survey, _ job: inout Clone.Job, _ errors: ProgramErrors
+  ) -> Bool {
+    do throws(CaptureFailure) {
+      let path = try Completion.finish(&survey, &job.control, &job.outcome)
+      job.outcome.duration = Clock.monotonic - job.start
+      if job.page.pause > 0 { job.outcome.pause = job.page.pause }
+      return job.control.reportDone(job.outcome, path, to: errors)
+    } catch {
+      job.control.reportFailure(error, to: errors)
+      return false
+    }
+  }
+
+  /// Leaves word of the outcome, calls for who waits for a turn, and ends.
+  private static func end(_ job: Clone.Job, _ isDurable: Bool) -> Never {
+    job.page.resultWord.store(
+      (isDurable ? WriterPage.Result.durable : .failed).rawValue)
+    job.page.enter(.done)
+    let signal = job.page.pending.value
+    if signal != 0, job.page.pending.exchange(signal, for: 0) {
+      try? Process.send(Int32(bitPattern: signal), to: job.program)
+    }
+    exitGroup(status: isDurable ? 0 : 1)
+  }
+}

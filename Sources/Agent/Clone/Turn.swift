@@ -1,0 +1,39 @@
+internal import Kernel
+internal import KernelABI
+
+/// One checkpoint at a time: a request that comes while a clone is at work waits its turn.
+enum Turn {
+  /// Takes the turn if nobody has it.
+  ///
+  /// Else a plain signal is remembered, and the clone sends it again in the end; `ckpt` is told to
+  /// ask again.
+  static func take(_ control: Control, signal: Int32) -> Bool {
+    guard Agent.state.writerPage != 0 else { return true }
+    let page = WriterPage(at: Agent.state.writerPage)
+    if isOver(page) {
+      forget(page)
+      return true
+    }
+    if control.isConnected {
+      control.reportWaiting()
+      return false
+    }
+    let wanted = UInt32(bitPattern: signal)
+    page.pending.store(wanted)
+    // It may have ended before it could see that.
+    guard isOver(page), page.pending.exchange(wanted, for: 0) else { return false }
+    forget(page)
+    return true
+  }
+
+  private static func isOver(_ page: WriterPage) -> Bool {
+    page.stage == .done || !page.isAlive()
+  }
+
+  private static func forget(_ page: WriterPage) {
+    // Where it is our child, it is a zombie by now, or will be in a moment.
+    if page.process > 0 { HelperProcess.reap(page.process) }
+    _ = try? Mapping.unmap(page.range)
+    Agent.state.writerPage = 0
+  }
+}
