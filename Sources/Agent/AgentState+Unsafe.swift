@@ -14,6 +14,9 @@ struct AgentState: BitwiseCopyable {
   /// Checkpoints written so far.
   var counter: UInt32 = 0
 
+  /// Periodic checkpoints.
+  var ticker = Ticker()
+
   /// How many times this process was restarted.
   var restarts: UInt32 = 0
 

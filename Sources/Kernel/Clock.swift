@@ -9,6 +9,9 @@ public enum Clock {
   public static var monotonic: UInt64 { read(1) }
   public static var boottime: UInt64 { read(7) }
 
+  /// What the calling thread has run, in user and kernel mode.
+  public static var threadProcessor: UInt64 { read(3) }
+
   private static func read(_ clock: Int) -> UInt64 {
     var time = ckernel_timespec()
     _ = try? withAddress(of: &time) { (address) throws(Errno) in

@@ -14,6 +14,9 @@ public enum Signal {
   /// `si_code` of sigqueue(3).
   public static let queued: Int32 = -1
 
+  /// `si_code` of a POSIX timer.
+  public static let timer: Int32 = -2
+
   /// SA_SIGINFO | SA_RESTART | SA_ONSTACK | SA_RESTORER.
   public static let handlerFlags: UInt64 = 0x4 | 0x1000_0000 | 0x0800_0000 | 0x0400_0000
 

@@ -33,7 +33,9 @@ enum Checkpoint {
       defer { _ = try? Mapping.unmap(survey.keep.range) }
       var control = try Control(order, scratch: &survey.scratch)
       defer { control.close() }
-      guard Turn.take(control, signal: order.signal) else { return }
+      guard Turn.take(control, order) else {
+        return InterruptedCalls.settleWithoutSample(order.context)
+      }
       do throws(CaptureFailure) {
         try take(&survey, &control)
       } catch {
@@ -41,6 +43,7 @@ enum Checkpoint {
       }
     } catch {
       Report.failure(CaptureFailure(.prepare, error))
+      InterruptedCalls.settleWithoutSample(order.context)
     }
   }
 
@@ -156,6 +159,7 @@ enum Checkpoint {
     outcome.counter = Agent.state.counter
     outcome.threads = UInt32(survey.threads.count)
     try during(.signals) { () throws(Errno) in try CallSettlement.run(&survey) }
+    dropRemadeCalls(survey)
     defer { DescriptorSurvey.closeTemporaries(survey) }
     try look(&survey, control)
     survey.root.publish()
@@ -169,6 +173,15 @@ enum Checkpoint {
       try? Process.send(Signal.kill, to: Process.ownID)
     }
     return path
+  }
+
+  private static func dropRemadeCalls(_ survey: Survey) {
+    RemadeCalls.drop { (thread) in
+      for index in 0..<survey.threads.count where survey.threads[index].tid == thread {
+        return false
+      }
+      return true
+    }
   }
 
   /// Everything but the memory.

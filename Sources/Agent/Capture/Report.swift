@@ -22,6 +22,14 @@ enum Report {
     errors.write(&line)
   }
 
+  /// No periodic checkpoint will come.
+  static func noTimer(_ error: Errno) {
+    var line = Line("ckpt: no periodic checkpoints: the timer can't be had (")
+    line.append(error)
+    line.append(")\n")
+    line.write(to: 2)
+  }
+
   static func success(
     _ outcome: Checkpoint.Outcome, _ path: ImagePath, to errors: ProgramErrors
   ) {

@@ -6,8 +6,8 @@ enum Turn {
   /// Takes the turn if nobody has it.
   ///
   /// Else a plain signal is remembered, and the clone sends it again in the end; `ckpt` is told to
-  /// ask again.
-  static func take(_ control: Control, signal: Int32) -> Bool {
+  /// ask again; a periodic checkpoint is left out.
+  static func take(_ control: Control, _ order: Trigger.Order) -> Bool {
     guard Agent.state.writerPage != 0 else { return true }
     let page = WriterPage(at: Agent.state.writerPage)
     if isOver(page) {
@@ -18,7 +18,8 @@ enum Turn {
       control.reportWaiting()
       return false
     }
-    let wanted = UInt32(bitPattern: signal)
+    guard !order.isTick else { return false }
+    let wanted = UInt32(bitPattern: order.signal)
     page.pending.store(wanted)
     // It may have ended before it could see that.
     guard isOver(page), page.pending.exchange(wanted, for: 0) else { return false }

@@ -8,6 +8,8 @@ internal import KernelABI
 /// state and to wait.
 @c(agent_handle_signal)
 func agentHandleSignal(_ signal: Int32, _ information: UInt64, _ context: UInt64) {
+  RemadeCalls.arrive()
+  defer { RemadeCalls.leave() }
   let info = Memory.load(ckernel_siginfo.self, at: Address(information))
   if let request = StopRequest(info) {
     if !Park.answer(request, context: Address(context)) {

@@ -17,6 +17,9 @@ enum Trigger {
 
     /// The signal that brought it.
     var signal: Int32
+
+    /// Whether the agent's own timer sent it.
+    var isTick: Bool
   }
 
   @inline(never)
@@ -24,6 +27,10 @@ enum Trigger {
     forgetParent()
     let own = UInt32(bitPattern: OwnThread.identifier)
     guard Agent.leader.exchange(0, for: own) else {
+      // A checkpoint is being taken; after it the timer is armed again.
+      if Ticker.isTick(Memory.load(at: information)) {
+        return InterruptedCalls.settleWithoutSample(context)
+      }
       // Somebody leads already, and will stop this thread too; the request waits in its own queue:
       // only there may a thread put what others sent (rt_sigqueueinfo(2), EPERM).
       let info = Memory.load(ckernel_siginfo.self, at: information)
@@ -37,7 +44,9 @@ enum Trigger {
       try lead(information: information, context: context)
     } catch {
       Report.failure(CaptureFailure(.prepare, error))
+      InterruptedCalls.settleWithoutSample(context)
     }
+    Agent.state.ticker.arm()
     Agent.leader.store(0)
   }
 
@@ -85,7 +94,7 @@ enum Trigger {
     var order = Order(
       scratch: scratch, context: context, value: info.value,
       isQueued: info.code == Signal.queued, sender: info.pid,
-      signal: info.signal)
+      signal: info.signal, isTick: Ticker.isTick(info))
     try withAddress(of: &order) { (address) throws(Errno) in
       Handler.callOnStack(stack + stackByteCount, argument: address)
     }

@@ -5,7 +5,8 @@ internal import KernelABI
 internal import Procfs
 
 extension SignalTables {
-  /// Notes the interval timers that are armed, and every POSIX timer.
+  /// Notes the interval timers that are armed, and every POSIX timer of
+  /// the program.
   ///
   /// - Parameter scratch: memory for the text of /proc/self/timers, given back before returning.
   mutating func captureTimers(scratch: inout Arena) throws(Errno) {
@@ -39,7 +40,10 @@ extension SignalTables {
     let text = try scratch.reserve(capacity)
     let byteCount = try file.readToEnd(to: text, capacity: capacity)
     var cursor = TextCursor(Memory.bytes(at: text, count: Int(byteCount)))
-    while let entry = TimerEntry.next(from: &cursor) { try capture(entry) }
+    while let entry = TimerEntry.next(from: &cursor) {
+      if Agent.state.ticker.owns(entry.identifier, value: entry.value) { continue }
+      try capture(entry)
+    }
     guard cursor.isAtEnd else { throw .invalid }
   }
 

@@ -69,7 +69,8 @@ enum InterruptedCalls {
       shared &= ~taken
       tables.assign(taken, to: thread.identifier)
     }
-    let outcome = apply(decision, stop, thread.sample, to: &context.context)
+    let outcome = apply(
+      decision, stop, thread.sample, thread: thread.identifier, inStop: true, to: &context.context)
     Memory.store(context, at: frame)
     return outcome
   }
@@ -86,13 +87,15 @@ enum InterruptedCalls {
     let decision = InterruptedCall.decide(
       stop, sample: nil, handled: isExpected, handledWithoutRestart: isExpected
     ) { decodedNumber(stop) }
-    _ = apply(decision, stop, .none, to: &context.context)
+    _ = apply(
+      decision, stop, .none, thread: OwnThread.identifier, inStop: false, to: &context.context)
     Memory.store(context, at: frame)
   }
 
+  /// - Parameter inStop: whether all threads are parked, and the slots free to be used.
   private static func apply(
     _ decision: InterruptedCall.Decision, _ stop: InterruptedCall.Stop, _ sample: CallSample,
-    to context: inout ckernel_sigcontext
+    thread: Int32, inStop: Bool, to context: inout ckernel_sigcontext
   ) -> Outcome {
     var outcome = Outcome()
     switch decision {
@@ -105,8 +108,8 @@ enum InterruptedCalls {
       context.rax = UInt64(bitPattern: -Int64(Errno.interrupted.rawValue))
     case .again(let number):
       outcome.systemCall = number
-      outcome.waited = sample.line?.number == number ? sample.waited : 0
-      shorten(number, waited: outcome.waited, &context)
+      let seen = sample.line?.number == number ? sample.waited : 0
+      outcome.waited = shorten(number, seen: seen, thread: thread, inStop: inStop, &context)
       context.rip &-= 2
       context.rax = UInt64(bitPattern: number)
     }
@@ -126,7 +129,7 @@ enum InterruptedCalls {
   }
 
   /// What lies at `address`, `nil` when it can't be read.
-  private static func peek<T: BitwiseCopyable>(_ initial: T, at address: UInt64) -> T? {
+  static func peek<T: BitwiseCopyable>(_ initial: T, at address: UInt64) -> T? {
     var value = initial
     let byteCount = UInt64(MemoryLayout<T>.size)
     let read = try? withAddress(of: &value) { (here) throws(Errno) in
@@ -179,47 +182,8 @@ enum InterruptedCalls {
     return nil
   }
 
-  // MARK: Time-outs
-
-  /// Takes from the call's time-out what it has waited already.
-  ///
-  /// Never more: an unknown time counts as none, and where the code may use the register again
-  /// the time starts over.
-  private static func shorten(
-    _ number: Int64, waited: UInt64, _ context: inout ckernel_sigcontext
-  ) {
-    let before = context
-    guard let timeout = BlockingCall.timeout(of: number, { before.argument($0) }),
-      !loops(before.rip)
-    else { return }
-    switch timeout {
-    case .milliseconds(let index):
-      let left = Int64(Int32(truncatingIfNeeded: before.argument(index)))
-      let rest = max(0, left - Int64(waited / 1_000_000))
-      context.setArgument(index, UInt64(rest))
-    case .sleep(let index, let remainder) where before.argument(remainder) != 0:
-      context.setArgument(index, before.argument(remainder))
-    case .timespec(let index), .sleep(let index, _):
-      guard waited > 0 else { return }
-      shorten(pointer: index, waited: waited, &context)
-    }
-  }
-
-  private static func shorten(
-    pointer index: Int, waited: UInt64, _ context: inout ckernel_sigcontext
-  ) {
-    let pointer = context.argument(index)
-    guard let time = peek(ckernel_timespec(), at: pointer), time.seconds >= 0,
-      time.seconds < 1 << 33
-    else { return }
-    let full = nanoseconds(time.seconds, time.nanoseconds)
-    let rest = full > waited ? full - waited : 0
-    guard let place = TimeoutSlots.place(timespec(rest), current: pointer) else { return }
-    context.setArgument(index, place.rawValue)
-  }
-
   /// Whether the code makes the call again by itself.
-  private static func loops(_ programCounter: UInt64) -> Bool {
+  static func loops(_ programCounter: UInt64) -> Bool {
     let before = UInt64(CallDecoder.nearReach)
     var code = InlineArray<16, UInt64>(repeating: 0)
     let loops = try? withAddress(of: &code) { (address) throws(Errno) in

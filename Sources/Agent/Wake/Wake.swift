@@ -50,6 +50,8 @@ enum Wake {
   /// What needs all threads to be there.
   private static func restoreProcess(_ threads: WakeThreads) -> RestoreLosses {
     let root = threads.root
+    // First: the ids that the kernel gives next are to be those of the program.
+    Agent.state.ticker.wake(savedAs: root.process.record.pid)
     var losses = root.signals.restoreTimers { threads.current(of: $0) }
     losses = losses | threads.restoreMain()
     losses = losses | root.process.restoreLate()

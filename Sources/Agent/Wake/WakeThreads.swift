@@ -105,6 +105,7 @@ struct WakeThreads {
     while Agent.gate.value == epoch { Agent.gate.wait(while: epoch) }
     Agent.departed.add(1)
     Agent.departed.wakeAll()
+    RemadeCalls.leave()
     ckernel_sigreturn(frame)
   }
 
@@ -165,6 +166,7 @@ struct WakeThreads {
     }
     Agent.departed.store(0)
     Agent.leader.store(0)
+    RemadeCalls.leave()
     if record.flags & CKPT_THREAD_EXITED != 0 {
       ckernel_unmap_and_exit(arena.start.rawValue, arena.byteCount)
     }
