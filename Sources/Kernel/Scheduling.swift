@@ -76,4 +76,17 @@ public enum Scheduling {
     try systemCall(
       SyscallNumber.schedSetaffinity, Int(thread), Int(byteCount), address.argument)
   }
+
+  /// On how many processors the calling thread may run, at least 1.
+  ///
+  /// Source: sched_getaffinity(2).
+  public static var allowedProcessorCount: Int {
+    var set = InlineArray<128, UInt64>(repeating: 0)
+    _ = try? withAddress(of: &set) { (address) throws(Errno) in
+      try systemCall(SyscallNumber.schedGetaffinity, 0, 1024, address.argument)
+    }
+    var count = 0
+    for index in set.indices { count += set[index].nonzeroBitCount }
+    return max(1, count)
+  }
 }

@@ -3,20 +3,34 @@ internal import CheckpointImage
 internal import Kernel
 internal import KernelABI
 
-/// An image that was opened, and whose head was read and checked.
+/// An image that was opened, and whose head was read and checked, with those it refers to.
 ///
-/// The head lies wherever `head` says: it moves when the address space is cleared.
+/// The head and the tables lie wherever they are said to: they move when the address space is
+/// cleared.
 struct LoadedImage: BitwiseCopyable {
-  /// Open for reading, at no particular position.
-  var descriptor: Int32
-
   /// Where the first `index.headByteCount` bytes of the image lie in memory.
   var head: Address
 
   var index: ImageIndex
 
-  /// XXH3-64 of the pages of data, in the order of the tables; they move with the head.
-  var digests: Records<UInt64>
+  /// What the data is read from, the image itself first.
+  var sources: Table<Source>
+
+  /// Where the bytes of private memory are, in address order.
+  var spans: Table<Span>
+
+  /// By region: its first span; one more at the end.
+  var firstSpans: Table<UInt32>
+
+  /// The spans of a region, by index.
+  func spans(of region: Int) -> Range<Int> {
+    Int(firstSpans[region])..<Int(firstSpans[region + 1])
+  }
+
+  /// Closes all that the data is read from.
+  func closeSources() {
+    for index in 0..<sources.count { closeDescriptor(sources[index].descriptor) }
+  }
 
   var image: ckpt_image { records(index.image)[0] }
   var process: ckpt_process { records(index.process)[0] }

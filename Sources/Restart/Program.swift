@@ -27,7 +27,7 @@ struct Program {
 
   /// Becomes the program, or says why not and exits.
   func run() -> Never {
-    var descriptors = OwnDescriptors(image: image.descriptor, status: status)
+    var descriptors = OwnDescriptors(sources: image.sources, status: status)
     do throws(RestartFailure) {
       takePlace()
       if isDetached { leaveTerminal(&descriptors) }
@@ -44,11 +44,10 @@ struct Program {
   private func bringBack(_ descriptors: inout OwnDescriptors) throws(RestartFailure) -> Never {
     try enterDirectory()
     _ = rawSystemCall(SyscallNumber.umask, Int(image.process.umask))
-    var image = image
     var arena = try during("cannot get memory for the restart") { () throws(Errno) in
       try Arena(mapping: Self.arenaByteCount)
     }
-    let objects = try DescriptorRestore.run(&image, keeping: &descriptors, in: &arena)
+    let objects = try DescriptorRestore.run(image, keeping: &descriptors, in: &arena)
     try MemoryRestore.run(
       image, handoff(descriptors), objects: objects, notes: descriptors.errors)
   }

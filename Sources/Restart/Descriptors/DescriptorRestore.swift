@@ -10,16 +10,15 @@ enum DescriptorRestore {
   /// Makes all descriptors; the numbers in `own` move out of the way, those it does not list and
   /// the image does not have are closed.
   ///
-  /// `image.descriptor` moves along with `own.image`. Locks are not taken yet (`LockRestore`).
+  /// The sources of the image are among those. Locks are not taken yet (`LockRestore`).
   ///
   /// - Returns: what makes the objects that mappings show; it keeps those that descriptors showed.
   static func run(
-    _ image: inout LoadedImage, keeping own: inout OwnDescriptors, in arena: inout Arena
+    _ image: LoadedImage, keeping own: inout OwnDescriptors, in arena: inout Arena
   ) throws(RestartFailure) -> ObjectRestore {
     let first = try firstFreeNumber(image)
     try raiseLimit(image, above: first)
     try NumberRoom.make(from: first, keeping: &own)
-    image.descriptor = own.image
     let objects = try ObjectRestore(image, firstNumber: first, in: &arena)
     var bench = try Workbench(image, objects, own, in: &arena)
     try open(&bench)
@@ -54,7 +53,8 @@ enum DescriptorRestore {
       try? limit.set(ResourceLimit.openFiles)
     }
     let limit = (try? ResourceLimit(ResourceLimit.openFiles))?.current ?? 0
-    guard UInt64(first) + UInt64(image.files.count) + 16 <= limit else {
+    guard UInt64(first) + UInt64(image.files.count) + UInt64(image.sources.count) + 16 <= limit
+    else {
       throw RestartFailure(
         .failed, "cannot restore the descriptors",
         why: "the limit of open files is too low for them",

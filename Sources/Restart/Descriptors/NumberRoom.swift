@@ -9,7 +9,10 @@ enum NumberRoom {
     from first: Int32, keeping own: inout OwnDescriptors
   ) throws(RestartFailure) {
     do throws(Errno) {
-      own.image = try move(own.image, above: first)
+      for index in 0..<own.sources.count {
+        let moved = try move(own.sources[index].descriptor, above: first)
+        own.sources.update(index) { $0.descriptor = moved }
+      }
       own.status = try move(own.status, above: first)
       own.executable = try move(own.executable, above: first)
       own.errors = (try? Descriptors.duplicate(2, atLeast: first)) ?? -1
@@ -36,10 +39,9 @@ enum NumberRoom {
   }
 
   private static func lowest(of own: OwnDescriptors, from first: UInt32) -> UInt32? {
-    let numbers: InlineArray<4, Int32> = [own.image, own.status, own.executable, own.errors]
     var best: UInt32?
-    for index in 0..<4 where numbers[index] >= 0 && UInt32(numbers[index]) >= first {
-      best = min(best ?? .max, UInt32(numbers[index]))
+    for index in 0..<own.count where own[index] >= 0 && UInt32(own[index]) >= first {
+      best = min(best ?? .max, UInt32(own[index]))
     }
     return best
   }

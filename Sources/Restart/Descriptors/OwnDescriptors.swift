@@ -1,8 +1,11 @@
+internal import Kernel
+
 /// Numbers that `restart` itself still needs while the program's descriptors are put in place.
 ///
 /// `DescriptorRestore.run` moves them above the program's highest number; -1: none.
 struct OwnDescriptors: BitwiseCopyable {
-  var image: Int32
+  /// What the image's data is read from.
+  let sources: Table<Source>
   var status: Int32
 
   /// The program's executable, for PR_SET_MM_MAP.
@@ -14,8 +17,20 @@ struct OwnDescriptors: BitwiseCopyable {
   /// The program's terminal becomes the one here; else it goes on with the standard streams.
   var takesTerminal = true
 
-  init(image: Int32, status: Int32) {
-    self.image = image
+  init(sources: Table<Source>, status: Int32) {
+    self.sources = sources
     self.status = status
+  }
+
+  /// How many there are, those that are -1 included.
+  var count: Int { sources.count + 3 }
+
+  subscript(index: Int) -> Int32 {
+    switch index {
+    case 0: status
+    case 1: executable
+    case 2: errors
+    default: sources[index - 3].descriptor
+    }
   }
 }

@@ -159,7 +159,7 @@ struct Workbench: BitwiseCopyable {
         extent.byte_count <= record.byte_count - extent.offset
       else { throw .invalid }
       let count = try Files.read(
-        image.descriptor, to: start + extent.offset, byteCount: extent.byte_count,
+        image.sources[0].descriptor, to: start + extent.offset, byteCount: extent.byte_count,
         at: extent.file_offset)
       guard count == extent.byte_count else { throw .inputOutput }
     }

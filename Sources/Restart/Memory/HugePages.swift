@@ -1,5 +1,4 @@
 internal import CImage
-internal import CKernel
 internal import Kernel
 internal import KernelABI
 internal import Procfs
@@ -10,138 +9,107 @@ internal import Procfs
 /// the region (nothing takes it back), so data is read into huge pages elsewhere, which are then
 /// moved to where they belong (UFFDIO_MOVE, Linux 6.8).
 struct HugePages: BitwiseCopyable {
-  /// A userfaultfd(2) descriptor, -1: ordinary reads are as good, or all there is.
+  /// -1: ordinary reads are as good, or all there is.
   private let descriptor: Int32
-  private let stage: Address
 
-  /// Source: `include/uapi/linux/userfaultfd.h`.
-  private enum Call {
-    static let api = 0xc018_aa3f
-    static let register = 0xc020_aa00
-    static let unregister = 0x8010_aa01
-    static let move = 0xc028_aa05
-    static let moveFeature: UInt64 = 1 << 16
-  }
-
-  private struct Move: BitwiseCopyable {
-    var destination, source, byteCount, mode: UInt64
-    var moved: Int64
-  }
-
-  private static let size = Workspace.hugePageByteCount
+  static let size = Workspace.hugePageByteCount
 
   init(for work: Workspace) {
-    stage = work.stage
-    guard work.image.process.flags & CKPT_PROCESS_THP_DISABLED == 0, Self.areOnRequest,
-      let range = AddressRange(start: work.stage, byteCount: Self.size),
-      let descriptor = try? Self.open()
+    guard work.image.process.flags & CKPT_PROCESS_THP_DISABLED == 0,
+      Setting.here == .onRequest,
+      let stages = AddressRange(
+        start: work.stages, byteCount: Self.size * UInt64(FillWorker.limit)),
+      let userfault = try? Userfault(
+        flags: Userfault.userModeOnly, features: Userfault.Feature.move)
     else {
       descriptor = -1
       return
     }
-    try? Mapping.advise(range, Advice.hugePage)
-    self.descriptor = descriptor
+    try? Mapping.advise(stages, Advice.hugePage)
+    descriptor = userfault.descriptor
   }
 
-  /// Whether the kernel gives huge pages to those who ask: `always [madvise] never`.
+  /// Who gets huge pages.
   ///
-  /// Where it is `always`, plain reads get them.
-  private static var areOnRequest: Bool {
-    var text = InlineArray<8, UInt64>(repeating: 0)
-    let found = try? withAddress(of: &text) { (address) throws(Errno) -> Bool in
-      let file = try FileDescriptor("/sys/kernel/mm/transparent_hugepage/enabled", .readOnly)
-      let count = try file.readToEnd(to: address, capacity: 64)
-      var cursor = TextCursor(Memory.bytes(at: address, count: Int(count)))
+  /// Source: /sys/kernel/mm/transparent_hugepage/enabled, `always [madvise] never`.
+  enum Setting {
+    /// Everybody: plain reads get them.
+    case always
+    case onRequest
+    case never
+
+    static var here: Setting {
+      var text = InlineArray<8, UInt64>(repeating: 0)
+      let found = try? withAddress(of: &text) { (address) throws(Errno) -> Setting in
+        let file = try FileDescriptor("/sys/kernel/mm/transparent_hugepage/enabled", .readOnly)
+        let count = try file.readToEnd(to: address, capacity: 64)
+        return Setting(Memory.bytes(at: address, count: Int(count)))
+      }
+      return found ?? .never
+    }
+
+    init(_ text: RawSpan) {
+      var cursor = TextCursor(text)
       while !cursor.isAtEnd {
-        if cursor.take("[madvise]") { return true }
+        if cursor.take("[madvise]") {
+          self = .onRequest
+          return
+        }
+        if cursor.take("[always]") {
+          self = .always
+          return
+        }
         cursor.skip()
       }
-      return false
-    }
-    return found ?? false
-  }
-
-  private static func open() throws(Errno) -> Int32 {
-    // O_CLOEXEC | UFFD_USER_MODE_ONLY: any user may have that.
-    let number = Int32(
-      truncatingIfNeeded: try systemCall(SyscallNumber.userfaultfd, 0o2000000 | 1))
-    var arguments = (UInt64(0xaa), Call.moveFeature, UInt64(0))
-    do throws(Errno) {
-      try withAddress(of: &arguments) { (address) throws(Errno) in
-        try systemCall(SyscallNumber.ioctl, Int(number), Call.api, address.argument)
-      }
-      return number
-    } catch {
-      closeDescriptor(number)
-      throw error
+      self = .never
     }
   }
 
   func close() { if descriptor >= 0 { closeDescriptor(descriptor) } }
 
-  /// The part of a run that is worth moving, in whole huge pages; `nil`: none.
-  func movable(_ run: ckpt_run, in region: ckpt_region) -> AddressRange? {
+  private var userfault: Userfault { Userfault(adopting: descriptor) }
+
+  /// The part of a span that is worth moving, in whole huge pages; `nil`: none.
+  func movable(_ span: Span, in region: ckpt_region) -> AddressRange? {
     let ownWish = CKPT_REGION_HUGE_PAGES | CKPT_REGION_NO_HUGE_PAGES
     guard descriptor >= 0, region.kind == CKPT_REGION_ANONYMOUS,
       !region.has(CKPT_REGION_HUGE_TLB | CKPT_REGION_GROWS_DOWN | ownWish)
     else { return nil }
-    let start = (run.address + Self.size - 1) & ~(Self.size - 1)
-    let end = (run.address + run.byte_count) & ~(Self.size - 1)
-    guard start < end else { return nil }
-    return AddressRange(start: start, end: end)
+    return span.wholeHugePages
   }
 
-  /// Reads `range` from the image, one huge page at a time, and tells `didFill` after each how far
-  /// the range is filled.
+  /// Makes a range ready to be moved to.
   ///
-  /// - Returns: where it ends; before the end of the range when the kernel doesn't play along.
-  func fill(
-    _ range: AddressRange, from reader: DataReader, at offset: UInt64, region: UInt64,
-    _ didFill: (Address) throws(RestartFailure) -> Void
-  ) throws(RestartFailure) -> Address {
-    guard (try? register(range)) != nil else { return range.start }
-    defer { unregister(range) }
-    var position = range.start
-    while position < range.end {
-      try reader.read(
-        to: stage, byteCount: Self.size, at: offset + (position - range.start), region: region)
-      guard move(to: position) else { break }
-      position = position + Self.size
-      try didFill(position)
-    }
-    return position
-  }
+  /// - Returns: whether it is; where not, it is read to as it is.
+  func prepare(_ range: AddressRange) -> Bool { (try? userfault.register(range)) != nil }
 
-  /// The region must not be taken apart: a range that is registered is a mapping of its own until
-  /// it is unregistered.
-  private func register(_ range: AddressRange) throws(Errno) {
-    var arguments = (range.start.rawValue, range.byteCount, UInt64(1), UInt64(0))
-    try withAddress(of: &arguments) { (address) throws(Errno) in
-      try systemCall(SyscallNumber.ioctl, Int(descriptor), Call.register, address.argument)
-    }
-  }
+  /// Ends what `prepare` began: the range is a part of its region again.
+  func finish(_ range: AddressRange) { try? userfault.unregister(range) }
 
-  private func unregister(_ range: AddressRange) {
-    var arguments = (range.start.rawValue, range.byteCount)
-    _ = try? withAddress(of: &arguments) { (address) throws(Errno) in
-      try systemCall(SyscallNumber.ioctl, Int(descriptor), Call.unregister, address.argument)
-    }
-  }
-
-  private func move(to destination: Address) -> Bool {
-    var arguments = Move(
-      destination: destination.rawValue, source: stage.rawValue, byteCount: Self.size, mode: 0,
-      moved: 0)
-    while true {
+  /// Brings a huge page that was filled at `stage` to its place, which was prepared.
+  func bring(_ stage: Address, to place: AddressRange) throws(Errno) {
+    var done: UInt64 = 0
+    while done < place.byteCount {
+      guard
+        let rest = AddressRange(start: place.start + done, byteCount: place.byteCount - done)
+      else { return }
       do throws(Errno) {
-        try withAddress(of: &arguments) { (address) throws(Errno) in
-          try systemCall(SyscallNumber.ioctl, Int(descriptor), Call.move, address.argument)
-        }
-        return arguments.moved == Int64(Self.size)
+        done += try userfault.move(from: stage + done, to: rest)
       } catch {
-        // EAGAIN with nothing moved: the kernel was looking at the page just then.
-        guard error == .tryAgain, arguments.moved <= 0 else { return false }
+        // EAGAIN: the kernel was looking at the page just then.
+        if error == .tryAgain { continue }
+        done += try userfault.copy(from: stage + done, to: rest)
       }
     }
+  }
+}
+
+extension Span {
+  /// The huge pages that it fills; `nil`: none.
+  var wholeHugePages: AddressRange? {
+    let start = (address.rawValue + HugePages.size - 1) & ~(HugePages.size - 1)
+    let end = end.rawValue & ~(HugePages.size - 1)
+    guard start < end else { return nil }
+    return AddressRange(start: start, end: end)
   }
 }

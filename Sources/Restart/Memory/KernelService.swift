@@ -40,21 +40,21 @@ enum KernelService: BitwiseCopyable {
   ) throws(RestartFailure) -> Bool {
     let capacity = Workspace.hugePageByteCount
     guard saved.code.byteCount <= capacity else { return false }
-    for index in 0..<work.image.runs.count {
-      let run = work.image.runs[index]
-      guard saved.code.contains(run.range), run.kind == CKPT_RUN_HERE else { continue }
-      var pieces = DataPieces(
-        at: work.stage + (run.range.start - saved.code.start), byteCount: run.byte_count,
-        fileOffset: run.file_offset, firstIndex: work.runPieces[index],
-        region: saved.code.start.rawValue)
-      while let piece = pieces.next() { try reader.read(piece) }
+    let stage = work.stage(0)
+    for index in 0..<work.image.spans.count {
+      let span = work.image.spans[index]
+      guard saved.code.start <= span.address, span.end <= saved.code.end else { continue }
+      try reader.read(
+        span.part(
+          from: 0, span.byteCount, to: stage + (span.address - saved.code.start),
+          region: saved.code.start.rawValue))
     }
     let isSame = Self.areEqual(
-      Memory.bytes(at: work.stage, count: Int(saved.code.byteCount)),
+      Memory.bytes(at: stage, count: Int(saved.code.byteCount)),
       Memory.bytes(at: live.code.start, count: Int(live.code.byteCount)))
     // The stage must have no small pages when it is filled for the first time.
     try? Mapping.advise(
-      AddressRange(start: work.stage, byteCount: capacity) ?? .empty, Advice.dontNeed)
+      AddressRange(start: stage, byteCount: capacity) ?? .empty, Advice.dontNeed)
     return isSame
   }
 

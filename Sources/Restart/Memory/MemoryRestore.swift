@@ -8,7 +8,7 @@ enum MemoryRestore {
   /// Runs in the new process, which has one thread and all of its descriptors already.
   ///
   /// - Parameters:
-  ///   - image: checked head, and a descriptor that is closed before the program goes on.
+  ///   - image: checked head, and sources that are closed before the program goes on.
   ///   - handoff: filled but for the scratch range; `own` is where this program lies.
   ///   - objects: makes the contents that regions and descriptors share.
   ///   - notes: where to say what comes back less than exactly, -1: nowhere; closed in the end.
@@ -22,7 +22,7 @@ enum MemoryRestore {
     let plan = try MemoryPlan(image, own: own, live: live)
     var work = try Workspace(at: plan.scratch, for: image)
     try SharedRegions.prepare(&work, objects)
-    let reader = DataReader(work.image)
+    let reader = work.reader(0)
     var kernel = KernelMappings(in: live)
     let service = try KernelService(work, reader, kernel)
     let hugePages = HugePages(for: work)
@@ -31,10 +31,10 @@ enum MemoryRestore {
     try service.place(&kernel, work)
     let mapper = RegionMapper(work: work, reader: reader, service: service, notes: notes)
     try mapper.mapAll()
-    try RegionFill(work: work, reader: reader, service: service, hugePages: hugePages).run()
+    try RegionFill(work: work, service: service, hugePages: hugePages).run()
     try service.patch(kernel, work)
     try RegionState(work: work, service: service, notes: notes).apply()
-    closeDescriptor(work.image.descriptor)
+    work.image.closeSources()
     try LockRestore.run(work.image)
     if notes >= 0 { closeDescriptor(notes) }
     leave(work, handoff)

@@ -76,14 +76,13 @@ struct PrivateFiles {
     while next >= 0 {
       let region = work.image.regions[next]
       size = max(size, region.file_offset + region.range.byteCount)
-      for index in 0..<Int(region.run_count) {
-        let number = Int(region.first_run) + index
-        let run = work.image.runs[number]
-        guard run.kind == CKPT_RUN_HERE, !run.isOwn else { continue }
+      for index in work.image.spans(of: next) {
+        let span = work.image.spans[index]
+        guard span.isClean else { continue }
         var pieces = DataPieces(
-          at: work.buffer, byteCount: run.byte_count, fileOffset: run.file_offset,
-          firstIndex: work.runPieces[number], region: region.start)
-        try copy(&pieces, to: file, at: region.file_offset + (run.address - region.start), region)
+          span.part(from: 0, span.byteCount, to: work.buffer, region: region.start))
+        try copy(
+          &pieces, to: file, at: region.file_offset + (span.address - region.range.start), region)
       }
       next = Int(work.next[next])
     }

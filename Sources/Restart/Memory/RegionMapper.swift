@@ -97,22 +97,12 @@ extension ckpt_region {
   /// Whether `restart` writes into the region.
   func isFilled(_ work: Workspace) -> Bool {
     if kind == CKPT_REGION_VDSO { return true }
-    for index in 0..<Int(run_count) {
-      let run = work.image.runs[Int(first_run) + index]
-      if run.isWritten(in: self) { return true }
+    let spans = work.image.spans
+    var index = spans.firstIndex(endingBehind: range.start)
+    while index < spans.count, spans[index].address < range.end {
+      if !spans[index].isClean { return true }
+      index += 1
     }
     return false
-  }
-}
-
-extension ckpt_run {
-  /// Whether the run's bytes are written through the mapping of its region.
-  func isWritten(in region: ckpt_region) -> Bool {
-    switch (region.kind, kind) {
-    case (CKPT_REGION_PRIVATE_FILE, CKPT_RUN_HERE), (CKPT_REGION_PRIVATE_FILE, CKPT_RUN_ZERO):
-      isOwn
-    case (CKPT_REGION_ANONYMOUS, CKPT_RUN_HERE), (CKPT_REGION_VDSO, CKPT_RUN_HERE): true
-    default: false
-    }
   }
 }

@@ -14,15 +14,18 @@ struct Workspace {
   let range: AddressRange
   private(set) var arena: Arena
 
-  /// One huge page, where data is laid before it is moved to its place.
-  let stage: Address
+  /// Huge pages, one for each worker, where data is laid before it is moved to its place.
+  let stages: Address
   static let hugePageByteCount: UInt64 = 2 << 20
+
+  /// What each worker has of its own besides: its stack, digests, vectors.
+  let workers: Address
 
   /// One piece of data passes through here on its way to a file.
   let buffer: Address
 
-  /// By run: the index of its first digest.
-  let runPieces: Table<UInt32>
+  /// What is to be read, in parts that workers take one after another.
+  let units: Table<FillUnit>
 
   /// By object: the descriptor that `ObjectRestore` made for it, -1: none.
   var objectDescriptors: Table<Int32>
@@ -36,22 +39,23 @@ struct Workspace {
   let path: Address
   static let pathCapacity: UInt64 = 4096
 
-  /// Room for pieces that are read together, and for their vectors for preadv(2).
-  let batch: Address
-  let vectors: Address
-  static let vectorCapacity = 256
-
   /// Bytes to map for an image.
   static func byteCount(for image: LoadedImage) -> UInt64 {
     let regions = UInt64(image.regions.count)
-    let tables =
-      UInt64(image.digests.count) * 8 + UInt64(image.runs.count) * 4
+    var tables =
+      image.spans.byteCount + image.firstSpans.byteCount + image.sources.byteCount
+      + FillUnit.capacity(for: image.spans) * UInt64(MemoryLayout<FillUnit>.stride)
       + regions * 8 + UInt64(image.objects.count) * 8
+    for index in 0..<image.sources.count {
+      let source = image.sources[index]
+      tables += source.end.blockCount * 8 + UInt64(source.nameByteCount) + 32
+    }
     return roundedUpToPage(image.index.headByteCount) + roundedUpToPage(tables)
-      + hugePageByteCount + DataPieces.byteCountLimit + pathCapacity + (64 << 10)
+      + (hugePageByteCount + FillWorker.byteCount) * UInt64(FillWorker.limit)
+      + DataPieces.byteCountLimit + pathCapacity + (64 << 10)
   }
 
-  /// Maps it and copies the head of the image and the digests into it.
+  /// Maps it and copies the head of the image and what was made of it into it.
   ///
   /// - Precondition: `range` is free, `byteCount(for: image)` large and starts at a multiple of
   ///   2 MiB.
@@ -63,19 +67,19 @@ struct Workspace {
         at: range.start, byteCount: range.byteCount, .read | .write,
         .private | .anonymous | .noReserve | .fixedNoReplace)
       var arena = Arena(over: range)
-      stage = try arena.reserve(Self.hugePageByteCount, alignment: pageByteCount)
+      let workerCount = UInt64(FillWorker.limit)
+      stages = try arena.reserve(
+        Self.hugePageByteCount * workerCount, alignment: pageByteCount)
+      workers = try arena.reserve(FillWorker.byteCount * workerCount, alignment: pageByteCount)
       buffer = try arena.reserve(DataPieces.byteCountLimit, alignment: pageByteCount)
-      let head = try arena.reserve(image.index.headByteCount, alignment: pageByteCount)
-      Memory.copy(from: image.head, to: head, byteCount: image.index.headByteCount)
-      self.image.head = head
+      self.image.head = try Self.copy(
+        image.head, byteCount: image.index.headByteCount, to: &arena)
       path = try arena.reserve(Self.pathCapacity)
-      batch = try arena.reserve(UInt64(Self.vectorCapacity * MemoryLayout<DataPiece>.stride))
-      vectors = try arena.reserve(UInt64(Self.vectorCapacity * 16))
-      let byteCount = UInt64(image.digests.count) * 8
-      let digests = try arena.reserve(byteCount)
-      Memory.copy(from: image.digests.base, to: digests, byteCount: byteCount)
-      self.image.digests = Records(at: digests, count: image.digests.count)
-      runPieces = try Self.pieceNumbers(image, in: &arena)
+      self.image.spans = try Self.copy(image.spans, to: &arena)
+      self.image.firstSpans = try Self.copy(image.firstSpans, to: &arena)
+      self.image.sources = try Self.copySources(image.sources, to: &arena)
+      units = try Table(
+        in: &arena, capacity: Int(FillUnit.capacity(for: image.spans)))
       objectDescriptors = try Self.table(image.objects.count, in: &arena)
       firstOfObject = try Self.table(image.objects.count, in: &arena)
       firstOfFile = try Self.table(image.regions.count, in: &arena)
@@ -89,18 +93,32 @@ struct Workspace {
     linkRegions()
   }
 
-  /// Digests are in the order of the runs.
-  private static func pieceNumbers(
-    _ image: LoadedImage, in arena: inout Arena
-  ) throws(Errno) -> Table<UInt32> {
-    var numbers = try Table<UInt32>(in: &arena, capacity: image.runs.count)
-    var count: UInt64 = 0
-    for index in 0..<image.runs.count {
-      try numbers.append(UInt32(truncatingIfNeeded: count))
-      let run = image.runs[index]
-      if run.hasDigests { count += Pieces.count(of: run.byte_count) }
+  private static func copy(
+    _ address: Address, byteCount: UInt64, to arena: inout Arena
+  ) throws(Errno) -> Address {
+    let copy = try arena.reserve(byteCount, alignment: 64)
+    if byteCount > 0 { Memory.copy(from: address, to: copy, byteCount: byteCount) }
+    return copy
+  }
+
+  private static func copy<T: BitwiseCopyable>(
+    _ table: Table<T>, to arena: inout Arena
+  ) throws(Errno) -> Table<T> {
+    Table(at: try copy(table.base, byteCount: table.byteCount, to: &arena), count: table.count)
+  }
+
+  /// With what they point to.
+  private static func copySources(
+    _ sources: Table<Source>, to arena: inout Arena
+  ) throws(Errno) -> Table<Source> {
+    let copied = try copy(sources, to: &arena)
+    for index in 0..<copied.count {
+      var source = copied[index]
+      source.blocks = try copy(source.blocks, byteCount: source.end.blockCount * 8, to: &arena)
+      source.name = try copy(source.name, byteCount: UInt64(source.nameByteCount), to: &arena)
+      copied[index] = source
     }
-    return numbers
+    return copied
   }
 
   private static func table(_ count: Int, in arena: inout Arena) throws(Errno) -> Table<Int32> {
@@ -131,5 +149,15 @@ struct Workspace {
     guard count > 0, count < Self.pathCapacity else { throw .nameTooLong }
     Memory.copy(from: image.address(of: string), to: path, byteCount: count)
     Memory.store(UInt8(0), at: path + count)
+  }
+}
+
+extension Workspace {
+  /// Where a worker's huge page lies.
+  func stage(_ worker: Int) -> Address { stages + UInt64(worker) * Self.hugePageByteCount }
+
+  /// A reader with a worker's own room for digests.
+  func reader(_ worker: Int) -> DataReader {
+    DataReader(image.sources, cache: workers + UInt64(worker) * FillWorker.byteCount)
   }
 }

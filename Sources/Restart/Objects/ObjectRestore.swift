@@ -19,6 +19,9 @@ struct ObjectRestore: BitwiseCopyable {
 
   /// Pieces of contents pass through here.
   let buffer: Address
+
+  /// Room for digests.
+  private let cache: Address
   static let pieceByteCount = DataPieces.byteCountLimit
 
   /// - Parameter firstNumber: above every number that the program has.
@@ -32,6 +35,7 @@ struct ObjectRestore: BitwiseCopyable {
       for _ in 0..<image.objects.count { try table.append(-1) }
       descriptors = table
       buffer = try arena.reserve(Self.pieceByteCount, alignment: pageByteCount)
+      cache = try arena.reserve(DigestCache.byteCount)
     } catch {
       throw RestartFailure(.failed, "cannot prepare the restart of shared memory", errno: error)
     }
@@ -111,7 +115,7 @@ struct ObjectRestore: BitwiseCopyable {
 
   /// Writes an extent's bytes, checked, to their place in a file.
   private func fill(_ number: Int32, fromExtent index: Int) throws(RestartFailure) {
-    let reader = DataReader(image)
+    let reader = DataReader(image.sources, cache: cache)
     var offset = image.extents[index].offset
     var pieces = DataPieces(ofExtent: index, in: image, at: buffer)
     while var piece = pieces.next() {
@@ -127,7 +131,7 @@ struct ObjectRestore: BitwiseCopyable {
 
   /// Checks the contents of queues, which are read piecemeal later.
   private func checkQueues() throws(RestartFailure) {
-    let reader = DataReader(image)
+    let reader = DataReader(image.sources, cache: cache)
     for object in 0..<image.objects.count {
       let record = image.objects[object]
       guard record.kind == CKPT_OBJECT_BYTES else { continue }

@@ -2,19 +2,6 @@ internal import CheckpointImage
 internal import Kernel
 internal import KernelABI
 
-/// Opens an image, reads its head and its digests, and checks both.
-///
-/// Nothing else is touched, and the data behind the head is not read.
-func openImage(_ path: Text) throws(RestartFailure) -> LoadedImage {
-  let file = try ImageFile(opening: path)
-  let head = try file.readHead()
-  let index = try file.index(of: head)
-  let digests = try file.readDigests(of: index, head: head)
-  try file.checkEnd(of: index, head: head)
-  return LoadedImage(
-    descriptor: file.relinquish(), head: head.start, index: index, digests: digests)
-}
-
 /// An image while it is being checked.
 struct ImageFile: ~Copyable {
   private let file: FileDescriptor
@@ -130,24 +117,23 @@ extension ImageFile {
     }
   }
 
-  /// Reads the digests and checks them, and the head with them.
+  /// Reads the digests of the blocks of digests and checks them, and the head with them.
   ///
-  /// The file's size was checked with the head.
-  func readDigests(
-    of index: ImageIndex, head: AddressRange
-  ) throws(RestartFailure) -> Records<UInt64> {
+  /// The digests themselves are checked when they are needed. The file's size was checked with the
+  /// head.
+  ///
+  /// - Returns: where they lie.
+  func readDigests(of index: ImageIndex, head: AddressRange) throws(RestartFailure) -> Address {
     let end = index.end
-    let section = try read(end.digestsByteCount, at: end.digestsOffset)
-    let pieces = section.start + end.tableByteCount
+    let table = try read(end.tableByteCount, at: end.digestsOffset)
     do throws(ImageError) {
-      let digests = try ImageDigests(
-        table: Memory.bytes(at: section.start, count: Int(end.tableByteCount)),
+      _ = try ImageDigests(
+        table: Memory.bytes(at: table.start, count: Int(end.tableByteCount)),
         head: Memory.bytes(at: head.start, count: Int(head.byteCount)), index: index)
-      try digests.checkAll(Memory.bytes(at: pieces, count: Int(8 * end.pieceCount)))
     } catch {
       throw damage(error)
     }
-    return Records(at: pieces, count: Int(end.pieceCount))
+    return table.start + ImageEnd.digestHeaderByteCount
   }
 
   /// Checks what follows the digests: no byte of an image is covered by nothing.

@@ -1,0 +1,209 @@
+internal import CImage
+internal import CKernel
+internal import Kernel
+internal import KernelABI
+
+/// Reads units of the program's memory, one after another, beside others that do the same.
+///
+/// The workers but the first are processes that share the memory and the descriptors, and end
+/// before the program goes on.
+struct FillWorker: BitwiseCopyable {
+  let image: LoadedImage
+  let units: Table<FillUnit>
+  let reader: DataReader
+  let hugePages: HugePages
+
+  /// Where this one's huge page and its other things lie.
+  let stage: Address
+  let room: Address
+
+  /// Which unit is next, and whether some worker has failed; all workers look there.
+  let next: FutexWord
+  let failed: FutexWord
+
+  /// No more are started.
+  static let limit = 4
+
+  // In a worker's room: digests, then vectors, then its failure, then itself, then its stack.
+  private static let vectorsOffset = DigestCache.byteCount
+  private static let failureOffset = vectorsOffset + UInt64(FillUnit.spanLimit) * 16
+  private static let selfOffset = failureOffset + 512
+  private static let stackOffset = selfOffset + 1536
+  private static let stackByteCount: UInt64 = 64 << 10
+
+  /// What a worker takes besides its huge page, in bytes; zero at first.
+  static let byteCount = roundedUpToPage(stackOffset + stackByteCount)
+
+  init(
+    _ number: Int, _ work: Workspace, _ units: Table<FillUnit>, _ hugePages: HugePages
+  ) {
+    image = work.image
+    self.units = units
+    self.hugePages = hugePages
+    reader = work.reader(number)
+    stage = work.stage(number)
+    room = work.workers + UInt64(number) * Self.byteCount
+    let shared = work.workers + Self.failureOffset + 504
+    next = FutexWord(at: shared)
+    failed = FutexWord(at: shared + 4)
+  }
+
+  /// Takes units until none is left or someone has failed.
+  func run() throws(RestartFailure) {
+    do throws(RestartFailure) {
+      while failed.value == 0 {
+        let index = next.add(1) &- 1
+        guard index < units.count else { return }
+        try fill(units[Int(index)])
+      }
+    } catch {
+      failed.store(1)
+      throw error
+    }
+  }
+
+  private func fill(_ unit: FillUnit) throws(RestartFailure) {
+    let span = image.spans[Int(unit.span)]
+    let region = image.regions[Int(span.region)].start
+    let place = AddressRange(start: span.address + unit.offset, byteCount: unit.byteCount) ?? .empty
+    switch unit.kind {
+    case .spans: try fillSpans(unit)
+    case .direct:
+      try reader.read(span.part(from: unit.offset, unit.byteCount, to: place.start, region: region))
+    case .moved:
+      try reader.read(span.part(from: unit.offset, unit.byteCount, to: stage, region: region))
+      try during(
+        "cannot bring data to its place in region", number: region, numberStyle: .hexadecimal
+      ) { () throws(Errno) in try hugePages.bring(stage, to: place) }
+    }
+  }
+
+  // MARK: Small spans
+
+  /// Reads spans, those that lie side by side in one source by one call.
+  private func fillSpans(_ unit: FillUnit) throws(RestartFailure) {
+    var first = Int(unit.span)
+    let end = first + Int(unit.spanCount)
+    while first < end {
+      var last = first
+      while last + 1 < end, image.spans[last].isFollowed(by: image.spans[last + 1]) { last += 1 }
+      try fill(first...last)
+      first = last + 1
+    }
+  }
+
+  private func fill(_ indices: ClosedRange<Int>) throws(RestartFailure) {
+    let first = image.spans[indices.lowerBound]
+    if first.source == Span.zeros {
+      return Memory.zero(
+        AddressRange(start: first.address, byteCount: first.byteCount) ?? .empty)
+    }
+    var isRead = false
+    if indices.count > 1 {
+      var byteCount: UInt64 = 0
+      for index in indices {
+        let span = image.spans[index]
+        Memory.store(
+          ckernel_iovec(base: span.address.rawValue, byte_count: span.byteCount),
+          at: room + Self.vectorsOffset + UInt64((index - indices.lowerBound) * 16))
+        byteCount += span.byteCount
+      }
+      let got = try? systemCall(
+        SyscallNumber.preadv, Int(image.sources[Int(first.source)].descriptor),
+        (room + Self.vectorsOffset).argument, indices.count,
+        Int(bitPattern: UInt(first.fileOffset)), 0)
+      // A short read says nothing of what went wrong; reading each alone does.
+      isRead = got.map(UInt64.init) == byteCount
+    }
+    for index in indices {
+      let span = image.spans[index]
+      let piece = span.part(
+        from: 0, span.byteCount, to: span.address,
+        region: image.regions[Int(span.region)].start)
+      if isRead { try reader.check(piece) } else { try reader.read(piece) }
+    }
+  }
+}
+
+extension Span {
+  /// Whether another one's bytes come right behind in the same source.
+  func isFollowed(by other: Span) -> Bool {
+    source == other.source && source != Span.zeros && other.fileOffset == fileOffset + byteCount
+  }
+}
+
+// MARK: Several
+
+extension FillWorker {
+  /// Bytes below which a second worker isn't worth starting.
+  private static let worthwhile: UInt64 = 8 << 20
+
+  /// Reads all units with as many workers as there are processors for.
+  ///
+  /// The caller is one of them.
+  static func fill(
+    _ plan: FillPlan, _ work: Workspace, _ hugePages: HugePages
+  ) throws(RestartFailure) {
+    let first = FillWorker(0, work, plan.units, hugePages)
+    var children = InlineArray<4, Int32>(repeating: 0)
+    let count = plan.byteCount < worthwhile ? 1 : min(limit, Scheduling.allowedProcessorCount)
+    for number in 1..<max(1, count) {
+      children[number] = FillWorker(number, work, plan.units, hugePages).start()
+    }
+    var failure: RestartFailure?
+    do throws(RestartFailure) { try first.run() } catch { failure = error }
+    for number in 1..<max(1, count) where children[number] > 0 {
+      HelperProcess.reap(children[number])
+      let worker = FillWorker(number, work, plan.units, hugePages)
+      if worker.hasEnded == .no {
+        failure = failure ?? RestartFailure(.failed, "a process that read the image was killed")
+      } else if worker.hasEnded == .badly {
+        failure = failure ?? Memory.load(RestartFailure.self, at: worker.room + failureOffset + 16)
+      }
+    }
+    if let failure { throw failure }
+  }
+
+  private enum End: UInt64 { case no, well, badly }
+
+  private var hasEnded: End {
+    End(rawValue: Memory.load(UInt64.self, at: room + Self.failureOffset)) ?? .no
+  }
+
+  /// CLONE_VM, CLONE_FS, CLONE_FILES.
+  private static let cloneFlags: UInt64 = 0x100 | 0x200 | 0x400
+
+  /// - Returns: its PID; 0: there can be none, and the others do its part.
+  private func start() -> Int32 {
+    Memory.store(self, at: room + Self.selfOffset)
+    var arguments = ckernel_clone_args()
+    arguments.flags = Self.cloneFlags
+    arguments.stack = (room + Self.stackOffset).rawValue
+    arguments.stack_size = Self.stackByteCount
+    // A signal that ends the restart must find its main process.
+    let mask = Signal.setMask(UInt64.max)
+    defer { Signal.setMask(mask) }
+    return
+      (try? HelperProcess.run(
+        &arguments, fillWorkerBody, (room + Self.selfOffset).rawValue)) ?? 0
+  }
+
+  /// In the process that `start` made.
+  fileprivate func serve() {
+    // PR_SET_PDEATHSIG: whoever reads for a process that is gone ends too.
+    _ = rawSystemCall(SyscallNumber.prctl, 1, Int(Signal.kill))
+    var end = End.well
+    do throws(RestartFailure) {
+      try run()
+    } catch {
+      Memory.store(error, at: room + Self.failureOffset + 16)
+      end = .badly
+    }
+    Memory.store(end.rawValue, at: room + Self.failureOffset)
+  }
+}
+
+private func fillWorkerBody(_ worker: UInt64) {
+  Memory.load(FillWorker.self, at: Address(worker)).serve()
+  while true { _ = rawSystemCall(SyscallNumber.exit, 0) }
+}
