@@ -6,8 +6,10 @@ internal import KernelABI
 ///
 /// The kernel copies page tables, not pages: a page is copied when one of the two writes to it. The
 /// clone is nobody's child that could be waited for: a middleman makes it, which shares our memory
-/// and ends at once, so that the clone is an orphan, and the reaper's. Only where this process is
-/// the reaper itself, the clone is its child, without SIGCHLD, and reaped at the next checkpoint.
+/// and ends at once, so that the clone is an orphan, and the reaper's. And so is the middleman, made
+/// by another: what a process's children took is added to its own (getrusage(2)), and to copy page
+/// tables takes long. Only where this process is the reaper itself, the clone is its child, without
+/// SIGCHLD, and reaped at the next checkpoint.
 ///
 /// Source: clone(2), wait(2), prctl(2) PR_SET_CHILD_SUBREAPER. Stopped-world safe.
 enum Clone {
@@ -27,6 +29,9 @@ enum Clone {
     /// The process that is saved.
     var program: Int32
 
+    /// The end of the middleman's stack; its own PID lies just behind, until it has left our memory.
+    var stackTop: Address
+
     /// Whether there is no middleman.
     var isChild: Bool
 
@@ -34,10 +39,12 @@ enum Clone {
     var mayAsk: Bool
   }
 
-  /// CLONE_VM, CLONE_VFORK, CLONE_UNTRACED of `include/uapi/linux/sched.h`.
+  /// CLONE_VM, CLONE_VFORK, CLONE_UNTRACED, CLONE_CHILD_SETTID and CLONE_CHILD_CLEARTID of
+  /// `include/uapi/linux/sched.h`.
   private static let sharingMemory: UInt64 = 0x100
   private static let untilEnd: UInt64 = 0x4000
   private static let untraced: UInt64 = 0x80_0000
+  private static let notingLife: UInt64 = 0x100_0000 | 0x20_0000
 
   private static let stackByteCount: UInt64 = 64 << 10
 
@@ -76,10 +83,11 @@ enum Clone {
     }
     guard let maps = try? RegionList.text(&survey.scratch) else { return false }
     let place = try survey.scratch.reserve(UInt64(MemoryLayout<Job>.stride))
-    let stack = try survey.scratch.reserve(stackByteCount, alignment: pageByteCount)
+    let stack = try survey.scratch.reserve(2 * stackByteCount + 16, alignment: pageByteCount)
     var job = Job(
       survey: survey, control: control, outcome: outcome, start: start, maps: maps, page: page,
-      program: Process.ownID, isChild: isReaper, mayAsk: true)
+      program: Process.ownID, stackTop: stack + 2 * stackByteCount, isChild: isReaper,
+      mayAsk: true)
     defer { survey.properties = nil }
     for attempt in 1...2 {
       job.mayAsk = attempt == 1
@@ -118,19 +126,36 @@ enum Clone {
     _ job: Job, at place: Address, stack: Address
   ) throws(Errno) {
     if job.isChild { return try fork(place) }
+    job.page.processWord.store(0)
     var arguments = ckernel_clone_args()
     arguments.flags = sharingMemory | untilEnd | untraced
     arguments.stack = stack.rawValue
     arguments.stack_size = stackByteCount
-    let middleman = try HelperProcess.run(&arguments, agentMiddleman, place.rawValue)
-    HelperProcess.reap(middleman)
+    // 1: somebody is about to be there.
+    job.middleman.store(1)
+    HelperProcess.reap(try HelperProcess.run(&arguments, agentHelper, place.rawValue))
+    while job.middleman.value != 0 { job.middleman.wait(while: job.middleman.value) }
     guard job.page.process > 0 else { throw .tryAgain }
+  }
+
+  /// Makes the middleman; the kernel clears the word when it has left our memory.
+  fileprivate static func makeMiddleman(_ place: Address) {
+    let job = Memory.load(Job.self, at: place)
+    var arguments = ckernel_clone_args()
+    arguments.flags = sharingMemory | untraced | notingLife
+    arguments.stack = (job.stackTop - stackByteCount).rawValue
+    arguments.stack_size = stackByteCount
+    arguments.child_tid = job.middleman.address.rawValue
+    do throws(Errno) {
+      _ = try HelperProcess.run(&arguments, agentMiddleman, place.rawValue)
+    } catch {
+      job.middleman.store(0)
+    }
   }
 
   /// Makes the clone, which never comes back from here.
   fileprivate static func fork(_ place: Address) throws(Errno) {
     let job = Memory.load(Job.self, at: place)
-    job.page.processWord.store(0)
     var arguments = ckernel_clone_args()
     arguments.flags = untraced
     let raw = try withAddress(of: &arguments) { (address) throws(Errno) in
@@ -167,9 +192,23 @@ enum Clone {
   }
 }
 
+extension Clone.Job {
+  /// The middleman's TID, 0: there is none any more.
+  fileprivate var middleman: FutexWord { FutexWord(at: stackTop, isShared: true) }
+}
+
+/// Begins on its own stack, in the program's memory; makes the middleman and ends.
+@c(agent_helper)
+func agentHelper(_ job: UInt64) {
+  Clone.makeMiddleman(Address(job))
+  while true { _ = rawSystemCall(SyscallNumber.exit, 0) }
+}
+
 /// Begins on its own stack, in the program's memory; makes the clone and ends.
 @c(agent_middleman)
 func agentMiddleman(_ job: UInt64) {
+  // Not even as a zombie may it hold the program's process group: a restart needs its number.
+  _ = rawSystemCall(SyscallNumber.setsid)
   _ = try? Clone.fork(Address(job))
   while true { _ = rawSystemCall(SyscallNumber.exit, 0) }
 }

@@ -11,7 +11,7 @@ enum CloneProcess {
     var survey = job.survey
     survey.isInClone = true
     job.page.noteSelf()
-    // Not even as a zombie may it hold the program's process group.
+    // As the middleman does.
     _ = rawSystemCall(SyscallNumber.setsid)
     if job.isChild { forgetRseq(survey) }
     // In the image there is no clone.
