@@ -33,6 +33,9 @@ let package = Package(
     shared("CheckpointImage", ["CImage", "KernelABI"], host: true),
     shared("Agent", ["CImage", "Kernel", "Procfs", "CheckpointImage"]),
     shared("Restart", ["CImage", "CKernel", "Kernel", "Procfs", "CheckpointImage"]),
+    .target(
+      name: "BenchBoard", dependencies: ["CKernel", "Kernel", "KernelABI"],
+      path: "Sources/ckpt-bench-board", swiftSettings: settings),
   ])
 
 if isFreestanding {
@@ -47,8 +50,10 @@ if isFreestanding {
       name: "restart", dependencies: ["Restart", "RestartEntry", "CFreestanding"],
       path: "restart/main", swiftSettings: settings),
     // What `ckpt-bench` saves: an ordinary program with a libc.
+    .systemLibrary(name: "CLibrary"),
     .executableTarget(
-      name: "ckpt-bench-victim", dependencies: ["CKernel", "Kernel", "KernelABI"],
+      name: "ckpt-bench-victim",
+      dependencies: ["BenchBoard", "CKernel", "CLibrary", "Kernel", "KernelABI"],
       swiftSettings: settings),
   ]
 } else {
@@ -71,7 +76,7 @@ if isFreestanding {
     .executableTarget(name: "ckpt", dependencies: ["CkptCommands"], swiftSettings: settings),
     .executableTarget(name: "readckpt", dependencies: ["CkptCommands"], swiftSettings: settings),
     .executableTarget(
-      name: "ckpt-bench", dependencies: ["CheckpointKit", "Kernel", "KernelABI"],
+      name: "ckpt-bench", dependencies: ["BenchBoard", "CheckpointKit", "Kernel", "KernelABI"],
       swiftSettings: settings),
     .testTarget(
       name: "CheckpointKitTests", dependencies: ["Agent", "CheckpointKit", "CImage", "KernelABI"],

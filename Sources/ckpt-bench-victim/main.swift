@@ -1,20 +1,22 @@
 // The program that `ckpt-bench` saves and brings back: memory full of bytes that don't compress.
 //
-//     ckpt-bench-victim BYTES NOTES
+//     ckpt-bench-victim BYTES BOARD [THREADS]
 //
-// It notes its process ID in the file NOTES once the memory is full, and from then on, whenever it
-// stood still for more than 2 ms, when that began and ended: nanoseconds of CLOCK_REALTIME, which
-// goes on through a restart. Embedded Swift, so that next to nothing is saved but the memory.
+// BOARD is a file of one page on which both write to each other (`Board`). Embedded Swift, so that
+// next to nothing is saved but the memory; with the C library, as ordinary programs have it.
 
+internal import BenchBoard
 internal import Kernel
 internal import KernelABI
 
 do throws(Errno) {
   let words = try Words()
-  let notes = Notes(path: words.address(of: 2))
-  try fill(byteCount: words.number(at: 1))
-  try notes.append(UInt64(Process.ownID), Clock.realtime)
-  try watch(notes)
+  let board = try Board(
+    descriptor: FileDescriptor(path: words.address(of: 2), .readWrite).relinquish())
+  let memory = try Filling.run(byteCount: words.number(at: 1))
+  try startThreads(words.number(at: 3))
+  var victim = Victim(board: board, memory: memory)
+  victim.run()
 } catch {
   exitGroup(status: 1)
 }

@@ -12,6 +12,12 @@ struct Child {
     return status
   }
 
+  /// Whether it has ended; it is then taken out of the process table.
+  var hasEnded: Bool {
+    var status: Int32 = 0
+    return unsafe waitpid(pid, &status, WNOHANG) == pid
+  }
+
   /// Ends it at once.
   func end() { kill(pid, SIGKILL) }
 }
@@ -28,6 +34,8 @@ func plainEnvironment() -> [String] {
 }
 
 /// Starts a program; its input is empty and its output goes to a file.
+///
+/// - Parameter preload: the agent, `nil`: without it.
 ///
 /// Everything in here lives until posix_spawn(3) is back, which is when the child no longer needs
 /// it.
@@ -65,32 +73,3 @@ private func withTerminated<R>(
     return unsafe body(start)
   }
 }
-
-/// Bytes free in the file system of a folder.
-///
-/// Source: statvfs(3).
-func freeByteCount(in folder: String) -> UInt64 {
-  var status = statvfs()
-  guard unsafe statvfs(folder, &status) == 0 else { return 0 }
-  return UInt64(status.f_bavail) * UInt64(status.f_frsize)
-}
-
-func makeFolder(_ path: String) { unsafe mkdir(path, 0o700) }
-
-func removeFolder(_ path: String) { unsafe rmdir(path) }
-
-func sleep(milliseconds: UInt32) { usleep(milliseconds * 1000) }
-
-/// Local time, "2026-01-31 12:00".
-func dateText() -> String {
-  var now = time(nil)
-  var parts = unsafe tm()
-  unsafe localtime_r(&now, &parts)
-  func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
-  let day = unsafe "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))"
-  return unsafe "\(day) \(two(parts.tm_hour)):\(two(parts.tm_min))"
-}
-
-func endProcess(_ pid: Int32) { kill(pid, SIGKILL) }
-
-func exitProcess(_ status: Int32) -> Never { exit(status) }

@@ -4,16 +4,17 @@ internal import KernelABI
 
 /// A folder to save to.
 struct Place {
-  let name: String
   let folder: String
 
   /// Why a victim of that size can't be measured here, `nil` when it can.
-  func objection(to size: UInt64) -> String? {
+  ///
+  /// - Parameter files: how many files of its size there are at a time.
+  func objection(to size: UInt64, files: UInt64) -> String? {
     let free = freeByteCount(in: folder)
-    if free < size + size / 8 + (256 << 20) {
+    if free < (size + size / 8) * files + (256 << 20) {
       return "only \(byteCountText(free)) free in \(folder)"
     }
-    // The victim, or what the image is read into, and one file: in memory or in the page cache.
+    // The victim, or what the image is read into, and a file in the page cache or in memory.
     let needed = size * 2 + size / 4 + (1 << 30)
     let available = availableByteCount
     return available < needed

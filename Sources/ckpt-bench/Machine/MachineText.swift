@@ -11,12 +11,11 @@ func machineText() -> String {
     $0.hasPrefix("processor")
   }.count
   let virtual = field("/proc/cpuinfo", "flags").contains("hypervisor") ? ", virtual machine" : ""
-  let load = text("/proc/loadavg").split(separator: " ").prefix(3).joined(separator: " ")
   return """
     \(dateText()); \(processors) × \(field("/proc/cpuinfo", "model name"))\(virtual); \
     memory \(field("/proc/meminfo", "MemTotal")); \
     Linux \(trimmed(text("/proc/sys/kernel/osrelease"))); \
-    huge pages \(trimmed(text("/sys/kernel/mm/transparent_hugepage/enabled"))); load \(load)
+    huge pages \(trimmed(text("/sys/kernel/mm/transparent_hugepage/enabled"))); load \(loadText())
 
     """
 }
@@ -25,17 +24,10 @@ private func trimmed(_ text: String) -> String {
   String(text.drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed())
 }
 
-/// Kind of the file system that holds a folder, by its longest mount point.
+/// How busy the machine was in the last one, five and fifteen minutes.
 ///
-/// Source: proc_pid_mounts(5).
-func fileSystemName(of folder: String) -> String {
-  let path = absolutePath(folder)
-  var best = ("", "?")
-  for line in ((try? Files.text(of: "/proc/self/mounts")) ?? "").split(separator: "\n") {
-    let words = line.split(separator: " ").map(String.init)
-    guard words.count > 2 else { continue }
-    let isAbove = words[1] == "/" || path == words[1] || path.hasPrefix(words[1] + "/")
-    if isAbove, words[1].count >= best.0.count { best = (words[1], words[2]) }
-  }
-  return best.1
+/// Source: proc_loadavg(5).
+func loadText() -> String {
+  let text = (try? Files.text(of: "/proc/loadavg")) ?? ""
+  return text.split(separator: " ").prefix(3).joined(separator: " ")
 }
