@@ -47,7 +47,7 @@ struct ActionBits: BitwiseCopyable {
 
 /// The one state, which the loader maps: constant initialisers only.
 nonisolated(unsafe) private var storage = AgentState()
-nonisolated(unsafe) private var words = InlineArray<6, UInt32>(repeating: 0)
+nonisolated(unsafe) private var words = InlineArray<7, UInt32>(repeating: 0)
 
 /// Access to the agent's state.
 ///
@@ -67,6 +67,9 @@ enum Agent {
 
   /// Threads that have noted their state and wait.
   static var parked: FutexWord { word(2) }
+
+  /// As many parked threads the leader waits for: who makes them so many wakes it.
+  static var wanted: FutexWord { word(6) }
 
   /// Threads that came to the gate, whether it was closed or not.
   static var arrived: FutexWord { word(4) }

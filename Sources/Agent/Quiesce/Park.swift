@@ -17,13 +17,12 @@ enum Park {
   static func answer(_ request: StopRequest, context: Address) -> Bool {
     Agent.arrived.add(1)
     defer {
-      Agent.departed.add(1)
-      Agent.departed.wakeAll()
+      // With a thousand threads, waking the leader for each would be most of the work.
+      if Agent.departed.add(1) == Agent.arrived.value { Agent.departed.wakeAll() }
     }
     guard Agent.gate.value == request.epoch else { return false }
     note(request.index, context: context)
-    Agent.parked.add(1)
-    Agent.parked.wakeAll()
+    if Agent.parked.add(1) >= Agent.wanted.value { Agent.parked.wakeAll() }
     while Agent.gate.value == request.epoch { Agent.gate.wait(while: request.epoch) }
     comeBack(request.index)
     return true

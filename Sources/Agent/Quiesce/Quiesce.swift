@@ -81,6 +81,7 @@ struct Quiesce: ~Copyable {
     var hasNewcomers = false
     unreachable = 0
     zombieCount = 0
+    Agent.wanted.store(UInt32.max)
     var tasks = try listing()
     var cursor = 0
     while let tid = try during(.stopThread, { () throws(Errno) in try tasks.next() }) {
@@ -210,12 +211,14 @@ struct Quiesce: ~Copyable {
       throw CaptureFailure(
         .stopThread, subject: UInt64(unreachable), reason: .threadBlocksEverySignal)
     }
+    Agent.wanted.store(0)
     let parked = Agent.parked.value
     Agent.parked.wait(while: parked, atMost: 50_000)
   }
 
   private mutating func awaitParked(_ survey: inout Survey) throws(CaptureFailure) {
     while true {
+      Agent.wanted.store(expected)
       let parked = Agent.parked.value
       if parked >= expected { return }
       Agent.parked.wait(while: parked, atMost: Self.patience)
