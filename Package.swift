@@ -78,13 +78,19 @@ if isFreestanding {
     .executableTarget(
       name: "ckpt-bench", dependencies: ["BenchBoard", "CheckpointKit", "Kernel", "KernelABI"],
       swiftSettings: settings),
+    .target(
+      name: "TestImages", dependencies: ["CheckpointImage", "CImage"], path: "Tests/TestImages",
+      swiftSettings: settings),
     .testTarget(
-      name: "CheckpointKitTests", dependencies: ["Agent", "CheckpointKit", "CImage", "KernelABI"],
+      name: "CheckpointKitTests",
+      dependencies: [
+        "Agent", "CheckpointImage", "CheckpointKit", "CImage", "KernelABI", "TestImages",
+      ],
       swiftSettings: settings),
     .testTarget(
       name: "CkptCommandsTests",
       dependencies: [
-        "CkptCommands", "CheckpointKit", "KernelABI",
+        "CheckpointImage", "CkptCommands", "CheckpointKit", "KernelABI",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
     .target(name: "KernelHeaderCheck", path: "Tests/KernelHeaderCheck"),
@@ -101,7 +107,7 @@ if isFreestanding {
     .testTarget(name: "ProcfsTests", dependencies: ["Procfs"], swiftSettings: settings),
     .testTarget(name: "LayeringTests", swiftSettings: settings),
     .testTarget(
-      name: "CheckpointImageTests", dependencies: ["CheckpointImage", "CImage"],
+      name: "CheckpointImageTests", dependencies: ["CheckpointImage", "CImage", "TestImages"],
       swiftSettings: settings),
   ]
 }

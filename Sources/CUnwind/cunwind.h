@@ -16,11 +16,16 @@ struct cunwind_module {
   uint64_t count;
 };
 
+// Finds a word of memory that the image itself does not have. Returns 0 when there is none.
+typedef int (*cunwind_reader)(void *context, uint64_t address, uint64_t *value);
+
 struct cunwind_core {
   struct UCD_info *info;
   unw_addr_space_t space;
   struct cunwind_module *modules;
   uint64_t module_count;
+  cunwind_reader reader;  // may be 0
+  void *context;          // for the reader
 };
 
 // Exported by libunwind-x86_64, for callers that keep their own tables; in no header of it.
@@ -53,7 +58,12 @@ static inline int cunwind_get_list(unw_addr_space_t space, unw_word_t *list, voi
 }
 static inline int cunwind_access_mem(
     unw_addr_space_t space, unw_word_t address, unw_word_t *value, int write, void *argument) {
-  return _UCD_access_mem(space, address, value, write, ((struct cunwind_core *)argument)->info);
+  struct cunwind_core *core = argument;
+  int error = _UCD_access_mem(space, address, value, write, core->info);
+  uint64_t word = 0;
+  if (error == 0 || write || !core->reader || !core->reader(core->context, address, &word)) return error;
+  *value = word;
+  return 0;
 }
 static inline int cunwind_access_reg(
     unw_addr_space_t space, unw_regnum_t number, unw_word_t *value, int write, void *argument) {
@@ -99,6 +109,13 @@ static inline struct cunwind_core *cunwind_open(const char *path) {
   return 0;
 }
 
+// Who knows memory that the image does not have; `context` has to outlive the core.
+static inline void cunwind_set_reader(
+    struct cunwind_core *core, cunwind_reader reader, void *context) {
+  core->reader = reader;
+  core->context = context;
+}
+
 static inline void cunwind_close(struct cunwind_core *core) {
   unw_destroy_addr_space(core->space);
   _UCD_destroy(core->info);
@@ -131,7 +148,7 @@ static inline int cunwind_select_thread(struct cunwind_core *core, int index) {
 // One word of memory. Returns 0 when the image does not have it.
 static inline int cunwind_read(struct cunwind_core *core, uint64_t address, uint64_t *value) {
   unw_word_t word = 0;
-  if (_UCD_access_mem(core->space, address, &word, 0, core->info) != 0) return 0;
+  if (cunwind_access_mem(core->space, address, &word, 0, core) != 0) return 0;
   *value = word;
   return 1;
 }

@@ -110,7 +110,7 @@ public struct ImageEnd: Equatable, Sendable, BitwiseCopyable {
   /// alignment, entry size.
   ///
   /// The types are SHT_NULL (0), SHT_PROGBITS (1) and SHT_STRTAB (3).
-  private func section(_ index: Int, _ segmentCount: UInt64) -> InlineArray<8, UInt64> {
+  func section(_ index: Int, _ segmentCount: UInt64) -> InlineArray<8, UInt64> {
     switch index {
     case 0: [0, 0, 0, 0, 0, segmentCount < Elf.countElsewhere ? 0 : segmentCount << 32, 0, 0]
     case ImageEnd.digestsIndex:

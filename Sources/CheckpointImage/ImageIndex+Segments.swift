@@ -19,16 +19,12 @@ extension ImageIndex {
       let run = runs[index]
       let place = runs.offset(of: index)
       if run.kind == CKPT_RUN_OBJECT { try checkObjectRun(run, head, at: place) }
-      guard ImageIndex.hasSegment(run) else { continue }
+      guard run.hasSegment else { continue }
       try require(next < count, .badSegmentCount, at: 56, count)
       try checkSegment(Elf.headerByteCount + Int(next) * Elf.segmentByteCount, run, head)
       next += 1
     }
     try require(next == count, .badSegmentCount, at: 56, count)
-  }
-
-  private static func hasSegment(_ run: ckpt_run) -> Bool {
-    run.kind == CKPT_RUN_HERE || run.kind == CKPT_RUN_OBJECT || run.kind == CKPT_RUN_FILE
   }
 
   private func checkSegment(
@@ -59,5 +55,12 @@ extension ImageIndex {
   /// PF_X, PF_W and PF_R (1, 2, 4) for PROT_READ, PROT_WRITE and PROT_EXEC (1, 2, 4).
   public static func segmentFlags(_ protection: UInt32) -> UInt32 {
     (protection & 1) << 2 | protection & 2 | (protection & 4) >> 2
+  }
+}
+
+extension ckpt_run {
+  /// Whether it has a program header: other tools see it.
+  var hasSegment: Bool {
+    kind == CKPT_RUN_HERE || kind == CKPT_RUN_OBJECT || kind == CKPT_RUN_FILE
   }
 }

@@ -31,10 +31,30 @@ struct InspectionText {
       "memory      \(byteCountText(totals.mapped)) in \(totals.regions) regions, "
         + "\(byteCountText(totals.stored)) of it stored",
     ]
+    lines += parent
+    if totals.files > 0 {
+      lines.append(
+        "in files    \(byteCountText(totals.files)) of memory, in the program's own files")
+    }
     if let label = image.label { lines.insert("label       \(label)", at: 1) }
     if totals.objects > 0 {
       lines.append(
         "shared      \(byteCountText(totals.objects)) of shared memory and queues stored")
+    }
+    return lines
+  }
+
+  /// The image that this one is a change to, and whether all that it needs can be found.
+  private var parent: [String] {
+    guard let parent = file.image.parent else { return [] }
+    let bytes = byteCountText(inspection.totals.parents)
+    var lines = ["parent      \(parent.identity), \(parent.name); \(bytes) of memory is there"]
+    switch inspection.chain {
+    case .found(let ancestors):
+      lines += ancestors.map { "  needs     \($0.path), \(byteCountText($0.byteCount))" }
+    case .broken(let failure):
+      lines.append("  needs     " + failure.failure(reading: inspection.path).sentence)
+    case nil: break
     }
     return lines
   }
@@ -81,7 +101,14 @@ struct InspectionText {
         let size = leftPadded(byteCountText(region.byteCount), 10)
         let stored = leftPadded(
           region.storedByteCount == 0 ? "-" : byteCountText(region.storedByteCount), 10)
-        let what = [region.kind.rawValue, region.flags.joined(separator: ","), region.path ?? ""]
+        let elsewhere = [
+          region.parentByteCount == 0
+            ? "" : "(\(byteCountText(region.parentByteCount)) in the parent)",
+          region.fileByteCount == 0 ? "" : "(\(byteCountText(region.fileByteCount)) in the file)",
+        ]
+        let what =
+          ([region.kind.rawValue, region.flags.joined(separator: ","), region.path ?? ""]
+          + elsewhere)
           .filter { !$0.isEmpty }.joined(separator: " ")
         let range = "\(String(region.start, radix: 16))-\(String(region.end, radix: 16))"
         return "  \(range) \(region.protection) \(size) \(stored)  \(what)"

@@ -1,6 +1,7 @@
 import CImage
 import CheckpointImage
 import Foundation
+import TestImages
 import Testing
 
 @Suite struct CheckpointImageFileTests {
@@ -41,7 +42,7 @@ import Testing
   @Test func verifiesAWholeImage() throws {
     var source = MemorySource(Self.whole)
     var last: UInt64 = 0
-    let report = try CheckpointImageFile.verify(&source) { last = $0 }
+    let report = try CheckpointImageFile.verify(&source, progress: { last = $0 })
     #expect(report.isIntact)
     #expect(report.pieceCount == 309)
     #expect(last > 0)

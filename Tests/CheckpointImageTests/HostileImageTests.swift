@@ -1,5 +1,6 @@
 import CImage
 import CheckpointImage
+import TestImages
 import Testing
 
 /// Whatever the bytes are: a refusal, never a trap.

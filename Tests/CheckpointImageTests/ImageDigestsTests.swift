@@ -1,5 +1,6 @@
 import CImage
 import CheckpointImage
+import TestImages
 import Testing
 
 @Suite struct ImageDigestsTests {

@@ -1,5 +1,6 @@
 import CImage
 import CheckpointImage
+import TestImages
 import Testing
 
 /// The refusal of an image's head; `nil` when it is taken.

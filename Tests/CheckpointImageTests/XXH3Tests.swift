@@ -1,5 +1,6 @@
 import CheckpointImage
 import Foundation
+import TestImages
 import Testing
 
 @Suite struct XXH3Tests {
@@ -37,9 +38,4 @@ import Testing
     let there = unsafe moved.withUnsafeBytes { unsafe XXH3.digest($0.bytes.extracting(shift...)) }
     #expect(there == digest(bytes))
   }
-}
-
-/// The digest of an array.
-func digest(_ bytes: [UInt8]) -> UInt64 {
-  unsafe bytes.withUnsafeBytes { unsafe XXH3.digest($0.bytes) }
 }

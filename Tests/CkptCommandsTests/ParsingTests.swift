@@ -48,7 +48,8 @@ import Testing
   @Test(arguments: [
     ["run", "--every", "0", "x"], ["run", "--every", "soon", "x"], ["run", "--keep", "-1", "x"],
     ["run", "--full-every", "0", "x"], ["run", "--full-every", "4097", "x"],
-    ["run"], ["run", "--"], ["run", "--signal", "KILL", "x"], ["save"], ["save", "1", "2"],
+    ["merge"], ["merge", "x"], ["merge", "x", "-o", ""], ["merge", "-o", "y"], ["run"],
+    ["run", "--"], ["run", "--signal", "KILL", "x"], ["save"], ["save", "1", "2"],
     ["save", "1", "--timeout", "0"], ["save", "1", "-o", ""], ["inspect"], ["verify"], ["restart"],
     ["nonsense"], ["save", "--nonsense", "1"],
   ])

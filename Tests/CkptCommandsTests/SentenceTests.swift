@@ -1,3 +1,4 @@
+import CheckpointImage
 import CheckpointKit
 import KernelABI
 import Testing
@@ -57,6 +58,53 @@ import Testing
     #expect(LaunchFailure.execute("/x", .accessDenied).failure.status == .permission)
     #expect(LaunchFailure.programNotFound("x").failure.status == .failed)
     #expect(LaunchFailure.staticProgram("/x").failure.sentence.contains("statically linked"))
+  }
+
+  @Test func aBrokenChainNamesTheLink() {
+    let wanted = ImageIdentity(low: 1, high: 0)
+    let found = ImageIdentity(low: 2, high: 0)
+    let cases: [(ChainFailure, String)] = [
+      (
+        .missing(name: "a", child: "d/b", places: ["d/a", "/x/a"]),
+        "cannot read c: a, which d/b needs, is missing (ENOENT)"
+      ),
+      (
+        .foreign(path: "d/a", child: "d/b", wanted: wanted, found: found),
+        "cannot read c: d/a is another image than the one that d/b needs"
+      ),
+      (.parent(path: "d/a", child: "d/b", .empty), "cannot read d/a: the file is empty"),
+      (.cycle(path: "a", child: "b"), "cannot read c: b needs a, which itself needs b"),
+      (.tooLong(limit: 4096), "cannot read c: it needs more than 4096 others"),
+    ]
+    for (failure, sentence) in cases {
+      let result = failure.failure(reading: "c")
+      #expect(result.sentence == sentence)
+      #expect(result.status == .damagedImage)
+      #expect(MergeFailure.chain(failure).failure(merging: "c") == result)
+    }
+    #expect(
+      cases[0].0.failure(reading: "c").hints.first == "looked for it as d/a and /x/a")
+    #expect(
+      ChainFailure.image(.unreadable(.accessDenied)).failure(reading: "c").status == .permission)
+  }
+
+  @Test func aFailedMergeIsASentence() {
+    let cases: [(MergeFailure, Status, String)] = [
+      (
+        .data(path: "a", .refused(.init(.damagedData, at: 4096, 1))), .damagedImage, "cannot read a"
+      ),
+      (.data(path: "a", .unreadable(.inputOutput)), .failed, "EIO"),
+      (.file(path: "/lib/x", child: "a", .noSuchFile), .failed, "/lib/x, of which a has no copy"),
+      (.changedFile(path: "/lib/x", child: "a", offset: 8192), .damagedImage, "offset 0x2000"),
+      (.needed(path: "a", child: "b"), .failed, "cannot write a: b needs the image that is there"),
+      (.output(path: "o", .noSpace), .failed, "cannot write o: no space left on device (ENOSPC)"),
+      (.output(path: "o", .accessDenied), .permission, "cannot write o"),
+    ]
+    for (failure, status, words) in cases {
+      let result = failure.failure(merging: "c")
+      #expect(result.status == status)
+      #expect(result.sentence.contains(words), "\(result.sentence)")
+    }
   }
 
   @Test func imagesAreRefusedWithAStatus() {

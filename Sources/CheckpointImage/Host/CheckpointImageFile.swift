@@ -22,7 +22,7 @@ public struct CheckpointImageFile: Codable, Sendable {
     self.init(try ImageHead(from: &source))
   }
 
-  init(_ head: ImageHead) {
+  public init(_ head: ImageHead) {
     let index = head.index
     image = ImageSummary(head)
     process = ProcessSummary(head)

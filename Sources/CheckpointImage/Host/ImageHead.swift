@@ -1,12 +1,12 @@
 internal import CImage
 
 /// The head of an image, read and checked.
-struct ImageHead {
+public struct ImageHead: Sendable {
   let bytes: [UInt8]
   let index: ImageIndex
 
   /// - Throws: `ImageError`, or what the source throws.
-  init(from source: inout some ImageSource & ~Copyable) throws {
+  public init(from source: inout some ImageSource & ~Copyable) throws {
     let prefix = try source.read(at: 0, count: ImageIndex.prefixByteCount)
     let byteCount = try prefix.withRawSpan { (span) throws(ImageError) in
       try ImageIndex.headByteCount(prefix: span)
@@ -22,19 +22,23 @@ struct ImageHead {
     self.bytes = bytes
   }
 
-  var identity: ImageIdentity {
+  /// Which image it is.
+  public var identity: ImageIdentity {
     let image: ckpt_image = entries(index.image)[0]
     return ImageIdentity(low: image.identity_low, high: image.identity_high)
   }
 
   /// `nil` when the image stands alone.
-  var parent: ImageParent? {
+  public var parent: ImageParent? {
     entries(index.parent, ckpt_parent.self).first.map { parent in
       ImageParent(
         identity: ImageIdentity(low: parent.identity_low, high: parent.identity_high),
         name: text(parent.name), path: optionalText(parent.path), depth: parent.depth)
     }
   }
+
+  /// Bytes of the whole image.
+  public var fileByteCount: UInt64 { index.fileByteCount }
 
   /// All that has digests, in their order.
   var stretches: [Stretch] {

@@ -3,11 +3,12 @@ internal import CImage
 /// What a look at every byte of an image found.
 public struct VerifyReport: Codable, Sendable {
   public struct Damage: Codable, Sendable, Equatable {
-    /// Bytes of the file whose digest differs.
+    /// Bytes of the image, or of a file that it refers to, whose digests differ.
     public var fileOffset: UInt64
     public var byteCount: UInt64
 
-    /// Where they belong: "region 7f0000000000-7f0000001000 /lib/libc.so", "object 3 memfd:x".
+    /// Where they belong: "region 7f0000000000-7f0000001000 /lib/libc.so", "object 3 memfd:x";
+    /// "file /lib/libc.so" when they are not in the image.
     public var owner: String
   }
 
@@ -22,27 +23,39 @@ public struct VerifyReport: Codable, Sendable {
 }
 
 extension CheckpointImageFile {
+  /// Reads bytes of a file that a program has mapped; zeros behind its end.
+  public typealias FileReader = (_ path: String, _ offset: UInt64, _ count: Int) throws -> [UInt8]
+
   /// Reads an image once, and checks all of it.
   ///
   /// - Parameters:
   ///   - source: the image.
+  ///   - files: reads the files that the image refers to; `nil`: they are not looked at.
   ///   - progress: hears how many bytes were looked at, now and then.
   /// - Returns: what is damaged in the data; nothing of it was used.
   /// - Throws: `ImageError` when the head, the digests or the sections are wrong, or what the
   ///   source throws.
   public static func verify(
-    _ source: inout some ImageSource & ~Copyable, progress: (UInt64) -> Void = { _ in }
+    _ source: inout some ImageSource & ~Copyable, files: FileReader? = nil,
+    progress: (UInt64) -> Void = { _ in }
   ) throws -> VerifyReport {
     let head = try ImageHead(from: &source)
     var digests = try DigestReader(head, &source)
     try digests.checkAll(&source)
-    try checkEnd(head, &source)
+    try source.checkEnd(of: head)
     var report = VerifyReport(byteCount: head.index.fileByteCount)
     var damages = DamageList(head)
+    var done: UInt64 = 0
     for stretch in head.stretches {
       report.pieceCount += Int(stretch.pieceCount)
-      if case .fileRun = stretch.owner { continue }
-      try check(stretch, &digests, &source, &damages, progress)
+      if case .fileRun(let run) = stretch.owner {
+        guard let files else { continue }
+        try check(stretch, in: head.path(ofRun: run), files, &digests, &source, &damages)
+      } else {
+        try check(stretch, &digests, &source, &damages) { progress(done + $0) }
+        try checkPadding(stretch, &source, &damages)
+        done += stretch.byteCount
+      }
     }
     report.damages = damages.all
     report.damagedPieceCount = damages.pieceCount
@@ -60,32 +73,34 @@ extension CheckpointImageFile {
     var done: UInt64 = 0
     while done < stretch.byteCount {
       let count = min(chunkByteCount, stretch.byteCount - done)
-      let offset = stretch.fileOffset + done
-      let bytes = try source.readAll(at: offset, count: Int(count))
+      let bytes = try source.readAll(at: stretch.fileOffset + done, count: Int(count))
       let expected = try digests.read(
         stretch.firstPiece + done / Pieces.byteCount, Int(Pieces.count(of: count)), &source)
-      for (page, start) in stride(from: 0, to: bytes.count, by: 4096).enumerated() {
-        let end = min(start + 4096, bytes.count)
-        let isRight = bytes.withRawSpan {
-          XXH3.digest($0.extracting(start..<end)) == expected[page]
-        }
-        if !isRight { damages.add(stretch, at: offset + UInt64(start), UInt64(end - start)) }
-      }
+      damages.add(stretch, at: stretch.fileOffset + done, bytes, unlike: expected)
       done += count
-      progress(offset + count)
+      progress(done)
     }
-    try checkPadding(stretch, &source, &damages)
   }
 
-  private static func checkEnd(_ head: ImageHead, _ source: inout some ImageSource & ~Copyable)
-    throws
-  {
-    let end = head.index.end
-    let bytes = try source.read(
-      at: end.namesOffset, count: Int(end.fileByteCount - end.namesOffset))
-    let segmentCount = head.bytes.withRawSpan { head.index.segmentCount($0) }
-    try bytes.withRawSpan { (span) throws(ImageError) in
-      try end.check(span, segmentCount: segmentCount)
+  /// Checks what is in a file; one that can't be read has none of it.
+  private static func check(
+    _ stretch: Stretch, in path: String, _ files: FileReader, _ digests: inout DigestReader,
+    _ source: inout some ImageSource & ~Copyable, _ damages: inout DamageList
+  ) throws {
+    var done: UInt64 = 0
+    while done < stretch.byteCount {
+      let count = min(chunkByteCount, stretch.byteCount - done)
+      let expected = try digests.read(
+        stretch.firstPiece + done / Pieces.byteCount, Int(Pieces.count(of: count)), &source)
+      let offset = stretch.fileOffset + done
+      if let bytes = try? files(path, offset, Int(count)), bytes.count == Int(count) {
+        damages.add(stretch, at: offset, bytes, unlike: expected, file: path)
+      } else {
+        for page in stride(from: 0, to: count, by: 4096) {
+          damages.add(stretch, at: offset + page, 4096, file: path)
+        }
+      }
+      done += count
     }
   }
 
@@ -109,8 +124,24 @@ private struct DamageList {
 
   init(_ head: ImageHead) { names = DamageNames(head) }
 
-  mutating func add(_ stretch: Stretch, at offset: UInt64, _ byteCount: UInt64) {
-    let owner = names.name(of: stretch)
+  /// Adds the pages whose digests are others than expected.
+  mutating func add(
+    _ stretch: Stretch, at offset: UInt64, _ bytes: [UInt8], unlike expected: [UInt64],
+    file: String? = nil
+  ) {
+    var next = 0
+    while let page = bytes.firstPage(unlike: expected, from: next) {
+      let start = UInt64(page) * Pieces.byteCount
+      let count = min(Pieces.byteCount, UInt64(bytes.count) - start)
+      add(stretch, at: offset + start, count, file: file)
+      next = page + 1
+    }
+  }
+
+  mutating func add(
+    _ stretch: Stretch, at offset: UInt64, _ byteCount: UInt64, file: String? = nil
+  ) {
+    let owner = file.map { "file \($0)" } ?? names.name(of: stretch)
     if let last = all.last, last.owner == owner, last.fileOffset + last.byteCount == offset {
       all[all.count - 1].byteCount += byteCount
       // The rest of a page belongs to what was counted.

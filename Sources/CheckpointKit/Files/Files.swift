@@ -22,6 +22,10 @@ public struct FileFacts: Equatable, Sendable {
   public var mode: UInt32
   public var byteCount: UInt64
   public var owner: UInt32
+
+  /// Which file this is, together.
+  public var device: UInt64
+  public var inode: UInt64
 }
 
 /// Files by path, the way a command needs them: whole, small, in Swift's own types.
@@ -135,7 +139,9 @@ public enum Files {
     return FileFacts(
       kind: FileKind(rawValue: mode & 0o170000), mode: mode & 0o7777,
       byteCount: value(UInt64.self, in: buffer, at: 48) ?? 0,
-      owner: value(UInt32.self, in: buffer, at: 28) ?? 0)
+      owner: value(UInt32.self, in: buffer, at: 28) ?? 0,
+      device: value(UInt64.self, in: buffer, at: 0) ?? 0,
+      inode: value(UInt64.self, in: buffer, at: 8) ?? 0)
   }
 
   /// Whether this process may run the file.

@@ -5,8 +5,12 @@ extension Backtrace {
   private static let frameLimit = 200
 
   /// One for each thread of the image, without frames where libunwind finds none.
-  static func all(of file: CheckpointImageFile, at path: String) -> [Backtrace] {
-    guard let core = Core(path: path) else {
+  ///
+  /// - Parameter memory: knows what the image itself has not.
+  static func all(
+    of file: CheckpointImageFile, at path: String, _ memory: ImageMemory?
+  ) -> [Backtrace] {
+    guard let core = Core(path: path, memory) else {
       return file.threads.map { Backtrace(tid: $0.tid, frames: []) }
     }
     let modules = modules(of: file, in: core)

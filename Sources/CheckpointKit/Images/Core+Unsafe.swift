@@ -8,10 +8,24 @@ internal import CUnwind
 final class Core {
   private let core: UnsafeMutablePointer<cunwind_core>
 
+  /// What the image itself does not have; lives as long as the core, which refers to it.
+  private let memory: ImageMemory?
+
   /// `nil` when libunwind does not take the file for a core.
-  init?(path: String) {
+  init?(path: String, _ memory: ImageMemory?) {
     guard let core = unsafe cunwind_open(path) else { return nil }
     unsafe self.core = unsafe core
+    self.memory = memory
+    guard let memory else { return }
+    unsafe cunwind_set_reader(
+      core,
+      { context, address, value in
+        guard let context = unsafe context, let value = unsafe value else { return 0 }
+        let memory = unsafe Unmanaged<ImageMemory>.fromOpaque(context).takeUnretainedValue()
+        guard let word = memory.word(at: address) else { return 0 }
+        unsafe value.pointee = word
+        return 1
+      }, Unmanaged.passUnretained(memory).toOpaque())
   }
 
   deinit { unsafe cunwind_close(core) }

@@ -29,6 +29,7 @@ public final class ImageFile: ImageSource {
       byteCount = facts.byteCount
       descriptor = file
       kind = facts.kind
+      (device, inode) = (facts.device, facts.inode)
     } catch {
       throw .unreadable(error)
     }
@@ -37,6 +38,10 @@ public final class ImageFile: ImageSource {
   }
 
   private let kind: FileKind?
+
+  /// Which file this is, together.
+  let device: UInt64
+  let inode: UInt64
 
   /// - Throws: `Errno`.
   public func read(at offset: UInt64, count: Int) throws -> [UInt8] {
@@ -48,24 +53,31 @@ public final class ImageFile: ImageSource {
     return buffer
   }
 
-  /// What the image says, from its head.
-  public func contents() throws(ImageFailure) -> CheckpointImageFile {
+  /// The head of the image, checked.
+  public func head() throws(ImageFailure) -> ImageHead {
     var source = self
-    do { return try CheckpointImageFile(from: &source) } catch { throw ImageFailure(error) }
+    do { return try ImageHead(from: &source) } catch { throw ImageFailure(error) }
   }
 
-  /// Looks at every byte; `progress` hears how many were.
+  /// Looks at every byte, and at the files that the image refers to; `progress` hears how many bytes
+  /// were looked at.
   public func verify(progress: (UInt64) -> Void) throws(ImageFailure) -> VerifyReport {
     var source = self
-    do { return try CheckpointImageFile.verify(&source, progress: progress) } catch {
+    let files = ProgramFiles()
+    do {
+      return try CheckpointImageFile.verify(&source, files: files.read, progress: progress)
+    } catch {
       throw ImageFailure(error)
     }
   }
+
+  /// Where the file really is, through symbolic links.
+  var realPath: String? { try? Files.linkTarget("/proc/self/fd/\(descriptor.number)") }
 }
 
 extension ImageFailure {
   /// From what the reader of an `ImageFile` throws.
-  fileprivate init(_ error: any Error) {
+  init(_ error: any Error) {
     switch error {
     case let error as ImageError: self = .refused(error)
     case let error as Errno: self = .unreadable(error)

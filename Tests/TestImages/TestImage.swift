@@ -1,53 +1,53 @@
-import CImage
+public import CImage
 import CheckpointImage
 
 /// A small image, made in memory: a writer of the format that shares no code with the agent.
-struct TestImage {
-  var image = ckpt_image()
-  var process = ckpt_process()
-  var machine = ckpt_machine()
-  var agent = ckpt_agent()
-  var strings: [UInt8] = []
-  var details: [UInt8] = []
-  var threads: [ckpt_thread] = []
-  var regions: [ckpt_region] = []
-  var runs: [ckpt_run] = []
-  var objects: [ckpt_object] = []
-  var extents: [ckpt_extent] = []
-  var files: [ckpt_file] = []
-  var descriptors: [ckpt_descriptor] = []
-  var signals = [ckpt_signal_action](repeating: ckpt_signal_action(), count: 64)
-  var pending: [ckpt_pending_signal] = []
-  var timers: [ckpt_timer] = []
-  var limits = [ckpt_limit](repeating: ckpt_limit(current: 1, maximum: .max), count: 16)
-  var xstate = [ckpt_xstate_component(component: 2, offset: 576, byte_count: 256, flags: 0)]
+public struct TestImage: Sendable {
+  public var image = ckpt_image()
+  public var process = ckpt_process()
+  public var machine = ckpt_machine()
+  public var agent = ckpt_agent()
+  public var strings: [UInt8] = []
+  public var details: [UInt8] = []
+  public var threads: [ckpt_thread] = []
+  public var regions: [ckpt_region] = []
+  public var runs: [ckpt_run] = []
+  public var objects: [ckpt_object] = []
+  public var extents: [ckpt_extent] = []
+  public var files: [ckpt_file] = []
+  public var descriptors: [ckpt_descriptor] = []
+  public var signals = [ckpt_signal_action](repeating: ckpt_signal_action(), count: 64)
+  public var pending: [ckpt_pending_signal] = []
+  public var timers: [ckpt_timer] = []
+  public var limits = [ckpt_limit](repeating: ckpt_limit(current: 1, maximum: .max), count: 16)
+  public var xstate = [ckpt_xstate_component(component: 2, offset: 576, byte_count: 256, flags: 0)]
 
   /// There when `image` has a parent.
-  var parent = ckpt_parent()
+  public var parent = ckpt_parent()
 
   /// Bytes of the data by their index in `runs`, for those that shall not have just any.
-  var contents: [Int: [UInt8]] = [:]
+  public var contents: [Int: [UInt8]] = [:]
 
   /// The data lies in the other direction, with a page of nothing after each part of it.
-  var isScattered = false
+  public var isScattered = false
 
   /// Extra notes, put before and after the project's own.
-  var notesBefore: [UInt8] = []
-  var notesAfter: [UInt8] = []
+  public var notesBefore: [UInt8] = []
+  public var notesAfter: [UInt8] = []
 
-  mutating func string(_ text: String) -> ckpt_string {
+  public mutating func string(_ text: String) -> ckpt_string {
     defer { strings += Array(text.utf8) }
     return ckpt_string(offset: UInt32(strings.count), byte_count: UInt32(text.utf8.count))
   }
 
-  mutating func detail(_ bytes: [UInt8]) -> ckpt_detail {
+  public mutating func detail(_ bytes: [UInt8]) -> ckpt_detail {
     details += [UInt8](repeating: 0, count: -details.count & 7)
     defer { details += bytes }
     return ckpt_detail(offset: UInt32(details.count), byte_count: UInt32(bytes.count))
   }
 
   /// Adds a region, with runs of `(kind, pages)` from its start on; kind 0 leaves a gap.
-  mutating func region(
+  public mutating func region(
     _ start: UInt64, _ kind: UInt32, _ protection: UInt32, path: String = "",
     object: UInt32 = CKPT_NONE, _ parts: KeyValuePairs<UInt32, UInt64>
   ) {
@@ -74,7 +74,7 @@ struct TestImage {
   }
 
   /// A process with two threads, a bit of each kind of memory and some descriptors.
-  static func small() -> TestImage {
+  public static func small() -> TestImage {
     var made = TestImage()
     made.image.identity_low = 0x0123_4567_89ab_cdef
     made.image.identity_high = 0xfedc_ba98_7654_3210
@@ -90,14 +90,48 @@ struct TestImage {
   }
 
   /// The same as a change to another image.
-  static func withParent() -> TestImage {
+  public static func withParent() -> TestImage {
     var made = small()
     made.makeChild()
     made.runs[4].kind = CKPT_RUN_PARENT
     return made
   }
 
-  mutating func makeChild() {
+  /// Makes this a change to another image, whose file has a name.
+  public mutating func setParent(_ other: TestImage, name: String, path: String = "") {
+    image.parent_low = other.image.identity_low
+    image.parent_high = other.image.identity_high
+    parent.identity_low = other.image.identity_low
+    parent.identity_high = other.image.identity_high
+    parent.name = string(name)
+    parent.path = path.isEmpty ? ckpt_string() : string(path)
+    parent.depth = other.parent.depth + 1
+  }
+
+  /// Replaces a run by several, of `(kind, pages)`.
+  public mutating func split(_ index: Int, _ parts: KeyValuePairs<UInt32, UInt64>) {
+    let original = runs.remove(at: index)
+    var address = original.address
+    var new: [ckpt_run] = []
+    for (kind, pages) in parts {
+      if kind != 0 {
+        var run = original
+        run.kind = kind
+        run.address = address
+        run.byte_count = pages * 4096
+        new.append(run)
+      }
+      address += pages * 4096
+    }
+    runs.insert(contentsOf: new, at: index)
+    let region = Int(original.region)
+    regions[region].run_count += UInt64(new.count) - 1
+    for later in (region + 1)..<regions.count {
+      regions[later].first_run += UInt64(new.count) - 1
+    }
+  }
+
+  public mutating func makeChild() {
     image.parent_low = 1
     image.parent_high = 2
     parent.identity_low = 1

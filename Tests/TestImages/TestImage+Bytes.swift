@@ -1,9 +1,9 @@
-import CImage
+internal import CImage
 import CheckpointImage
 
 extension TestImage {
   /// The whole file, with right offsets and digests.
-  func bytes() -> [UInt8] {
+  public func bytes() -> [UInt8] {
     let head = headBytes()
     var placed = self
     let end = placed.place(from: head.count)
@@ -26,12 +26,18 @@ extension TestImage {
   }
 
   /// The bytes of a run that is here or in a file.
-  func data(ofRun index: Int) -> [UInt8] {
+  public func data(ofRun index: Int) -> [UInt8] {
     contents[index] ?? pattern(Int(runs[index].byte_count), index)
   }
 
   private func pattern(_ byteCount: Int, _ seed: Int) -> [UInt8] {
-    (0..<byteCount).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 12 &+ seed) }
+    var page = (0..<4096).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ seed) }
+    var bytes: [UInt8] = []
+    for start in stride(from: 0, to: byteCount, by: 4096) {
+      page.replaceSubrange(0..<8, with: raw(UInt64(start)))
+      bytes += page[..<min(4096, byteCount - start)]
+    }
+    return bytes
   }
 
   private func pageDigests(_ data: [UInt8]) -> [UInt64] {
@@ -41,7 +47,7 @@ extension TestImage {
   }
 
   /// The head alone, in whole pages, as it is in front of data.
-  func headBytes() -> [UInt8] {
+  public func headBytes() -> [UInt8] {
     var placed = self
     let byteCount = padded(placed.head(end: ImageEnd(digestsOffset: 0, pieceCount: 0)).count)
     let end = placed.place(from: byteCount)
@@ -186,12 +192,12 @@ extension TestImage {
 }
 
 /// The bytes of an integer or a record without padding.
-func raw<T: BitwiseCopyable>(_ value: T) -> [UInt8] {
+public func raw<T: BitwiseCopyable>(_ value: T) -> [UInt8] {
   unsafe withUnsafeBytes(of: value) { unsafe Array($0) }
 }
 
 /// A note with its padding.
-func note(_ owner: String, _ type: UInt32, _ content: [UInt8]) -> [UInt8] {
+public func note(_ owner: String, _ type: UInt32, _ content: [UInt8]) -> [UInt8] {
   let name = Array(owner.utf8) + [0]
   return raw(UInt32(name.count)) + raw(UInt32(content.count)) + raw(type)
     + name + [UInt8](repeating: 0, count: -name.count & 3)
@@ -199,7 +205,7 @@ func note(_ owner: String, _ type: UInt32, _ content: [UInt8]) -> [UInt8] {
 }
 
 /// A note of the project's.
-func table<T: BitwiseCopyable>(
+public func table<T: BitwiseCopyable>(
   _ type: UInt32, _ entries: [T], version: UInt32 = 1, extra: Int = 0
 ) -> [UInt8] {
   let size = MemoryLayout<T>.size + extra
@@ -207,4 +213,9 @@ func table<T: BitwiseCopyable>(
     version: version, entry_bytes: UInt32(size), count: UInt64(entries.count))
   let content = entries.flatMap { raw($0) + [UInt8](repeating: 0xee, count: extra) }
   return note("CKPT", type, raw(header) + content)
+}
+
+/// The digest of an array.
+public func digest(_ bytes: [UInt8]) -> UInt64 {
+  unsafe bytes.withUnsafeBytes { unsafe XXH3.digest($0.bytes) }
 }
