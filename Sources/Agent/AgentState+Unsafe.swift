@@ -32,6 +32,9 @@ struct AgentState: BitwiseCopyable {
   /// The userfaultfd that tells what was written since the last image.
   var tracker = TrackDescriptor.Memo()
 
+  /// The image that the next one may be a change to.
+  var lineage = Lineage()
+
   /// Signals whose action is ours for the length of a stop, and the actions they had.
   var borrowed: UInt64 = 0
   var borrowedActions = InlineArray<64, ActionBits>(repeating: ActionBits())
@@ -48,6 +51,7 @@ struct ActionBits: BitwiseCopyable {
 /// The one state, which the loader maps: constant initialisers only.
 nonisolated(unsafe) private var storage = AgentState()
 nonisolated(unsafe) private var words = InlineArray<7, UInt32>(repeating: 0)
+nonisolated(unsafe) private var path = InlineArray<4096, UInt8>(repeating: 0)
 
 /// Access to the agent's state.
 ///
@@ -81,6 +85,11 @@ enum Agent {
 
   /// Threads that have left the agent's memory for good.
   static var departed: FutexWord { word(3) }
+
+  /// Where the path of the last image lies, NUL-terminated; see `Lineage`.
+  static var parentPath: Address {
+    unsafe withUnsafeMutablePointer(to: &path) { unsafe Address(UnsafeRawPointer($0)) }
+  }
 
   private static func word(_ index: UInt64) -> FutexWord {
     FutexWord(

@@ -55,6 +55,7 @@ public enum Advice {
   public static let noHugePage = 15
   public static let dontDump = 16
   public static let wipeOnFork = 18
+  public static let keepOnFork = 19
   public static let populateRead = 22
   public static let populateWrite = 23
   public static let guardInstall = 102

@@ -126,4 +126,6 @@ public struct PageRun: Sendable, BitwiseCopyable {
     self.end = end
     self.categories = categories
   }
+
+  public var range: AddressRange { AddressRange(start: start, end: end) ?? .empty }
 }

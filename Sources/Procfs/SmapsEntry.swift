@@ -92,8 +92,9 @@ public struct VMFlags: FlagSet {
   public static let mayWrite = VMFlags(rawValue: 16384)  // mw
   public static let device = VMFlags(rawValue: 32768)  // io
   public static let rawPages = VMFlags(rawValue: 65536)  // pf
-  public static let userfaultfd = VMFlags(rawValue: 131072)  // um, uw, ui
+  public static let userfaultfd = VMFlags(rawValue: 131072)  // um, ui
   public static let shadowStack = VMFlags(rawValue: 262144)  // ss
+  public static let writeProtected = VMFlags(rawValue: 524288)  // uw
 
   /// Reads the flags up to the end of the line; unknown ones are passed over.
   @_lifetime(cursor: copy cursor)
@@ -130,7 +131,8 @@ public struct VMFlags: FlagSet {
     case (0x6D, 0x77): .mayWrite
     case (0x69, 0x6F): .device
     case (0x70, 0x66): .rawPages
-    case (0x75, 0x6D), (0x75, 0x77), (0x75, 0x69): .userfaultfd
+    case (0x75, 0x6D), (0x75, 0x69): .userfaultfd
+    case (0x75, 0x77): .writeProtected
     case (0x73, 0x73): .shadowStack
     default: .none
     }

@@ -199,7 +199,7 @@ struct WatchedMemory {
 
   mutating func watch(isFirst: Bool = false) -> Bool {
     var arena = arena
-    guard let scan = try? TrackScan(descriptor, &arena) else { return false }
+    guard var scan = try? TrackScan(descriptor, &arena) else { return false }
     return scan.watch(range, isFirst: isFirst)
   }
 
@@ -212,7 +212,7 @@ struct WatchedMemory {
       #expect(tracked.watched.count == 0 && tracked.runs.count == 0)
       return nil
     }
-    let watched = try #require(tracked.watched(around: range))
+    let watched = tracked.watched[0]
     return (watched.firstRun..<watched.firstRun + watched.runCount).map { index in
       let run = tracked.runs[index]
       let first = Int((run.start - range.start.rawValue) / pageByteCount)

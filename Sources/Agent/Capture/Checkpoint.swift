@@ -52,6 +52,7 @@ enum Checkpoint {
   ) throws(CaptureFailure) {
     // What takes time, and needs no standstill.
     var outcome = Outcome()
+    TrackDescriptor.dropInherited()
     choose(control.wishes.writing, &survey, &outcome)
     let start = try stop(control, &survey)
     let path: ImagePath?
@@ -65,7 +66,9 @@ enum Checkpoint {
     resume(survey)
     if let path {
       survey.discardPage()
-      if !control.kills { _ = control.reportDone(outcome, path) }
+      if !control.kills, control.reportDone(outcome, path) {
+        Lineage.follow(survey.record, path: Agent.parentPath)
+      }
     } else {
       survey.page?.pause = Clock.monotonic - start
     }
@@ -163,6 +166,8 @@ enum Checkpoint {
     defer { DescriptorSurvey.closeTemporaries(survey) }
     try look(&survey, control)
     survey.root.publish()
+    survey.isThin = control.wishes.isThin
+    Changes.collect(control.wishes, &survey)
     if Clone.write(&survey, control, outcome, since: start) { return nil }
     if outcome.cause == 0 { outcome.cause = CKPT_CAUSE_NO_CLONE }
     try Completion.freeze(&survey)

@@ -25,8 +25,35 @@ enum Completion {
     try during(.process) { () throws(Errno) in try noteMachine(&survey) }
     noteAgent(&survey)
     survey.root.publish()
+    try openChain(&survey)
+    defer { survey.chain?.close() }
     try PageSurvey.run(&survey)
-    return try write(&survey, &control, &outcome)
+    if survey.hasParent { outcome.flags |= CKPT_RESULT_INCREMENTAL }
+    let path = try write(&survey, &control, &outcome)
+    let lasting = try during(.renameImage) { () throws(Errno) in
+      try control.lastingPath(path, &survey.scratch)
+    }
+    let place = survey.isInClone ? survey.page?.path : Agent.parentPath
+    survey.record = Lineage.Record(survey, lasting, at: place ?? Agent.parentPath)
+    return path
+  }
+
+  /// Opens the images that this one is to be a change to; when they can't be had, it is to have all
+  /// of the memory.
+  private static func openChain(_ survey: inout Survey) throws(CaptureFailure) {
+    guard survey.hasParent else { return }
+    do throws(Errno) {
+      survey.chain = try ParentChain(&survey)
+    } catch {
+      // This clone has not all of the memory.
+      if survey.staging != nil {
+        let path = survey.parent.path
+        throw CaptureFailure(
+          .openImage, error, name: survey.strings.base + UInt64(path.offset),
+          nameByteCount: path.byte_count)
+      }
+      survey.dropParent()
+    }
   }
 
   private static func noteMachine(_ survey: inout Survey) throws(Errno) {

@@ -30,6 +30,27 @@ struct Survey: BitwiseCopyable {
   /// Whether the process that works on this is the clone, all alone in its copy of the memory.
   var isInClone = false
 
+  /// Whether the image may become the parent of another.
+  var isTracked = false
+
+  /// What was written since the parent image, `nil`: not known.
+  var tracked: Tracked?
+
+  /// Whether there are guard pages in watched memory.
+  var metGuards = false
+
+  /// What is to be known of this image when it is safe on disk.
+  var record = Lineage.Record()
+
+  /// Whether pages that equal their file are left to it.
+  var isThin = false
+
+  /// What the parent image has, `nil`: there is none.
+  var chain: ParentChain?
+
+  /// Written memory that was copied for the clone, `nil`: the clone has all memory.
+  var staging: Staging?
+
   /// Text of smaps that was read while the program stood still, `nil`: none was needed.
   var properties: RegionList.Text?
 
@@ -73,6 +94,22 @@ struct Survey: BitwiseCopyable {
     files = try Table(in: &self.scratch, share * 4)
     descriptors = try Table(in: &self.scratch, share)
     xstate = try Table(in: &self.scratch, capacity: 64)
+  }
+
+  /// Whether the image is to be a change to another.
+  var hasParent: Bool { image.parent_low | image.parent_high != 0 }
+
+  /// Where the bytes of a run lie that is to be written.
+  func place(of run: ckpt_run) -> Address {
+    guard let staging, staging.covers(run.range) else { return Address(run.address) }
+    return staging.place(of: run.range) ?? Address(run.address)
+  }
+
+  /// From now on the image stands alone.
+  mutating func dropParent() {
+    image.parent_low = 0
+    image.parent_high = 0
+    tracked = nil
   }
 
   /// Whether this is memory of the agent's that is no part of the image.

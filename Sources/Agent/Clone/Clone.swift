@@ -81,6 +81,11 @@ enum Clone {
       survey.properties = try? RegionProperties.text(&survey.scratch)
       guard survey.properties != nil else { return false }
     }
+    survey.staging = Staging.make(&survey)
+    defer {
+      survey.staging?.bringBack()
+      survey.staging = nil
+    }
     guard let maps = try? RegionList.text(&survey.scratch) else { return false }
     let place = try survey.scratch.reserve(UInt64(MemoryLayout<Job>.stride))
     let stack = try survey.scratch.reserve(2 * stackByteCount + 16, alignment: pageByteCount)
@@ -93,7 +98,9 @@ enum Clone {
       job.mayAsk = attempt == 1
       page.enter(.preparing)
       Memory.store(job, at: place)
+      let begun = Clock.monotonic
       try beget(job, at: place, stack: stack)
+      if survey.staging == nil { Agent.state.lineage.cloneDuration = Clock.monotonic - begun }
       switch stage(after: page) {
       case .writing, .done:
         setInheritance(of: page, Advice.dontFork)

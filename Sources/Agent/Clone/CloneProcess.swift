@@ -117,6 +117,7 @@ enum CloneProcess {
   ) -> Bool {
     do throws(CaptureFailure) {
       let path = try Completion.finish(&survey, &job.control, &job.outcome)
+      job.page.record = survey.record
       job.outcome.duration = Clock.monotonic - job.start
       if job.page.pause > 0 { job.outcome.pause = job.page.pause }
       return job.control.reportDone(job.outcome, path, to: errors)

@@ -34,6 +34,7 @@ enum Turn {
   private static func forget(_ page: WriterPage) {
     // Where it is our child, it is a zombie by now, or will be in a moment.
     if page.process > 0 { HelperProcess.reap(page.process) }
+    if page.result == .durable { Lineage.follow(page.record, path: page.path) }
     _ = try? Mapping.unmap(page.range)
     Agent.state.writerPage = 0
   }

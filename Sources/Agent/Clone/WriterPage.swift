@@ -30,8 +30,9 @@ struct WriterPage: BitwiseCopyable {
   let range: AddressRange
 
   static let byteCount: UInt64 = 16 << 10
-  private static let tableOffset: UInt64 = 64
-  static let tableCapacity = Int((byteCount - tableOffset) / 16)
+  private static let tableOffset: UInt64 = 128
+  private static let pathOffset = byteCount - Lineage.pathCapacity
+  static let tableCapacity = Int((pathOffset - tableOffset) / 16)
 
   /// - Throws: `outOfMemory` when the program's limits leave no room.
   static func map() throws(Errno) -> WriterPage {
@@ -78,6 +79,15 @@ struct WriterPage: BitwiseCopyable {
     get { Memory.load(at: range.start + 24) }
     nonmutating set { Memory.store(newValue, at: range.start + 24) }
   }
+
+  /// What is to be known of the image when it is safe on disk; its path lies at `path`.
+  var record: Lineage.Record {
+    get { Memory.load(at: range.start + 64) }
+    nonmutating set { Memory.store(newValue, at: range.start + 64) }
+  }
+
+  /// Room for `Lineage.pathCapacity` bytes.
+  var path: Address { range.start + Self.pathOffset }
 
   // MARK: Regions that were not inherited
 

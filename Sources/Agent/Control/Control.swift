@@ -75,6 +75,7 @@ struct Control: BitwiseCopyable {
     var own = OwnDescriptors()
     own.control = socket?.number ?? -1
     own.image = output
+    own.tracker = TrackDescriptor.hidden
     return own
   }
 
@@ -114,6 +115,16 @@ struct Control: BitwiseCopyable {
       try path.append(pattern: Agent.state.configuration, survey: survey)
     }
     return path
+  }
+
+  /// Where the image will be: also when `ckpt` opened the file, and gives it its name.
+  func lastingPath(_ path: ImagePath, _ scratch: inout Arena) throws(Errno) -> ImagePath {
+    guard path.byteCount == 0, socket != nil, request.path_bytes > 0 else { return path }
+    var lasting = try ImagePath(in: &scratch)
+    try lasting.append(
+      from: message + UInt64(MemoryLayout<ckpt_request>.size),
+      byteCount: UInt64(request.path_bytes))
+    return lasting
   }
 
   mutating func open(

@@ -20,6 +20,12 @@ enum Handler {
     return unsafe UInt64(UInt(bitPattern: unsafeBitCast(function, to: UnsafeRawPointer.self)))
   }
 
+  /// What a helper that copies memory gets for its faults.
+  static var copyFault: UInt64 {
+    let function: @convention(c) (Int32, UInt64, UInt64) -> Void = agentCopyFault
+    return unsafe UInt64(UInt(bitPattern: unsafeBitCast(function, to: UnsafeRawPointer.self)))
+  }
+
   /// Where a restarted process begins.
   static var wakeEntry: UInt64 {
     let function: @convention(c) (UInt64) -> Void = agentWake

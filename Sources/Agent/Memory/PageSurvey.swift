@@ -1,4 +1,5 @@
 internal import CImage
+internal import CheckpointImage
 internal import Kernel
 internal import KernelABI
 
@@ -30,15 +31,20 @@ struct PageSurvey: ~Copyable {
   private mutating func add(region index: Int, to survey: inout Survey) throws(Errno) {
     var region = survey.regions[index]
     region.first_run = UInt64(survey.runs.count)
-    switch region.kind {
-    case CKPT_REGION_ANONYMOUS where region.flags & CKPT_REGION_WIPE_ON_FORK == 0:
-      try addTouched(region, index, &survey)
-    case CKPT_REGION_PRIVATE_FILE:
-      try addAll(region, index, &survey)
-    case CKPT_REGION_VDSO:
-      try addNonZero(region.range, flags: CKPT_RUN_CLEAN, index, &survey)
-    default:
-      if region.object != CKPT_NONE { try addObject(region, index, &survey) }
+    if survey.staging?.covers(region.range) == true {
+      region.flags &= ~CKPT_REGION_WIPE_ON_FORK
+      try addStaged(region, index, &survey)
+    } else {
+      switch region.kind {
+      case CKPT_REGION_ANONYMOUS where region.flags & CKPT_REGION_WIPE_ON_FORK == 0:
+        try addTouched(region, index, &survey)
+      case CKPT_REGION_PRIVATE_FILE:
+        try addAll(region, index, &survey)
+      case CKPT_REGION_VDSO:
+        try add(region.range, Manner(flags: CKPT_RUN_CLEAN), index, &survey)
+      default:
+        if region.object != CKPT_NONE { try addObject(region, index, &survey) }
+      }
     }
     region.run_count = UInt64(survey.runs.count) - region.first_run
     survey.regions[index] = region
@@ -50,49 +56,106 @@ struct PageSurvey: ~Copyable {
   ) throws(Errno) {
     let readable = try Readable(region)
     var walk = PageWalk(over: region.range)
+    var changes = survey.tracked?.changes(in: region.range)
+    let manner = Manner(compares: survey.chain != nil && changes == nil)
     while let pages = try walk.next(&resources) {
       if pages.isGuard {
+        if changes != nil { survey.metGuards = true }
         try append(pages.range, kind: CKPT_RUN_GUARD, flags: 0, index, &survey)
-      } else if !pages.isZeroPage {
-        try addNonZero(pages.range, flags: 0, index, &survey)
+      } else if pages.isZeroPage {
+        continue
+      } else if changes != nil {
+        try addChanged(pages.range, &changes, index, &survey)
+      } else {
+        try add(pages.range, manner, index, &survey)
       }
     }
     _ = consume readable
   }
 
+  /// Pages that are there: those that were written since the parent image, and those that it has.
+  private mutating func addChanged(
+    _ range: AddressRange, _ changes: inout Tracked.Changes?, _ index: Int,
+    _ survey: inout Survey
+  ) throws(Errno) {
+    var position = range.start
+    while position < range.end, let part = changes?.next(from: position, to: range.end) {
+      if part.isChanged {
+        try add(part.range, Manner(), index, &survey)
+      } else {
+        try append(part.range, kind: CKPT_RUN_PARENT, flags: 0, index, &survey)
+      }
+      position = part.range.end
+    }
+  }
+
+  /// A region of which only what was written lies in the clone's memory, and elsewhere.
+  private mutating func addStaged(
+    _ region: ckpt_region, _ index: Int, _ survey: inout Survey
+  ) throws(Errno) {
+    guard var changes = survey.tracked?.changes(in: region.range), let staging = survey.staging
+    else { throw .badAddress }
+    var position = region.range.start
+    while position < region.range.end {
+      let part = changes.next(from: position, to: region.range.end)
+      if !part.isChanged {
+        try append(part.range, kind: CKPT_RUN_PARENT, flags: 0, index, &survey)
+      } else if let place = staging.place(of: part.range) {
+        try add(part.range, at: place, Manner(), index, &survey)
+      }
+      position = part.range.end
+    }
+  }
+
   /// A private mapping of a file: what was written, and what the file has.
   ///
-  /// Nothing is taken from the file at restart, so its own bytes are saved too.
+  /// Nothing is taken from the file at restart, so its own bytes are saved too; but for a thin image,
+  /// where the file is still the same.
   private mutating func addAll(
     _ region: ckpt_region, _ index: Int, _ survey: inout Survey
   ) throws(Errno) {
     let readable = try Readable(region)
     let end = endOfFile(in: region.range)
+    var clean = Manner(flags: CKPT_RUN_CLEAN, compares: survey.chain != nil)
+    clean.isInFile = survey.isThin && isStillThere(region, survey)
     var done = region.range.start
     var walk = PageWalk(over: region.range)
     while let pages = try walk.next(&resources) {
-      try addClean(from: done, to: min(pages.range.start, end), index, &survey)
+      try addBetween(done, min(pages.range.start, end), clean, index, &survey)
       if pages.isGuard {
         try append(pages.range, kind: CKPT_RUN_GUARD, flags: 0, index, &survey)
+      } else if pages.isFile {
+        try add(pages.range, clean, index, &survey)
       } else {
         // Zeros that the process wrote are not what the file has there.
-        try addNonZero(
-          pages.range, flags: pages.isFile ? CKPT_RUN_CLEAN : 0, namesZeros: !pages.isFile, index,
-          &survey)
+        try add(
+          pages.range, Manner(namesZeros: true, compares: survey.chain != nil), index, &survey)
       }
       done = pages.range.end
     }
-    try addClean(from: done, to: end, index, &survey)
+    try addBetween(done, end, clean, index, &survey)
     _ = consume readable
   }
 
-  private func addClean(
-    from start: Address, to end: Address, _ index: Int, _ survey: inout Survey
+  private mutating func addBetween(
+    _ start: Address, _ end: Address, _ manner: Manner, _ index: Int, _ survey: inout Survey
   ) throws(Errno) {
     guard start < end, let range = AddressRange(start: start.rawValue, end: end.rawValue) else {
       return
     }
-    try addNonZero(range, flags: CKPT_RUN_CLEAN, index, &survey)
+    try add(range, manner, index, &survey)
+  }
+
+  /// Whether the path of a region leads to the very file that it shows.
+  private func isStillThere(_ region: ckpt_region, _ survey: Survey) -> Bool {
+    var path = Line()
+    path.append(
+      at: survey.strings.base + UInt64(region.path.offset), count: Int(region.path.byte_count))
+    guard path.count == Int(region.path.byte_count),
+      let status = try? path.withPath({ (path) throws(Errno) in try FileStatus(path: path) })
+    else { return false }
+    return status.kind == .regular && status.inode == region.inode
+      && status.device == region.device
   }
 
   /// Shared memory: the extents of its object, as far as the region shows them.
@@ -132,36 +195,71 @@ struct PageSurvey: ~Copyable {
     return low
   }
 
-  /// Appends the range without its pages of zeros, or with runs that say so.
-  private func addNonZero(
-    _ range: AddressRange, flags: UInt32, namesZeros: Bool = false, _ index: Int,
+  /// What to make of pages that are read.
+  private struct Manner {
+    var flags: UInt32 = 0
+
+    /// Whether pages of zeros take a run that says so.
+    var namesZeros = false
+
+    /// Whether to look if the parent image has the same.
+    var compares = false
+
+    /// Whether the bytes are left to the region's file.
+    var isInFile = false
+  }
+
+  private mutating func add(
+    _ range: AddressRange, _ manner: Manner, _ index: Int, _ survey: inout Survey
+  ) throws(Errno) {
+    try add(range, at: range.start, manner, index, &survey)
+  }
+
+  /// Appends runs for the pages of a range, but for those of zeros.
+  ///
+  /// - Parameter place: where its bytes lie.
+  private mutating func add(
+    _ range: AddressRange, at place: Address, _ manner: Manner, _ index: Int,
     _ survey: inout Survey
   ) throws(Errno) {
-    var start: Address?
+    var start = range.start
+    var last: UInt32?
     var page = range.start
     while page < range.end {
-      if Memory.isZeroPage(at: page) {
-        if let first = start {
-          try append(first, page, flags, index, &survey)
-          start = nil
-        }
-        if namesZeros, let zeros = AddressRange(start: page, byteCount: pageByteCount) {
-          try append(zeros, kind: CKPT_RUN_ZERO, flags: flags, index, &survey)
-        }
-      } else if start == nil {
+      let bytes = place + (page - range.start)
+      let kind = kind(of: page, at: bytes, manner, &survey)
+      if kind != last {
+        try append(start, page, last, manner, index, &survey)
         start = page
+        last = kind
       }
       page = page + pageByteCount
     }
-    if let first = start { try append(first, range.end, flags, index, &survey) }
+    try append(start, range.end, last, manner, index, &survey)
+  }
+
+  /// - Returns: `nil` for a page that takes no run.
+  @inline(__always)
+  private func kind(
+    of page: Address, at bytes: Address, _ manner: Manner, _ survey: inout Survey
+  ) -> UInt32? {
+    if Memory.isZeroPage(at: bytes) { return manner.namesZeros ? CKPT_RUN_ZERO : nil }
+    if manner.isInFile { return CKPT_RUN_FILE }
+    guard manner.compares, let known = survey.chain?.digest(at: page) else {
+      return CKPT_RUN_HERE
+    }
+    let digest = XXH3.digest(Memory.bytes(at: bytes, count: Int(pageByteCount)))
+    return digest == known ? CKPT_RUN_PARENT : CKPT_RUN_HERE
   }
 
   private func append(
-    _ start: Address, _ end: Address, _ flags: UInt32, _ index: Int, _ survey: inout Survey
+    _ start: Address, _ end: Address, _ kind: UInt32?, _ manner: Manner, _ index: Int,
+    _ survey: inout Survey
   ) throws(Errno) {
+    guard let kind, start < end else { return }
     try append(
-      AddressRange(start: start.rawValue, end: end.rawValue) ?? .empty, kind: CKPT_RUN_HERE,
-      flags: flags, index, &survey)
+      AddressRange(start: start.rawValue, end: end.rawValue) ?? .empty, kind: kind,
+      flags: manner.flags, index, &survey)
   }
 
   /// Appends a run, or lets the last one grow when the two are alike and adjoin.
@@ -179,9 +277,12 @@ struct PageSurvey: ~Copyable {
         return
       }
     }
+    let region = survey.regions[index]
     try survey.runs.append(
       ckpt_run(
-        address: range.start.rawValue, byte_count: range.byteCount, file_offset: 0, kind: kind,
-        flags: flags, region: UInt32(index), reserved: 0))
+        address: range.start.rawValue, byte_count: range.byteCount,
+        file_offset: kind == CKPT_RUN_FILE
+          ? region.file_offset + (range.start.rawValue - region.start) : 0,
+        kind: kind, flags: flags, region: UInt32(index), reserved: 0))
   }
 }

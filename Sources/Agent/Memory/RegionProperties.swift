@@ -66,6 +66,10 @@ enum RegionProperties {
     }
     if entry.flags.contains(.shadowStack) { return .shadowStack }
     if entry.flags.contains(.userfaultfd) { return .userfaultfdRegion }
+    // It may be the agent's own way to find out what is written.
+    if entry.flags.contains(.writeProtected), TrackDescriptor.current == nil {
+      return .userfaultfdRegion
+    }
     if entry.flags.contains(.device) || entry.flags.contains(.rawPages) { return .deviceMapping }
     switch name {
     case .otherSpecial: return .unknownSpecialRegion

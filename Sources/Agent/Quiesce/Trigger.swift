@@ -76,6 +76,7 @@ enum Trigger {
       Agent.arrived.store(0)
       Agent.departed.store(0)
       Agent.state.writerPage = 0
+      Lineage.end()
       Agent.owner.store(process)
     }
     // Bounded: the fork may have happened while another thread of the parent was at this.

@@ -42,20 +42,18 @@ struct TrackScan: ~Copyable {
 
   /// Begins to watch a range: from now on, what is there is protected.
   ///
+  /// Not memory with guard pages (MADV_GUARD_INSTALL): protected, they can't be told from others.
+  ///
   /// - Parameter isFirst: whether the process never had protected memory before.
   /// - Returns: false when it can't be watched.
-  func watch(_ range: AddressRange, isFirst: Bool) -> Bool {
+  mutating func watch(_ range: AddressRange, isFirst: Bool) -> Bool {
     do throws(Errno) {
       try Userfaultfd.register(descriptor, range)
       // Memory that was moved beside watched memory may have lost its registration but not the mark
       // on its pages, which would hide what is written to them.
       if !isFirst { try Userfaultfd.setProtected(descriptor, range, false) }
       var rest: AddressRange? = range
-      while let part = rest {
-        (_, rest) = try PageScan.next(
-          pagemap.number, part, .writtenData.protecting, isRegistered: true, into: details,
-          capacity: Self.capacity)
-      }
+      while let part = rest { (_, rest) = try lookClosely(part) }
       return true
     } catch {
       _ = try? Userfaultfd.unregister(descriptor, range)
@@ -137,15 +135,15 @@ struct TrackScan: ~Copyable {
       (count, rest) = try lookClosely(part)
       for index in 0..<count {
         let run = Memory.load(PageRun.self, at: details + UInt64(index * 24))
-        let isGuard = run.categories & PageScan.guardPage != 0
         try tracked.append(done, run.start, Tracked.absent)
-        try tracked.append(run.start, run.end, isGuard ? Tracked.guarded : Tracked.data)
+        try tracked.append(run.start, run.end, Tracked.data)
         done = run.end
       }
     }
     try tracked.append(done, range.end.rawValue, Tracked.absent)
   }
 
+  /// - Throws: `notPermitted` when there are guard pages.
   private mutating func lookClosely(
     _ range: AddressRange
   ) throws(Errno) -> (count: Int, rest: AddressRange?) {
@@ -154,8 +152,9 @@ struct TrackScan: ~Copyable {
       request.wanted |= PageScan.guardPage
       request.returned |= PageScan.guardPage
     }
+    let result: (count: Int, rest: AddressRange?)
     do throws(Errno) {
-      return try PageScan.next(
+      result = try PageScan.next(
         pagemap.number, range, request, isRegistered: true, into: details,
         capacity: Self.capacity)
     } catch {
@@ -163,5 +162,10 @@ struct TrackScan: ~Copyable {
       hasGuards = false
       return try lookClosely(range)
     }
+    for index in 0..<result.count {
+      let run = Memory.load(PageRun.self, at: details + UInt64(index * 24))
+      if run.categories & PageScan.guardPage != 0 { throw .notPermitted }
+    }
+    return result
   }
 }

@@ -22,9 +22,6 @@ struct Tracked: BitwiseCopyable {
   /// Categories of a run: pages that hold nothing, whatever they held before.
   static let absent: UInt64 = 0
 
-  /// Categories of a run: pages that must not be touched (MADV_GUARD_INSTALL).
-  static let guarded: UInt64 = 2
-
   private(set) var watched: Table<Watched>
   private(set) var runs: Table<PageRun>
 
@@ -67,15 +64,60 @@ struct Tracked: BitwiseCopyable {
     runs = runs.covering(first)
   }
 
-  /// The watched range that all of `range` lies in.
-  func watched(around range: AddressRange) -> Watched? {
+  /// The first watched range that ends behind an address.
+  func firstWatched(behind address: Address) -> Int {
     var low = 0
     var high = watched.count
     while low < high {
       let middle = (low + high) / 2
-      if watched[middle].end <= range.start.rawValue { low = middle + 1 } else { high = middle }
+      if watched[middle].end <= address.rawValue { low = middle + 1 } else { high = middle }
     }
-    guard low < watched.count, watched[low].range.contains(range) else { return nil }
-    return watched[low]
+    return low
+  }
+
+  /// What changed in a range, `nil` when not all of it was watched.
+  ///
+  /// Regions that were watched one by one may have become one.
+  func changes(in range: AddressRange) -> Changes? {
+    let first = firstWatched(behind: range.start)
+    var index = first
+    var position = range.start.rawValue
+    while position < range.end.rawValue {
+      guard index < watched.count, watched[index].start <= position else { return nil }
+      position = watched[index].end
+      index += 1
+    }
+    guard first < watched.count else { return nil }
+    return Changes(runs: runs, next: watched[first].firstRun)
+  }
+
+  /// Goes through a watched range, from front to back.
+  struct Changes: BitwiseCopyable {
+    fileprivate let runs: Table<PageRun>
+    fileprivate var next: Int
+
+    struct Part {
+      var range: AddressRange
+      var isChanged: Bool
+    }
+
+    /// The longest part from `start` on, at most to `end`, that changed as a whole or not at all.
+    ///
+    /// - Precondition: `start` lies below `end`, and not below the last one.
+    mutating func next(from start: Address, to end: Address) -> Part {
+      while next < runs.count, runs[next].end <= start.rawValue { next += 1 }
+      guard next < runs.count, runs[next].start < end.rawValue else {
+        return Part(range: Self.range(start, end), isChanged: false)
+      }
+      let run = runs[next]
+      if run.start > start.rawValue {
+        return Part(range: Self.range(start, Address(run.start)), isChanged: false)
+      }
+      return Part(range: Self.range(start, min(end, Address(run.end))), isChanged: true)
+    }
+
+    private static func range(_ start: Address, _ end: Address) -> AddressRange {
+      AddressRange(start: start.rawValue, end: end.rawValue) ?? .empty
+    }
   }
 }

@@ -38,6 +38,8 @@ enum Wake {
   private static func resetState() {
     Agent.state.restarts += 1
     Agent.state.writerPage = 0
+    Agent.state.tracker = TrackDescriptor.Memo()
+    Lineage.end()
     Agent.parked.store(0)
     Agent.arrived.store(0)
     Agent.departed.store(0)

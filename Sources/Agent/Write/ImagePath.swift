@@ -26,6 +26,17 @@ struct ImagePath: BitwiseCopyable {
     for offset in 0..<count { try append(Memory.load(UInt8.self, at: source + offset)) }
   }
 
+  /// Puts other bytes in place of all from `offset` on.
+  ///
+  /// - Precondition: `offset` is at most `byteCount`.
+  mutating func replace(
+    from offset: UInt64, with source: Address, byteCount count: UInt64
+  ) throws(Errno) {
+    byteCount = offset
+    Memory.store(UInt8(0), at: address + offset)
+    try append(from: source, byteCount: count)
+  }
+
   mutating func append(_ text: StaticString) throws(Errno) {
     try append(from: text.address, byteCount: UInt64(text.utf8CodeUnitCount))
   }

@@ -71,9 +71,9 @@ struct ImageWriter: ~Copyable {
     } else if region.kind == CKPT_REGION_PRIVATE_FILE {
       try putCarefully(run)
     } else if run.byte_count <= Self.chunkByteCount || isInUse(run, survey) {
-      try putCopied(run)
+      try putCopied(run, from: survey.place(of: run))
     } else {
-      try putStraight(run)
+      try putStraight(run, from: survey.place(of: run))
     }
   }
 
@@ -94,11 +94,11 @@ struct ImageWriter: ~Copyable {
   }
 
   /// Digests and writes a copy.
-  private mutating func putCopied(_ run: ckpt_run) throws(Errno) {
+  private mutating func putCopied(_ run: ckpt_run, from place: Address) throws(Errno) {
     var done: UInt64 = 0
     while done < run.byte_count {
       let count = min(Self.chunkByteCount, run.byte_count - done)
-      Memory.copy(from: Address(run.address) + done, to: bounce, byteCount: count)
+      Memory.copy(from: place + done, to: bounce, byteCount: count)
       try putChunk(at: bounce, byteCount: count)
       done += count
     }
@@ -128,8 +128,7 @@ struct ImageWriter: ~Copyable {
   /// Writes to where a multiple of a chunk's length lies in the file, but for the ends.
   ///
   /// The page cache then takes large folios (ext4, XFS), and writing is half as fast again.
-  private mutating func putStraight(_ run: ckpt_run) throws(Errno) {
-    let start = Address(run.address)
+  private mutating func putStraight(_ run: ckpt_run, from start: Address) throws(Errno) {
     var digested: UInt64 = 0
     var written: UInt64 = 0
     while digested < run.byte_count {

@@ -1,0 +1,72 @@
+internal import CKernel
+internal import Kernel
+internal import KernelABI
+
+/// Copies memory that may hold guard pages (MADV_GUARD_INSTALL), which must not be touched.
+///
+/// They are rare, and to ask the kernel of each page takes longer than the copy. So a helper copies,
+/// which shares the memory but not the signal actions: where it is stopped by a fault, it ends.
+/// Stopped-world safe.
+enum GuardedCopy {
+  fileprivate struct Job: BitwiseCopyable {
+    var pieces: Table<Staging.Piece>
+
+    /// Set when all is copied.
+    var isDone: UInt32 = 0
+  }
+
+  /// CLONE_VM, CLONE_VFORK, CLONE_UNTRACED of `include/uapi/linux/sched.h`.
+  private static let flags: UInt64 = 0x100 | 0x4000 | 0x80_0000
+  private static let stackByteCount: UInt64 = 64 << 10
+
+  /// - Returns: whether everything could be read.
+  static func run(
+    _ pieces: Table<Staging.Piece>, _ scratch: inout Arena
+  ) throws(Errno) -> Bool {
+    let place = try scratch.reserve(UInt64(MemoryLayout<Job>.stride))
+    let stack = try scratch.reserve(stackByteCount, alignment: pageByteCount)
+    Memory.store(Job(pieces: pieces), at: place)
+    var arguments = ckernel_clone_args()
+    arguments.flags = flags
+    arguments.stack = stack.rawValue
+    arguments.stack_size = stackByteCount
+    let helper = try HelperProcess.run(&arguments, agentCopy, place.rawValue)
+    HelperProcess.reap(helper)
+    return Memory.load(Job.self, at: place).isDone != 0
+  }
+
+  /// SA_ONSTACK.
+  fileprivate static let onAlternateStack: UInt64 = 0x0800_0000
+
+  fileprivate static let faults: InlineArray<2, Int32> = [7, 11]  // SIGBUS, SIGSEGV
+}
+
+/// Begins in the helper, on its own stack.
+@c(agent_copy)
+func agentCopy(_ place: UInt64) {
+  var job = Memory.load(GuardedCopy.Job.self, at: Address(place))
+  var mask = UInt64.max
+  var action = Handler.action
+  action.handler = Handler.copyFault
+  // Not on the alternate stack: the leader's signal frame may be there.
+  action.flags &= ~GuardedCopy.onAlternateStack
+  for index in GuardedCopy.faults.indices {
+    _ = try? Signal.setAction(action, of: GuardedCopy.faults[index])
+    mask &= ~Signal.bit(GuardedCopy.faults[index])
+  }
+  Signal.setMask(mask)
+  for index in 0..<job.pieces.count {
+    let piece = job.pieces[index]
+    Memory.copy(
+      from: Address(piece.start), to: Address(piece.place), byteCount: piece.end - piece.start)
+  }
+  job.isDone = 1
+  Memory.store(job, at: Address(place))
+  while true { _ = rawSystemCall(SyscallNumber.exit, 0) }
+}
+
+/// The helper met a page that can't be read.
+@c(agent_copy_fault)
+func agentCopyFault(_ signal: Int32, _ information: UInt64, _ context: UInt64) {
+  while true { _ = rawSystemCall(SyscallNumber.exit, 1) }
+}
