@@ -1,3 +1,4 @@
+internal import CImage
 internal import Kernel
 internal import KernelABI
 
@@ -41,8 +42,22 @@ enum Report {
     line.append(decimal: UInt64(outcome.threads))
     line.append(" threads, stopped for ")
     line.append(decimal: outcome.pause / 1_000_000)
-    line.append(" ms\n")
+    line.append(" ms")
+    if let cause = text(ofCause: outcome.cause) {
+      line.append(" to write it in place: ")
+      line.append(cause)
+    }
+    line.append("\n")
     errors.write(&line)
+  }
+
+  /// Why there was no clone, where nobody had asked for that.
+  private static func text(ofCause cause: UInt32) -> StaticString? {
+    switch cause {
+    case CKPT_CAUSE_MEMORY: "memory for a clone's copies is short"
+    case CKPT_CAUSE_NO_CLONE: "the kernel gave no clone"
+    default: nil
+    }
   }
 
   private static func append(_ failure: CaptureFailure, to line: inout Line) {
