@@ -24,7 +24,8 @@ struct ThreadStatus {
     let file = try path.withPath { (path) throws(Errno) in
       try FileDescriptor(path: path, .readOnly)
     }
-    let count = try file.readToEnd(to: text, capacity: Self.textCapacity)
+    // One read gets all of it: the kernel prints it as one record (`fs/seq_file.c`).
+    let count = try file.read(to: text, byteCount: Self.textCapacity)
     var cursor = TextCursor(Memory.bytes(at: text, count: Int(count)))
     while !cursor.isAtEnd {
       if cursor.take("State:") {

@@ -65,7 +65,8 @@ struct CallSampler: ~Copyable {
     let text = text
     let count = try? path.withPath { (path) throws(Errno) in
       let file = try FileDescriptor(path: path, .readOnly)
-      return try file.readToEnd(to: text, capacity: Self.textByteCount)
+      // One read gets all of it: the kernel prints it as one record (`fs/seq_file.c`).
+      return try file.read(to: text, byteCount: Self.textByteCount)
     }
     return count.map { Int($0) }
   }
