@@ -14,6 +14,12 @@ struct AgentState: BitwiseCopyable {
   /// Checkpoints written so far.
   var counter: UInt32 = 0
 
+  /// A random number that all images of this process carry, 0: there is none yet.
+  var series: UInt64 = 0
+
+  /// Whether `counter` is known to be above the numbers of all images that are there.
+  var knowsNumbers = false
+
   /// Periodic checkpoints.
   var ticker = Ticker()
 

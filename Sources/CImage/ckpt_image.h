@@ -55,6 +55,7 @@ struct ckpt_image {
   uint64_t monotonic, boottime;          // ns, the process's own clocks at that moment
   uint64_t page_bytes;                   // 4096
   struct ckpt_string label;              // `ckpt save --label`
+  uint64_t series;                       // random, of the process; restarts keep it
 };
 
 // No chain of images is longer.
@@ -338,7 +339,7 @@ struct ckpt_digest_header {
 #define CKPT_SIZE_IS(type, bytes) \
   _Static_assert(sizeof(struct type) == (bytes), #type " has another size than the format says")
 CKPT_SIZE_IS(ckpt_table, 16);
-CKPT_SIZE_IS(ckpt_image, 80);
+CKPT_SIZE_IS(ckpt_image, 88);
 CKPT_SIZE_IS(ckpt_parent, 40);
 CKPT_SIZE_IS(ckpt_process, 264);
 CKPT_SIZE_IS(ckpt_machine, 128);

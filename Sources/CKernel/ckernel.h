@@ -182,6 +182,7 @@ struct ckernel_uffdio_writeprotect { struct ckernel_uffdio_range range; uint64_t
 struct ckernel_cap_header { uint32_t version; int32_t pid; };
 struct ckernel_cap_data { uint32_t effective, permitted, inheritable; };
 // include/uapi/linux/elf.h.
+struct ckernel_elf64_nhdr { uint32_t namesz, descsz, type; };
 struct ckernel_elf64_ehdr {
   uint64_t ident_low, ident_high;
   uint16_t type, machine;

@@ -71,6 +71,7 @@ public enum SyscallNumber {
   public static let rename = 82
   public static let mkdir = 83
   public static let unlink = 87
+  public static let symlink = 88
   public static let readlink = 89
   public static let chmod = 90
   public static let fchmod = 91
@@ -157,6 +158,7 @@ public enum SyscallNumber {
   public static let kcmp = 312
   public static let schedSetattr = 314
   public static let schedGetattr = 315
+  public static let renameat2 = 316
   public static let getrandom = 318
   public static let memfdCreate = 319
   public static let userfaultfd = 323

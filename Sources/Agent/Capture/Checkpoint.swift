@@ -23,6 +23,9 @@ enum Checkpoint {
     var mode = CKPT_MODE_IN_PLACE
     var cause: UInt32 = 0
     var flags: UInt32 = 0
+
+    /// Why the link to the newest image of the series doesn't lead to it, 0: it does.
+    var linkError = Errno(rawValue: 0)
   }
 
   static func run(_ order: Trigger.Order) {
@@ -159,15 +162,20 @@ enum Checkpoint {
     _ survey: inout Survey, _ control: inout Control, _ outcome: inout Outcome, _ start: UInt64
   ) throws(CaptureFailure) -> ImagePath? {
     Agent.state.counter += 1
-    outcome.counter = Agent.state.counter
+    var wishes = control.wishes
+    if control.usesPattern, wishes.tracking != .none {
+      Agent.state.configuration.wasAskedForChanges = true
+    }
+    if control.replacesParent(&survey.scratch) { wishes.isFull = true }
     outcome.threads = UInt32(survey.threads.count)
     try during(.signals) { () throws(Errno) in try CallSettlement.run(&survey) }
     dropRemadeCalls(survey)
     defer { DescriptorSurvey.closeTemporaries(survey) }
     try look(&survey, control)
+    outcome.counter = Agent.state.counter
     survey.root.publish()
-    survey.isThin = control.wishes.isThin
-    Changes.collect(control.wishes, &survey)
+    survey.isThin = wishes.isThin
+    Changes.collect(wishes, &survey)
     if Clone.write(&survey, control, outcome, since: start) { return nil }
     if outcome.cause == 0 { outcome.cause = CKPT_CAUSE_NO_CLONE }
     try Completion.freeze(&survey)
@@ -214,6 +222,10 @@ enum Checkpoint {
     survey.image.format_version = UInt32(CKPT_FORMAT_VERSION)
     survey.image.counter = Agent.state.counter
     survey.image.realtime = Clock.realtime
+    if Agent.state.series == 0 { Agent.state.series = try Random.word() }
+    survey.image.series = Agent.state.series
+    if control.usesPattern { survey.image.counter = SeriesNumber.next(&survey) }
+    Agent.state.counter = survey.image.counter
     survey.image.monotonic = Clock.monotonic
     survey.image.boottime = Clock.boottime
     survey.image.page_bytes = pageByteCount

@@ -105,6 +105,7 @@ enum Completion {
         nameByteCount: UInt32(path.byteCount))
     }
     try file.commit()
+    if control.usesPattern, let error = SeriesEnd.run(path, &survey) { outcome.linkError = error }
     return path
   }
 }

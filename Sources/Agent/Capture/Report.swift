@@ -31,6 +31,16 @@ enum Report {
     line.write(to: 2)
   }
 
+  /// The image is safe, but its series has no link to it.
+  static func noLink(_ error: Errno, _ path: ImagePath, to errors: ProgramErrors) {
+    var line = Line("ckpt: saved ")
+    line.append(at: path.address, count: Int(path.byteCount))
+    line.append("; the name without its number can't lead there (")
+    line.append(error)
+    line.append(")\n")
+    errors.write(&line)
+  }
+
   static func success(
     _ outcome: Checkpoint.Outcome, _ path: ImagePath, to errors: ProgramErrors
   ) {

@@ -103,6 +103,28 @@ struct Control: BitwiseCopyable {
 
   // MARK: Where to
 
+  /// Whether the image has its place by the pattern of the settings, and so belongs to the series.
+  var usesPattern: Bool {
+    socket == nil || request.flags & CKPT_REQUEST_DESCRIPTOR == 0 && request.path_bytes == 0
+  }
+
+  /// Whether `ckpt` will put the image in the place of the one that the next is a change to.
+  func replacesParent(_ scratch: inout Arena) -> Bool {
+    guard socket != nil, request.flags & CKPT_REQUEST_DESCRIPTOR != 0, request.path_bytes > 0,
+      Agent.state.lineage.depth > 0
+    else { return false }
+    let mark = scratch.next
+    defer { scratch.rewind(to: mark) }
+    guard var path = try? ImagePath(in: &scratch),
+      (try? path.append(
+        from: message + UInt64(MemoryLayout<ckpt_request>.size),
+        byteCount: UInt64(request.path_bytes))) != nil,
+      let status = try? FileStatus(path: path.address),
+      let parent = try? FileStatus(path: Agent.parentPath)
+    else { return false }
+    return status.isSameFile(as: parent)
+  }
+
   /// Where the image goes: as asked, or by the pattern.
   func path(_ survey: Survey, _ scratch: inout Arena) throws(Errno) -> ImagePath {
     var path = try ImagePath(in: &scratch)
@@ -112,7 +134,9 @@ struct Control: BitwiseCopyable {
         from: message + UInt64(MemoryLayout<ckpt_request>.size),
         byteCount: UInt64(request.path_bytes))
     } else {
-      try path.append(pattern: Agent.state.configuration, survey: survey)
+      let configuration = Agent.state.configuration
+      try ImagePattern(configuration).put(
+        .whole, of: configuration, .init(survey), into: &path)
     }
     return path
   }
@@ -136,7 +160,9 @@ struct Control: BitwiseCopyable {
         output = -1
         return try ImageFile.given(file, scratch: &survey.scratch)
       }
-      return try ImageFile.create(path, scratch: &survey.scratch)
+      return try ImageFile.create(
+        path, replaces: !usesPattern || ImagePattern(Agent.state.configuration).replaces,
+        scratch: &survey.scratch)
     } catch {
       throw CaptureFailure(
         .openImage, error, name: path.address, nameByteCount: UInt32(path.byteCount))
@@ -164,6 +190,7 @@ struct Control: BitwiseCopyable {
   func reportDone(
     _ outcome: Checkpoint.Outcome, _ path: ImagePath, to errors: ProgramErrors = .own
   ) -> Bool {
+    if outcome.linkError.rawValue != 0 { Report.noLink(outcome.linkError, path, to: errors) }
     guard let socket else {
       if Agent.state.configuration.isVerbose { Report.success(outcome, path, to: errors) }
       return true

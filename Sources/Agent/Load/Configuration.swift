@@ -69,7 +69,10 @@ struct Configuration: BitwiseCopyable {
   var keep: UInt32 = 0
 
   /// Whether images make a series: numbered, with a link to the newest.
-  var isSeries: Bool { interval > 0 || keep > 0 || tracking != .none }
+  var isSeries: Bool { interval > 0 || keep > 0 || tracking != .none || wasAskedForChanges }
+
+  /// Whether `ckpt save --incremental` came: from then on no image may take its parent's place.
+  var wasAskedForChanges = false
 
   /// Bytes of environment that are looked at.
   private static let environmentCapacity: UInt64 = 4 << 20

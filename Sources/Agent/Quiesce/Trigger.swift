@@ -77,6 +77,8 @@ enum Trigger {
       Agent.departed.store(0)
       Agent.state.writerPage = 0
       Lineage.end()
+      Agent.state.series = 0
+      Agent.state.knowsNumbers = false
       Agent.owner.store(process)
     }
     // Bounded: the fork may have happened while another thread of the parent was at this.

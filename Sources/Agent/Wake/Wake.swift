@@ -37,6 +37,8 @@ enum Wake {
   /// The state was saved in the middle of a stop, which is over here.
   private static func resetState() {
     Agent.state.restarts += 1
+    // Newer images than the one it was restarted from may be there.
+    Agent.state.knowsNumbers = false
     Agent.state.writerPage = 0
     Agent.state.tracker = TrackDescriptor.Memo()
     Lineage.end()

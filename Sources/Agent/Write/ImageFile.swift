@@ -15,6 +15,9 @@ struct ImageFile: ~Copyable {
 
   private let kind: Kind
 
+  /// Whether it may take the place of another file.
+  private let replaces: Bool
+
   private enum Kind {
     case unnamed
     case temporary
@@ -23,8 +26,10 @@ struct ImageFile: ~Copyable {
   }
 
   private init(
-    _ file: consuming FileDescriptor, _ kind: Kind, path: ImagePath, temporary: ImagePath
+    _ file: consuming FileDescriptor, _ kind: Kind, path: ImagePath, temporary: ImagePath,
+    replaces: Bool = true
   ) {
+    self.replaces = replaces
     self.file = file
     self.kind = kind
     self.path = path
@@ -37,7 +42,7 @@ struct ImageFile: ~Copyable {
   ///
   /// - Throws: `isDirectory`; `exists` for what is neither a file nor a character device.
   static func create(
-    _ path: ImagePath, scratch: inout Arena
+    _ path: ImagePath, replaces: Bool, scratch: inout Arena
   ) throws(Errno) -> ImageFile {
     let temporary = try temporaryPath(for: path, &scratch)
     if let status = try? FileStatus(path: path.address), status.kind != .regular {
@@ -48,12 +53,12 @@ struct ImageFile: ~Copyable {
       return ImageFile(file, .device, path: path, temporary: temporary)
     }
     if let file = try? unnamed(beside: path, &scratch) {
-      return ImageFile(file, .unnamed, path: path, temporary: temporary)
+      return ImageFile(file, .unnamed, path: path, temporary: temporary, replaces: replaces)
     }
     _ = rawSystemCall(SyscallNumber.unlink, temporary.address.argument)
     let file = try FileDescriptor(
       path: temporary.address, .writeOnly | .create | .exclusive | .noFollow, mode: 0o600)
-    return ImageFile(file, .temporary, path: path, temporary: temporary)
+    return ImageFile(file, .temporary, path: path, temporary: temporary, replaces: replaces)
   }
 
   /// A file that somebody else opened and will name.
@@ -96,13 +101,28 @@ struct ImageFile: ~Copyable {
     case .temporary: break
     }
     do throws(Errno) {
-      try systemCall(
-        SyscallNumber.rename, temporary.address.argument, path.address.argument)
+      try rename()
     } catch {
       _ = rawSystemCall(SyscallNumber.unlink, temporary.address.argument)
       throw error
     }
     try synchronizeDirectory()
+  }
+
+  private borrowing func rename() throws(Errno) {
+    if !replaces {
+      do throws(Errno) {
+        // AT_FDCWD, RENAME_NOREPLACE
+        try systemCall(
+          SyscallNumber.renameat2, -100, temporary.address.argument, -100, path.address.argument, 1)
+        return
+      } catch {
+        // EINVAL: a file system that doesn't know the flag. Nobody had the name a moment ago.
+        guard error == .invalid else { throw error }
+      }
+    }
+    try systemCall(
+      SyscallNumber.rename, temporary.address.argument, path.address.argument)
   }
 
   /// Gives the unnamed file its temporary name: linkat(2) can't replace, rename(2) can.

@@ -46,44 +46,15 @@ struct ImagePath: BitwiseCopyable {
     try append(0x30 + UInt8(truncatingIfNeeded: value % 10))
   }
 
-  /// Appends a pattern such as `CKPT_FILE` has, its `%` fields replaced.
-  mutating func append(
-    pattern: borrowing Configuration, survey: Survey
-  ) throws(Errno) {
-    guard pattern.fileByteCount > 0 else { return try append("myckpt") }
-    var index = 0
-    while index < pattern.fileByteCount {
-      let byte = pattern.file[index]
-      index += 1
-      guard byte == 0x25, index < pattern.fileByteCount else {
-        try append(byte)
-        continue
-      }
-      try append(field: pattern.file[index], survey)
-      index += 1
-    }
-  }
+  /// The last component: what follows the last `/`.
+  var nameAddress: Address { address + directoryByteCount }
+  var nameByteCount: UInt64 { byteCount - directoryByteCount }
 
-  private mutating func append(field: UInt8, _ survey: Survey) throws(Errno) {
-    switch field {
-    case 0x70: try append(decimal: UInt64(survey.process.pid))  // p
-    case 0x74: try append(decimal: survey.image.realtime / 1_000_000_000)  // t
-    case 0x63: try append(decimal: UInt64(survey.image.counter))  // c
-    case 0x6E: try appendName(survey)  // n
-    case 0x25: try append(0x25)
-    default:
-      try append(0x25)
-      try append(field)
-    }
-  }
-
-  /// The program's name; a `/` in it would lead elsewhere.
-  private mutating func appendName(_ survey: Survey) throws(Errno) {
-    let name = survey.process.name
-    for offset in 0..<UInt64(name.byte_count) {
-      let byte = Memory.load(UInt8.self, at: survey.strings.base + UInt64(name.offset) + offset)
-      try append(byte == 0x2F ? 0x5F : byte)
-    }
+  /// Cuts off all but the first bytes.
+  mutating func truncate(to count: UInt64) {
+    guard count < byteCount else { return }
+    byteCount = count
+    Memory.store(UInt8(0), at: address + count)
   }
 
   /// Bytes up to and with the last `/`, 0 when there is none.
