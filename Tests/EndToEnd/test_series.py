@@ -83,3 +83,18 @@ def test_the_programs_own_timers_have_their_ids(make_program, identity):
     assert after == before and len(agents) == 1
     program.go("restarted")
     program.passes()
+
+
+def test_the_program_runs_though_no_checkpoint_is_possible(make_program, user):
+    """Each try takes longer than the interval; in between the program has an interval for itself."""
+    program = make_program(user)
+    program.environment.update(CKPT_INTERVAL="100ms", CKPT_TIMEOUT="1")
+    program.start_victim("threads/all_blocked")
+    program.ckpt("save", str(program.pid))      # the timer would have gone off meanwhile
+
+    def failures():
+        return program.err.read_text().count("blocks every signal")
+
+    until(lambda: failures() >= 2 or not program.alive(), f"two tries\n{program.said()}")
+    program.go("on")
+    program.passes()

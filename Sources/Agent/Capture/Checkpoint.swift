@@ -111,7 +111,7 @@ enum Checkpoint {
         try Quiesce.run(&survey, deadline: deadline)
         return start
       } catch {
-        _ = try? CallSettlement.run(&survey)
+        _ = try? CallSettlement.run(&survey, isWhole: false)
         resume(survey)
         guard error.reason == .threadBlocksEverySignal, Clock.monotonic < deadline else {
           throw error
@@ -168,7 +168,7 @@ enum Checkpoint {
     }
     if control.replacesParent(&survey.scratch) { wishes.isFull = true }
     outcome.threads = UInt32(survey.threads.count)
-    try during(.signals) { () throws(Errno) in try CallSettlement.run(&survey) }
+    try during(.signals) { () throws(Errno) in try CallSettlement.run(&survey, isWhole: true) }
     dropRemadeCalls(survey)
     defer { DescriptorSurvey.closeTemporaries(survey) }
     try look(&survey, control)

@@ -40,6 +40,7 @@ enum Trigger {
       InterruptedCalls.settleWithoutSample(context)
       return
     }
+    Agent.state.ticker.rest()
     do throws(Errno) {
       try lead(information: information, context: context)
     } catch {

@@ -70,6 +70,14 @@ struct Ticker: BitwiseCopyable {
     }
   }
 
+  /// A checkpoint begins: no tick shall come while it is on, and wait to be the next at once.
+  ///
+  /// Stopped-world safe.
+  func rest() {
+    guard identifier >= 0, process == Process.ownID else { return }
+    _ = try? Timers.setValue(ckernel_itimerspec(), of: identifier)
+  }
+
   /// Makes sure that there is a timer, and that its signal is still the agent's.
   private mutating func choose() throws(Errno) {
     let wanted =

@@ -65,7 +65,9 @@ extension SignalTables {
       let record = pending.address(of: index)
       let signal = Memory.load(UInt32.self, at: record + 4)
       guard Memory.load(Int32.self, at: record) == thread, signal != 0,
-        Signal.bit(Int32(signal)) & dropped == 0
+        Signal.bit(Int32(signal)) & dropped == 0,
+        // One that came just before: the program runs for an interval first.
+        !Ticker.isTick(Memory.load(at: record + 8))
       else { continue }
       losses = losses | send(Int32(signal), at: record + 8, process, thread == 0 ? 0 : current)
     }

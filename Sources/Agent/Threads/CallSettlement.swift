@@ -9,10 +9,12 @@ internal import KernelABI
 enum CallSettlement {
   /// Notes the signal actions and the signals pending for the process on the way, since what a
   /// call does depends on them.
-  static func run(_ survey: inout Survey) throws(Errno) {
+  ///
+  /// - Parameter isWhole: whether all threads are parked: else some may wait with a slot's time.
+  static func run(_ survey: inout Survey, isWhole: Bool) throws(Errno) {
     try survey.root.signals.captureActions()
     var shared = try survey.root.signals.noteShared()
-    TimeoutSlots.freeAll()
+    if isWhole { TimeoutSlots.freeAll() }
     for index in 0..<survey.threads.count where survey.threads[index].frame != 0 {
       InterruptedCalls.keepTimeout(frame: Address(survey.threads[index].frame))
     }
