@@ -90,8 +90,9 @@ struct Options {
   // MARK: How often
 
   func rounds(_ size: UInt64) -> Int {
-    repetitions
-      ?? (isQuick ? 2 : size <= 64 << 20 ? 11 : size <= 1 << 30 ? 7 : size <= 4 << 30 ? 4 : 2)
+    if let repetitions { return repetitions }
+    if isQuick { return 2 }
+    return size <= 64 << 20 ? 9 : size <= 1 << 30 ? 5 : size <= 4 << 30 ? 3 : 1
   }
 
   func peerRounds(_ size: UInt64) -> Int { min(rounds(size), size <= 1 << 30 ? 3 : 1) }

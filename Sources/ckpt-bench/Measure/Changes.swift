@@ -47,6 +47,10 @@ struct Changes {
         return false
       }
       add(result, share, size, fork: fork, full: full.duration)
+      let cause = result.report.cause.isEmpty ? "" : " (\(result.report.cause))"
+      book.note(
+        "changes, \(byteCountText(size)), \(shareText(share)) dirty: "
+          + "saved \(result.report.mode)\(cause)")
     }
     return true
   }

@@ -25,7 +25,7 @@ struct Saving {
     for size in base.options.sizes where base.fits(size, files: 1, .save) {
       base.tell("saving \(byteCountText(size))")
       try base.withVictim(size: size) { victim throws(BenchFailure) in
-        var modes = modes.filter { mode in works(mode, victim) }
+        var modes = modes.filter { mode in works(mode, victim) && !mode.isForSize }
         // The modes in turn, a round after another; every second round in the opposite order.
         for round in 0..<base.options.rounds(size) {
           let (direct, durable) = try measureLimits(size)
@@ -58,6 +58,10 @@ struct Saving {
   private func works(_ mode: Mode, _ victim: Victim) -> Bool {
     do throws(BenchFailure) {
       let report = try save(mode, victim).report
+      if mode.isForSize {
+        book.add(
+          Double(report.byteCount), "image, \(mode.name)", .save, size: victim.size, .bytes)
+      }
       guard let expected = mode.expected, report.mode != expected else { return true }
       let cause = report.cause.isEmpty ? "" : " (\(report.cause))"
       let isDefault = mode.options.isEmpty

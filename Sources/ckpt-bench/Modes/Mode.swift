@@ -15,6 +15,9 @@ struct Mode {
   /// Whether these are always the same pages, each ten times a second.
   var isHot = false
 
+  /// Whether only the size of its image is of interest: it is made once, not in every round.
+  var isForSize = false
+
   static let standard = Mode(name: "copy-on-write", options: [], expected: "copy-on-write")
   static let inPlace = Mode(name: "in place", options: ["--sync"], expected: "in-place")
   static let precopy = Mode(
@@ -22,7 +25,7 @@ struct Mode {
   static let precopyHot = Mode(
     name: "precopy, 1 % hot", options: ["--precopy"], expected: "precopy", share: 10_000,
     isHot: true)
-  static let thin = Mode(name: "thin", options: ["--thin"])
+  static let thin = Mode(name: "thin", options: ["--thin"], isForSize: true)
 
   static let all = [standard, inPlace, precopy, precopyHot, thin]
 }
