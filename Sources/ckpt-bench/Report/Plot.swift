@@ -48,7 +48,11 @@ struct Plot {
   private func text(_ chart: Chart) -> String {
     // Equal distances for x: sizes, shares and numbers of threads all grow by leaps.
     let ticks = chart.ticks
-    let xtics = ticks.enumerated().map { "\(quoted(chart.tick($1))) \($0)" }.joined(separator: ", ")
+    // To gnuplot a tick's label is a format.
+    let xtics = ticks.enumerated().map { place, tick in
+      let label = chart.tick(tick).split(separator: "%", omittingEmptySubsequences: false)
+      return "\(quoted(label.joined(separator: "%%"))) \(place)"
+    }.joined(separator: ", ")
     let values = chart.lines.flatMap { $0.points.flatMap { [$0.series.min, $0.series.max] } }
     let isLogarithmic = (values.max() ?? 1) > (values.min() ?? 1) * 10
     let blocks = chart.lines.enumerated().map { index, line in
