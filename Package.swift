@@ -30,7 +30,7 @@ let package = Package(
     shared("KernelABI", ["CKernel"], host: true),
     shared("Kernel", ["CKernel", "KernelABI"]),
     shared("Procfs", ["KernelABI"]),
-    shared("CheckpointImage", ["CImage", "KernelABI"], host: true),
+    shared("CheckpointImage", ["CImage", "CKernel", "KernelABI"], host: true),
     shared("Agent", ["CImage", "Kernel", "Procfs", "CheckpointImage"]),
     shared("Restart", ["CImage", "CKernel", "Kernel", "Procfs", "CheckpointImage"]),
     .target(

@@ -18,6 +18,9 @@ static inline long ckernel_syscall(long number, long a, long b, long c, long d, 
   return result;
 }
 
+// A hint to the processor, which Swift can't give: any address will do, mapped or not.
+static inline void ckernel_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
+
 // rt_sigaction(2) wants a return trampoline on x86-64 (SA_RESTORER); it has no frame, so: naked.
 static inline __attribute__((naked)) void ckernel_signal_restorer(void) {
   __asm__ volatile("mov $15, %eax\n\tsyscall\n\tud2");

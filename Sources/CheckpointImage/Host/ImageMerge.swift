@@ -52,7 +52,9 @@ public struct ImageMerge<Source: ImageSource> {
         throw .image(link, error)
       }
     }
-    plan = MergePlan(chain, isThick: isThick)
+    do throws(ImageError) { plan = try MergePlan(chain, isThick: isThick) } catch {
+      throw .image(0, error)
+    }
   }
 
   /// Bytes of the image that this makes.

@@ -30,9 +30,15 @@ struct MergePlan {
   let end: ImageEnd
   let segmentCount: UInt64
 
+  /// No head has room for more runs: each takes its record and a program header.
+  private static let runLimit = 1 << 25
+
   /// - Parameter isThick: what is in files goes into the image.
-  init(_ chain: ImageChain, isThick: Bool) {
+  /// - Throws: `.headTooLarge`.
+  init(_ chain: ImageChain, isThick: Bool) throws(ImageError) {
     var runs = MergedRuns(chain, isThick: isThick)
+    try require(
+      runs.all.count <= Self.runLimit, .headTooLarge, at: 0, UInt64(runs.all.count))
     let merged = MergedHead(chain.newest, runs: runs.all)
     let headByteCount = merged.byteCount
     let extents: [ckpt_extent] = chain.newest.entries(chain.newest.index.extents)

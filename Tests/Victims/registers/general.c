@@ -2,7 +2,7 @@
 // flag set gets all of them back: the kernel's signal frame is the register file.
 #include "victim.h"
 
-// In: rdi the flag to watch, rsi 16 words of values, rdx 16 words to fill.
+// In: rdi the flag to watch and one to set when all registers are loaded, rsi 16 words of values, rdx 16 words to fill.
 __asm__(
     ".text\n"
     "spin_general:\n"
@@ -15,6 +15,7 @@ __asm__(
     "  mov 96(%rsi), %r15; mov 104(%rsi), %rsi\n"
     "  mov %rsi, -128(%rsp); mov %r15, -8(%rsp)\n"
     "  std\n"
+    "  movl $1, 4(%rdi)\n"
     "1: pause\n"
     "  cmpl $0, (%rdi)\n"
     "  je 1b\n"
@@ -33,11 +34,11 @@ __asm__(
     "  ret\n");
 void spin_general(volatile int *flag, uint64_t *values, uint64_t *results);
 
-static volatile int flag;
+static volatile int flag[2];
 static uint64_t values[16], results[17];
 
 static void *spin(void *unused) {
-  spin_general(&flag, values, results);
+  spin_general(flag, values, results);
   return unused;
 }
 
@@ -45,8 +46,9 @@ int main(void) {
   for (int i = 0; i < 16; i++) values[i] = 0x1111111111111111ull * i ^ 0xfedcba9876543210ull;
   pthread_t thread;
   pthread_create(&thread, NULL, spin, NULL);
+  while (!flag[1]) sched_yield();
   victim_wait();
-  flag = 1;
+  flag[0] = 1;
   pthread_join(thread, NULL);
   for (int i = 0; i < 14; i++)
     CHECK(results[i] == values[i], "register %d is %lx, was %lx", i, results[i], values[i]);
