@@ -108,6 +108,23 @@ def test_a_link_merged_in_its_place(chain):
     finish(chain, "image.4")
 
 
+@pytest.mark.parametrize("manner", ("writes", "digests"))
+def test_a_series_goes_on_from_a_merged_image(program, manner):
+    """The newest image of a program that runs, merged in its place: the next one is a change to it."""
+    series = play(program, **({"CKPT_INCREMENTAL": "digests"} if manner == "digests" else {}))
+    merge(program, "image.4", "image.4")
+    for number in (1, 2, 3):
+        (program.folder / f"image.{number}").unlink()
+    series.play()
+    series.await_round()
+    series.save()
+    facts = series.facts()
+    assert facts["image"]["parent"]["name"] == "image.4" and len(facts["ancestors"]) == 1
+    assert program.ckpt("verify", "image.5").returncode == 0
+    restart_from(series, LINKS + 1)
+    series.finish()
+
+
 def test_what_a_chain_needs_is_not_replaced(chain):
     program = chain.program
     before = (program.folder / "image.2").read_bytes()
