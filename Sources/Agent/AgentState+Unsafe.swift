@@ -38,6 +38,9 @@ struct AgentState: BitwiseCopyable {
   /// The userfaultfd that tells what was written since the last image.
   var tracker = TrackDescriptor.Memo()
 
+  /// What a companion copies ahead.
+  var precopy = Precopy.State()
+
   /// The image that the next one may be a change to.
   var lineage = Lineage()
 

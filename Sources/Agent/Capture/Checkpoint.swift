@@ -40,7 +40,7 @@ enum Checkpoint {
         return InterruptedCalls.settleWithoutSample(order.context)
       }
       do throws(CaptureFailure) {
-        try take(&survey, &control)
+        try take(&survey, &control, order)
       } catch {
         control.reportFailure(error)
       }
@@ -51,12 +51,20 @@ enum Checkpoint {
   }
 
   private static func take(
-    _ survey: inout Survey, _ control: inout Control
+    _ survey: inout Survey, _ control: inout Control, _ order: Trigger.Order
   ) throws(CaptureFailure) {
     // What takes time, and needs no standstill.
     var outcome = Outcome()
     TrackDescriptor.dropInherited()
     choose(control.wishes.writing, &survey, &outcome)
+    let copied = Precopy.taken
+    survey.copied = copied
+    defer { Precopy.forget(copied) }
+    if copied == nil, Precopy.isWanted(control, survey),
+      try beginPrecopy(&survey, control, order)
+    {
+      return
+    }
     let start = try stop(control, &survey)
     let path: ImagePath?
     do throws(CaptureFailure) {
@@ -64,6 +72,7 @@ enum Checkpoint {
     } catch {
       resume(survey)
       survey.discardPage()
+      copied?.release()
       throw error
     }
     resume(survey)
@@ -75,6 +84,24 @@ enum Checkpoint {
     } else {
       survey.page?.pause = Clock.monotonic - start
     }
+  }
+
+  /// The first visit for an image that is copied ahead.
+  ///
+  /// - Returns: whether a companion is at work.
+  private static func beginPrecopy(
+    _ survey: inout Survey, _ control: Control, _ order: Trigger.Order
+  ) throws(CaptureFailure) -> Bool {
+    _ = try stop(control, &survey)
+    let mark = survey.scratch.next
+    _ = try? CallSettlement.run(&survey, isWhole: true)
+    dropRemadeCalls(survey)
+    survey.image.counter = Agent.state.counter + 1
+    let isAtWork = Precopy.begin(&survey, control, order)
+    survey.scratch.rewind(to: mark)
+    resume(survey)
+    if isAtWork { control.reportWaiting() }
+    return isAtWork
   }
 
   /// Decides who is to write the image.
@@ -175,7 +202,12 @@ enum Checkpoint {
     outcome.counter = Agent.state.counter
     survey.root.publish()
     survey.isThin = wishes.isThin
-    Changes.collect(wishes, &survey)
+    if survey.copied != nil {
+      survey.isTracked = wishes.tracking != .none
+      Precopy.collect(&survey)
+    } else {
+      Changes.collect(wishes, &survey)
+    }
     if Clone.write(&survey, control, outcome, since: start) { return nil }
     if outcome.cause == 0 { outcome.cause = CKPT_CAUSE_NO_CLONE }
     try Completion.freeze(&survey)

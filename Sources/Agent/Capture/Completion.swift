@@ -38,6 +38,22 @@ enum Completion {
     return path
   }
 
+  private static func open(
+    _ path: ImagePath, _ survey: inout Survey, _ control: inout Control
+  ) throws(CaptureFailure) -> ImageFile {
+    guard let copied = survey.copied else { return try control.open(path, &survey) }
+    do throws(Errno) {
+      let file = try ImageFile.adopted(
+        from: copied.process, copied.share.fileNumber, path, replaces: control.replaces,
+        scratch: &survey.scratch)
+      copied.release()
+      return file
+    } catch {
+      throw CaptureFailure(
+        .openImage, error, name: path.address, nameByteCount: UInt32(path.byteCount))
+    }
+  }
+
   /// Opens the images that this one is to be a change to; when they can't be had, it is to have all
   /// of the memory.
   private static func openChain(_ survey: inout Survey) throws(CaptureFailure) {
@@ -91,7 +107,7 @@ enum Completion {
     let path = try during(.openImage) { () throws(Errno) in
       try control.path(survey, &survey.scratch)
     }
-    let file = try control.open(path, &survey)
+    let file = try open(path, &survey, &control)
     var written: UInt64 = 0
     do throws(Errno) {
       var writer = try ImageWriter(to: file.number, head, scratch: &survey.scratch)

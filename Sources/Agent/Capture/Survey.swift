@@ -48,6 +48,12 @@ struct Survey: BitwiseCopyable {
   /// What the parent image has, `nil`: there is none.
   var chain: ParentChain?
 
+  /// What a companion has copied to the image file already, `nil`: there was none.
+  var copied: Precopy.Copied?
+
+  /// Of each run, 1 when its place in the file is the companion's.
+  var placements: Table<UInt8>?
+
   /// Written memory that was copied for the clone, `nil`: the clone has all memory.
   var staging: Staging?
 
@@ -99,9 +105,12 @@ struct Survey: BitwiseCopyable {
   /// Whether the image is to be a change to another.
   var hasParent: Bool { image.parent_low | image.parent_high != 0 }
 
+  /// Whether a run has the place in the file that a companion gave it.
+  func isPlaced(run index: Int) -> Bool { placements.map { $0[index] != 0 } ?? false }
+
   /// Where the bytes of a run lie that is to be written.
   func place(of run: ckpt_run) -> Address {
-    guard let staging, staging.covers(run.range) else { return Address(run.address) }
+    guard let staging, staging.left.covers(run.range) else { return Address(run.address) }
     return staging.place(of: run.range) ?? Address(run.address)
   }
 
@@ -113,7 +122,9 @@ struct Survey: BitwiseCopyable {
   }
 
   /// Whether this is memory of the agent's that is no part of the image.
-  func isOwnPage(_ range: AddressRange) -> Bool { page?.range == range }
+  func isOwnPage(_ range: AddressRange) -> Bool {
+    page?.range == range || copied?.page.range == range || copied?.share.range == range
+  }
 
   /// Gives up the page that no clone uses.
   mutating func discardPage() {

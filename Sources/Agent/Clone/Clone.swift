@@ -37,6 +37,9 @@ enum Clone {
 
     /// Whether regions that are missing may still be asked for.
     var mayAsk: Bool
+
+    /// It is to copy memory while the program runs, not to write an image.
+    var companion: Companion.Job?
   }
 
   /// CLONE_VM, CLONE_VFORK, CLONE_UNTRACED, CLONE_CHILD_SETTID and CLONE_CHILD_CLEARTID of
@@ -83,7 +86,7 @@ enum Clone {
     }
     survey.staging = Staging.make(&survey)
     defer {
-      survey.staging?.bringBack()
+      survey.staging?.left.bringBack()
       survey.staging = nil
     }
     guard let maps = try? RegionList.text(&survey.scratch) else { return false }
@@ -106,12 +109,34 @@ enum Clone {
         setInheritance(of: page, Advice.dontFork)
         return true
       case .lacksRegions: setInheritance(of: page, Advice.doFork)
-      case .preparing, .gaveUp:
+      case .preparing, .gaveUp, .copying, .ready, .taken:
         setInheritance(of: page, Advice.dontFork)
         return false
       }
     }
     return false
+  }
+
+  /// Makes a clone that copies memory while the program runs.
+  ///
+  /// - Returns: whether it is at work.
+  static func makeCompanion(
+    _ companion: Companion.Job, _ control: Control, _ survey: inout Survey
+  ) throws(Errno) -> Bool {
+    try inherit(survey.scratch.range)
+    guard let maps = try? RegionList.text(&survey.scratch) else { throw .outOfMemory }
+    let place = try survey.scratch.reserve(UInt64(MemoryLayout<Job>.stride))
+    let stack = try survey.scratch.reserve(2 * stackByteCount + 16, alignment: pageByteCount)
+    var job = Job(
+      survey: survey, control: control, outcome: Checkpoint.Outcome(), start: 0, maps: maps,
+      page: companion.page, program: companion.program,
+      stackTop: stack + 2 * stackByteCount, isChild: isReaper, mayAsk: false)
+    job.companion = companion
+    job.companion?.scratch = survey.scratch
+    companion.page.enter(.preparing)
+    Memory.store(job, at: place)
+    try beget(job, at: place, stack: stack)
+    return stage(after: companion.page) == .copying
   }
 
   private static func inherit(_ range: AddressRange) throws(Errno) {
@@ -125,7 +150,7 @@ enum Clone {
   // MARK: Birth
 
   /// Whether orphans become this process's children.
-  private static var isReaper: Bool {
+  static var isReaper: Bool {
     Process.ownID == 1 || Prctl.integer(Prctl.getSubreaper) != 0
   }
 

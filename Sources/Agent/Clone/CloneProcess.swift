@@ -14,11 +14,12 @@ enum CloneProcess {
     // As the middleman does.
     _ = rawSystemCall(SyscallNumber.setsid)
     if job.isChild { forgetRseq(survey) }
+    if let companion = job.companion { become(companion) }
     // In the image there is no clone.
     Agent.state.writerPage = 0
     let isWhole = prepare(&survey, job)
     var job = job
-    job.outcome.mode = CKPT_MODE_COPY_ON_WRITE
+    job.outcome.mode = survey.copied == nil ? CKPT_MODE_COPY_ON_WRITE : CKPT_MODE_PRECOPY
     job.outcome.pause = Clock.monotonic - job.start
     let failure: CaptureFailure?
     switch isWhole {
@@ -36,6 +37,12 @@ enum CloneProcess {
       isDurable = write(&survey, &job, errors)
     }
     end(job, isDurable)
+  }
+
+  private static func become(_ companion: Companion.Job) -> Never {
+    offerItself(as: "ckpt-companion")
+    closeAll(but: companion.memory, companion.pagemap, companion.tracker)
+    Companion.run(companion)
   }
 
   // MARK: While the program stands still
@@ -80,7 +87,13 @@ enum CloneProcess {
 
   /// Lets go of the program's descriptors, and offers itself where memory runs out.
   private static func hide(_ control: Control, _ errors: ProgramErrors) {
-    var name = Line("ckpt-writer")
+    offerItself(as: "ckpt-writer")
+    closeAll(but: control.own.image, control.own.control, errors.kept)
+  }
+
+  /// Takes a name, and is the first to go where memory runs out.
+  private static func offerItself(as name: StaticString) {
+    var name = Line(name)
     _ = try? name.withPath { (name) throws(Errno) in
       try Prctl.call(Prctl.setName, name.argument)
     }
@@ -88,7 +101,6 @@ enum CloneProcess {
       var line = Line("1000")
       line.write(to: file.number)
     }
-    closeAll(but: control.own.image, control.own.control, errors.kept)
   }
 
   /// Closes all descriptors but three; -1 stands for none.
@@ -118,7 +130,7 @@ enum CloneProcess {
     do throws(CaptureFailure) {
       let path = try Completion.finish(&survey, &job.control, &job.outcome)
       job.page.record = survey.record
-      job.outcome.duration = Clock.monotonic - job.start
+      job.outcome.duration = Clock.monotonic - (survey.copied?.share.begun ?? job.start)
       if job.page.pause > 0 { job.outcome.pause = job.page.pause }
       return job.control.reportDone(job.outcome, path, to: errors)
     } catch {
@@ -129,6 +141,7 @@ enum CloneProcess {
 
   /// Leaves word of the outcome, calls for who waits for a turn, and ends.
   private static func end(_ job: Clone.Job, _ isDurable: Bool) -> Never {
+    job.survey.copied?.release()
     job.page.resultWord.store(
       (isDurable ? WriterPage.Result.durable : .failed).rawValue)
     job.page.enter(.done)

@@ -14,6 +14,7 @@ enum Turn {
       forget(page)
       return true
     }
+    if Precopy.take(page) { return true }
     if control.isConnected {
       control.reportWaiting()
       return false
@@ -34,6 +35,7 @@ enum Turn {
   private static func forget(_ page: WriterPage) {
     // Where it is our child, it is a zombie by now, or will be in a moment.
     if page.process > 0 { HelperProcess.reap(page.process) }
+    Precopy.abandon()
     if page.result == .durable { Lineage.follow(page.record, path: page.path) }
     _ = try? Mapping.unmap(page.range)
     Agent.state.writerPage = 0

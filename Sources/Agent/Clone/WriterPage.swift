@@ -22,6 +22,15 @@ struct WriterPage: BitwiseCopyable {
 
     /// It is done with the image, for better or worse, and ends.
     case done = 4
+
+    /// A companion copies while the program runs; see `Precopy`.
+    case copying = 5
+
+    /// A companion has copied almost everything.
+    case ready = 6
+
+    /// What it copied is being made into an image.
+    case taken = 7
   }
 
   /// What came of the image.

@@ -125,6 +125,9 @@ struct Control: BitwiseCopyable {
     return status.isSameFile(as: parent)
   }
 
+  /// Whether the image may take another's place.
+  var replaces: Bool { !usesPattern || ImagePattern(Agent.state.configuration).replaces }
+
   /// Where the image goes: as asked, or by the pattern.
   func path(_ survey: Survey, _ scratch: inout Arena) throws(Errno) -> ImagePath {
     var path = try ImagePath(in: &scratch)
@@ -160,9 +163,7 @@ struct Control: BitwiseCopyable {
         output = -1
         return try ImageFile.given(file, scratch: &survey.scratch)
       }
-      return try ImageFile.create(
-        path, replaces: !usesPattern || ImagePattern(Agent.state.configuration).replaces,
-        scratch: &survey.scratch)
+      return try ImageFile.create(path, replaces: replaces, scratch: &survey.scratch)
     } catch {
       throw CaptureFailure(
         .openImage, error, name: path.address, nameByteCount: UInt32(path.byteCount))

@@ -31,7 +31,7 @@ struct PageSurvey: ~Copyable {
   private mutating func add(region index: Int, to survey: inout Survey) throws(Errno) {
     var region = survey.regions[index]
     region.first_run = UInt64(survey.runs.count)
-    if survey.staging?.covers(region.range) == true {
+    if survey.staging?.left.covers(region.range) == true {
       region.flags &= ~CKPT_REGION_WIPE_ON_FORK
       try addStaged(region, index, &survey)
     } else {
@@ -83,9 +83,30 @@ struct PageSurvey: ~Copyable {
       if part.isChanged {
         try add(part.range, Manner(), index, &survey)
       } else {
-        try append(part.range, kind: CKPT_RUN_PARENT, flags: 0, index, &survey)
+        try addUnchanged(part.range, index, &survey)
       }
       position = part.range.end
+    }
+  }
+
+  /// Pages that are what they were: in the parent image, or when a companion copied them.
+  private func addUnchanged(
+    _ range: AddressRange, _ index: Int, _ survey: inout Survey
+  ) throws(Errno) {
+    guard let share = survey.copied?.share else {
+      return try append(range, kind: CKPT_RUN_PARENT, flags: 0, index, &survey)
+    }
+    guard let first = share.page(at: range.start) else { throw .badAddress }
+    var page: UInt64 = 0
+    while page < range.byteCount / pageByteCount {
+      if let holder = share.holder(of: first + page),
+        let bytes = AddressRange(
+          start: range.start + page * pageByteCount, byteCount: pageByteCount)
+      {
+        try append(
+          bytes, kind: CKPT_RUN_HERE, flags: 0, placedAt: share.offset(of: holder), index, &survey)
+      }
+      page += 1
     }
   }
 
@@ -99,7 +120,7 @@ struct PageSurvey: ~Copyable {
     while position < region.range.end {
       let part = changes.next(from: position, to: region.range.end)
       if !part.isChanged {
-        try append(part.range, kind: CKPT_RUN_PARENT, flags: 0, index, &survey)
+        try addUnchanged(part.range, index, &survey)
       } else if let place = staging.place(of: part.range) {
         try add(part.range, at: place, Manner(), index, &survey)
       }
@@ -256,21 +277,35 @@ struct PageSurvey: ~Copyable {
     _ start: Address, _ end: Address, _ kind: UInt32?, _ manner: Manner, _ index: Int,
     _ survey: inout Survey
   ) throws(Errno) {
-    guard let kind, start < end else { return }
-    try append(
-      AddressRange(start: start.rawValue, end: end.rawValue) ?? .empty, kind: kind,
-      flags: manner.flags, index, &survey)
+    guard let kind, start < end,
+      let range = AddressRange(start: start.rawValue, end: end.rawValue)
+    else { return }
+    guard kind == CKPT_RUN_HERE, let share = survey.copied?.share,
+      let first = share.page(at: start), share.page(at: end - pageByteCount) != nil
+    else { return try append(range, kind: kind, flags: manner.flags, index, &survey) }
+    // Written again to where the companion had put it.
+    for page in 0..<range.byteCount / pageByteCount {
+      let place = share.place(of: first + page).map { share.offset(of: $0) }
+      try append(
+        AddressRange(start: start + page * pageByteCount, byteCount: pageByteCount) ?? .empty,
+        kind: kind, flags: manner.flags, placedAt: place, index, &survey)
+    }
   }
 
   /// Appends a run, or lets the last one grow when the two are alike and adjoin.
+  ///
+  /// - Parameter place: where in the file its bytes have their place already.
   private func append(
-    _ range: AddressRange, kind: UInt32, flags: UInt32, _ index: Int, _ survey: inout Survey
+    _ range: AddressRange, kind: UInt32, flags: UInt32, placedAt place: UInt64? = nil,
+    _ index: Int, _ survey: inout Survey
   ) throws(Errno) {
+    let isPlaced: UInt32 = place == nil ? 0 : 1
     let last = survey.runs.count - 1
     if last >= 0 {
       var run = survey.runs[last]
       if run.region == UInt32(index), run.kind == kind, run.flags == flags,
-        run.range.end == range.start
+        run.range.end == range.start, run.reserved == isPlaced,
+        place == nil || run.file_offset + run.byte_count == place
       {
         run.byte_count += range.byteCount
         survey.runs[last] = run
@@ -278,11 +313,11 @@ struct PageSurvey: ~Copyable {
       }
     }
     let region = survey.regions[index]
+    let inFile =
+      kind == CKPT_RUN_FILE ? region.file_offset + (range.start.rawValue - region.start) : 0
     try survey.runs.append(
       ckpt_run(
-        address: range.start.rawValue, byte_count: range.byteCount,
-        file_offset: kind == CKPT_RUN_FILE
-          ? region.file_offset + (range.start.rawValue - region.start) : 0,
-        kind: kind, flags: flags, region: UInt32(index), reserved: 0))
+        address: range.start.rawValue, byte_count: range.byteCount, file_offset: place ?? inFile,
+        kind: kind, flags: flags, region: UInt32(index), reserved: isPlaced))
   }
 }

@@ -77,6 +77,7 @@ enum Trigger {
       Agent.arrived.store(0)
       Agent.departed.store(0)
       Agent.state.writerPage = 0
+      Agent.state.precopy = Precopy.State()
       Lineage.end()
       Agent.state.series = 0
       Agent.state.knowsNumbers = false

@@ -49,7 +49,7 @@ enum Changes {
   }
 
   /// Private anonymous memory of the program's.
-  private static func isWatchable(
+  static func isWatchable(
     _ entry: SmapsEntry, _ maps: RegionList.Text, _ survey: Survey
   ) -> Bool {
     guard !entry.isShared, entry.inode == 0, entry.range.byteCount >= smallest,

@@ -11,12 +11,21 @@ enum GuardedCopy {
   fileprivate struct Job: BitwiseCopyable {
     var pieces: Table<Staging.Piece>
 
+    /// Top of two stacks, the maker's and below it the copier's; then the word that the kernel
+    /// clears when the copier has left our memory.
+    var stackTop: Address
+
     /// Set when all is copied.
     var isDone: UInt32 = 0
+
+    var word: FutexWord { FutexWord(at: stackTop, isShared: true) }
   }
 
-  /// CLONE_VM, CLONE_VFORK, CLONE_UNTRACED of `include/uapi/linux/sched.h`.
-  private static let flags: UInt64 = 0x100 | 0x4000 | 0x80_0000
+  /// CLONE_VM, CLONE_VFORK, CLONE_UNTRACED, CLONE_CHILD_CLEARTID of `include/uapi/linux/sched.h`.
+  private static let sharingMemory: UInt64 = 0x100
+  private static let untilEnd: UInt64 = 0x4000
+  private static let untraced: UInt64 = 0x80_0000
+  private static let notingLife: UInt64 = 0x20_0000
   private static let stackByteCount: UInt64 = 64 << 10
 
   /// - Returns: whether everything could be read.
@@ -24,15 +33,37 @@ enum GuardedCopy {
     _ pieces: Table<Staging.Piece>, _ scratch: inout Arena
   ) throws(Errno) -> Bool {
     let place = try scratch.reserve(UInt64(MemoryLayout<Job>.stride))
-    let stack = try scratch.reserve(stackByteCount, alignment: pageByteCount)
-    Memory.store(Job(pieces: pieces), at: place)
+    let stack = try scratch.reserve(2 * stackByteCount + 16, alignment: pageByteCount)
+    let job = Job(pieces: pieces, stackTop: stack + 2 * stackByteCount)
+    Memory.store(job, at: place)
     var arguments = ckernel_clone_args()
-    arguments.flags = flags
-    arguments.stack = stack.rawValue
+    arguments.flags = sharingMemory | untilEnd | untraced
+    arguments.stack = (stack + stackByteCount).rawValue
     arguments.stack_size = stackByteCount
-    let helper = try HelperProcess.run(&arguments, agentCopy, place.rawValue)
-    HelperProcess.reap(helper)
+    if Clone.isReaper {
+      HelperProcess.reap(try HelperProcess.run(&arguments, agentCopy, place.rawValue))
+    } else {
+      // The copier is not our child: its time is not that of the program's children.
+      job.word.store(1)
+      HelperProcess.reap(try HelperProcess.run(&arguments, agentCopyHelper, place.rawValue))
+      while job.word.value != 0 { job.word.wait(while: job.word.value) }
+    }
     return Memory.load(Job.self, at: place).isDone != 0
+  }
+
+  /// Makes the copier.
+  fileprivate static func makeCopier(_ place: Address) {
+    let job = Memory.load(Job.self, at: place)
+    var arguments = ckernel_clone_args()
+    arguments.flags = sharingMemory | untraced | notingLife
+    arguments.stack = (job.stackTop - 2 * stackByteCount).rawValue
+    arguments.stack_size = stackByteCount
+    arguments.child_tid = job.word.address.rawValue
+    do throws(Errno) {
+      _ = try HelperProcess.run(&arguments, agentCopy, place.rawValue)
+    } catch {
+      job.word.store(0)
+    }
   }
 
   /// SA_ONSTACK.
@@ -41,9 +72,18 @@ enum GuardedCopy {
   fileprivate static let faults: InlineArray<2, Int32> = [7, 11]  // SIGBUS, SIGSEGV
 }
 
-/// Begins in the helper, on its own stack.
+/// Begins on its own stack; makes the copier and ends.
+@c(agent_copy_helper)
+func agentCopyHelper(_ place: UInt64) {
+  GuardedCopy.makeCopier(Address(place))
+  while true { _ = rawSystemCall(SyscallNumber.exit, 0) }
+}
+
+/// Begins on its own stack.
 @c(agent_copy)
 func agentCopy(_ place: UInt64) {
+  // Not even as a zombie may it hold the program's process group.
+  _ = rawSystemCall(SyscallNumber.setsid)
   var job = Memory.load(GuardedCopy.Job.self, at: Address(place))
   var mask = UInt64.max
   var action = Handler.action

@@ -2,12 +2,12 @@ internal import CImage
 internal import CKernel
 internal import Kernel
 internal import KernelABI
-internal import Procfs
 
 /// Copies of what was written to large regions, made so that a clone needs nothing else of them.
 ///
-/// To make a clone takes 18 to 19 ms per GiB, for its page tables. Where little was written it is faster to copy that,
-/// and to let the clone have the regions without their pages (MADV_WIPEONFORK for the moment).
+/// To make a clone takes 18 to 19 ms per GiB, for its page tables. Where little was written it is
+/// faster to copy that, and to let the clone have the regions without their pages (`LeftOut`).
+///
 /// Stopped-world safe.
 struct Staging: BitwiseCopyable {
   /// A written run and where its copy lies.
@@ -18,7 +18,7 @@ struct Staging: BitwiseCopyable {
   }
 
   /// Regions that are left out of the clone, in address order.
-  private(set) var left: Table<PageRun>
+  private(set) var left: LeftOut
 
   private(set) var pieces: Table<Piece>
 
@@ -37,7 +37,7 @@ struct Staging: BitwiseCopyable {
   ///
   /// - Returns: `nil` when it is not, or when there is no room.
   static func make(_ survey: inout Survey) -> Staging? {
-    guard let tracked = survey.tracked, survey.hasParent else { return nil }
+    guard let tracked = survey.tracked else { return nil }
     let mark = survey.scratch.next
     guard var staging = try? Staging(tracked, survey, &survey.scratch), staging.left.count > 0,
       let isCopied = try? staging.copy(&survey.scratch)
@@ -46,7 +46,9 @@ struct Staging: BitwiseCopyable {
       return nil
     }
     if isCopied {
-      if (try? staging.leaveOut(&survey.scratch)) != nil, staging.left.count > 0 { return staging }
+      if (try? staging.left.leaveOut(&survey.scratch)) != nil, staging.left.count > 0 {
+        return staging
+      }
     } else {
       // There are guard pages since the last image: they must not be watched any longer.
       TrackDescriptor.close()
@@ -58,7 +60,7 @@ struct Staging: BitwiseCopyable {
   private init(
     _ tracked: Tracked, _ survey: Survey, _ scratch: inout Arena
   ) throws(Errno) {
-    left = try Table(in: &scratch, capacity: tracked.watched.count)
+    var left = try LeftOut(in: &scratch, capacity: tracked.watched.count)
     var pieceCount = 0
     var written: UInt64 = 0
     var total: UInt64 = 0
@@ -67,7 +69,7 @@ struct Staging: BitwiseCopyable {
       guard watched.range.byteCount >= Self.smallest, !Self.isInUse(watched.range, survey) else {
         continue
       }
-      try left.append(PageRun(start: watched.start, end: watched.end, categories: UInt64(index)))
+      try left.append(watched.range, number: index)
       total += watched.range.byteCount / pageByteCount
       pieceCount += watched.runCount
       for run in watched.firstRun..<watched.firstRun + watched.runCount
@@ -80,9 +82,10 @@ struct Staging: BitwiseCopyable {
     guard written <= Self.pageLimit,
       written * Self.pageCost + UInt64(left.count) * Self.regionCost < clone
     else { throw .outOfRange }
+    self.left = left
     pieces = try Table(in: &scratch, capacity: pieceCount)
     for index in 0..<left.count {
-      let watched = tracked.watched[Int(left[index].categories)]
+      let watched = tracked.watched[left.number(index)]
       for run in watched.firstRun..<watched.firstRun + watched.runCount
       where tracked.runs[run].categories == Tracked.data {
         try pieces.append(
@@ -130,18 +133,6 @@ struct Staging: BitwiseCopyable {
 
   // MARK: Looking up
 
-  /// Whether all of the range is left out of the clone.
-  ///
-  /// A region that is left out only in part does not exist: then the answer is yes, and its survey
-  /// fails.
-  func covers(_ range: AddressRange) -> Bool {
-    for index in 0..<left.count
-    where left[index].start < range.end.rawValue && range.start.rawValue < left[index].end {
-      return true
-    }
-    return false
-  }
-
   /// Where the copy of a range lies that lies in one or more pieces, `nil`: it was not copied.
   func place(of range: AddressRange) -> Address? {
     var low = 0
@@ -152,54 +143,5 @@ struct Staging: BitwiseCopyable {
     }
     guard low < pieces.count, pieces[low].start <= range.start.rawValue else { return nil }
     return Address(pieces[low].place) + (range.start.rawValue - pieces[low].start)
-  }
-
-  // MARK: Leaving out
-
-  /// Has clones come without the pages of the regions, until `bringBack`.
-  ///
-  /// What the program itself keeps from its children so must stay that way, and only smaps would
-  /// tell: so a page of each is tried first, which parts from the rest unless it is no change.
-  ///
-  /// A region that can't be left out is cloned as it is.
-  mutating func leaveOut(_ scratch: inout Arena) throws(Errno) {
-    keep { (try? Mapping.advise(Self.firstPage(of: $0), Advice.wipeOnFork)) != nil }
-    let mark = scratch.next
-    defer { scratch.rewind(to: mark) }
-    guard let maps = try? RegionList.text(&scratch) else { throw .outOfMemory }
-    var cursor = TextCursor(maps.bytes)
-    var region = SmapsEntry(from: &cursor)?.range
-    keep {
-      let page = Self.firstPage(of: $0)
-      while let candidate = region, candidate.end <= page.start {
-        region = SmapsEntry(from: &cursor)?.range
-      }
-      return region?.end == page.end
-    }
-    keep {
-      if (try? Mapping.advise($0, Advice.wipeOnFork)) != nil { return true }
-      _ = try? Mapping.advise($0, Advice.keepOnFork)
-      return false
-    }
-  }
-
-  /// Keeps those regions in the list for which `isWanted` holds.
-  private mutating func keep(_ isWanted: (AddressRange) -> Bool) {
-    let all = left
-    var count = 0
-    for index in 0..<all.count where isWanted(all[index].range) {
-      all[count] = all[index]
-      count += 1
-    }
-    left = all.covering(count)
-  }
-
-  private static func firstPage(of range: AddressRange) -> AddressRange {
-    AddressRange(start: range.start, byteCount: pageByteCount) ?? .empty
-  }
-
-  /// Takes `leaveOut` back.
-  func bringBack() {
-    for index in 0..<left.count { _ = try? Mapping.advise(left[index].range, Advice.keepOnFork) }
   }
 }

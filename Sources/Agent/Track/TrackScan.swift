@@ -25,7 +25,7 @@ struct TrackScan: ~Copyable {
   private static let hole: UInt64 = 2 << 20
 
   /// Written pages that are not farther apart are protected in one step.
-  private static let reach: UInt64 = 1 << 20
+  private static let reach: UInt64 = 8 << 20
 
   /// - Parameter descriptor: the userfaultfd.
   init(_ descriptor: Int32, _ scratch: inout Arena) throws(Errno) {
@@ -36,6 +36,18 @@ struct TrackScan: ~Copyable {
     self.pagemap = pagemap
     self.listing = listing
     self.details = details
+  }
+
+  /// - Parameter pagemap: of the process whose memory it is.
+  init(
+    _ descriptor: Int32, pagemap: consuming FileDescriptor, _ scratch: inout Arena
+  ) throws(Errno) {
+    let listing = try scratch.reserve(UInt64(Self.capacity * 24))
+    let details = try scratch.reserve(UInt64(Self.capacity * 24))
+    self.listing = listing
+    self.details = details
+    self.descriptor = descriptor
+    self.pagemap = pagemap
   }
 
   // MARK: Watching

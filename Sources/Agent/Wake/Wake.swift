@@ -41,6 +41,7 @@ enum Wake {
     Agent.state.knowsNumbers = false
     Agent.state.writerPage = 0
     Agent.state.tracker = TrackDescriptor.Memo()
+    Agent.state.precopy = Precopy.State()
     Lineage.end()
     Agent.parked.store(0)
     Agent.arrived.store(0)

@@ -38,6 +38,25 @@ struct ImageFile: ~Copyable {
 
   var number: Int32 { file.number }
 
+  /// Whether it has no name at all yet.
+  var isUnnamed: Bool { kind == .unnamed }
+
+  /// The unnamed file that another process has open as `number`, to become `path`.
+  static func adopted(
+    from process: Int32, _ number: Int32, _ path: ImagePath, replaces: Bool,
+    scratch: inout Arena
+  ) throws(Errno) -> ImageFile {
+    let temporary = try temporaryPath(for: path, &scratch)
+    var name = Line("/proc/")
+    name.append(decimal: UInt64(process))
+    name.append("/fd/")
+    name.append(decimal: Int64(number))
+    let file = try name.withPath { (name) throws(Errno) in
+      try FileDescriptor(path: name, .readWrite)
+    }
+    return ImageFile(file, .unnamed, path: path, temporary: temporary, replaces: replaces)
+  }
+
   /// Opens what is to become `path`.
   ///
   /// - Throws: `isDirectory`; `exists` for what is neither a file nor a character device.

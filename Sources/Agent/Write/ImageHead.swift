@@ -30,7 +30,10 @@ struct ImageHead {
     var counter = HeadWriter()
     head.put(survey, into: &counter)
     let headByteCount = roundedUpToPage(counter.offset)
-    head.assignOffsets(&survey, from: headByteCount)
+    // What a companion has put into the file leaves a limited room before it.
+    if let share = survey.copied?.share, headByteCount > share.dataStart { throw .outOfRange }
+    try head.notePlacements(&survey)
+    head.assignOffsets(&survey, from: survey.copied?.share.dataEnd ?? headByteCount)
     let address = try survey.scratch.reserve(headByteCount, alignment: pageByteCount)
     head.bytes = AddressRange(start: address, byteCount: headByteCount) ?? .empty
     var writer = HeadWriter(at: address)
@@ -41,6 +44,18 @@ struct ImageHead {
 
   // MARK: Offsets
 
+  /// Moves what the runs say of their places to a table of its own: it is no part of the image.
+  private func notePlacements(_ survey: inout Survey) throws(Errno) {
+    guard survey.copied != nil else { return }
+    var placements = try Table<UInt8>(in: &survey.scratch, capacity: survey.runs.count)
+    for index in 0..<survey.runs.count {
+      let isPlaced = survey.runs[index].kind == CKPT_RUN_HERE && survey.runs[index].reserved != 0
+      try placements.append(isPlaced ? 1 : 0)
+      if isPlaced { survey.runs.update(index) { $0.reserved = 0 } }
+    }
+    survey.placements = placements
+  }
+
   private mutating func assignOffsets(_ survey: inout Survey, from start: UInt64) {
     var offset = start
     var pieceCount: UInt64 = 0
@@ -48,7 +63,7 @@ struct ImageHead {
       var run = survey.runs[index]
       guard run.hasDigests else { continue }
       pieceCount += Pieces.count(of: run.byte_count)
-      guard run.kind == CKPT_RUN_HERE else { continue }
+      guard run.kind == CKPT_RUN_HERE, !survey.isPlaced(run: index) else { continue }
       run.file_offset = offset
       survey.runs[index] = run
       offset += run.byte_count

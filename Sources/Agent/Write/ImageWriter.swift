@@ -50,9 +50,19 @@ struct ImageWriter: ~Copyable {
   mutating func write(
     _ survey: Survey, _ head: ImageHead, progress: (UInt64) -> Void
   ) throws(Errno) {
-    try put(from: head.bytes.start, byteCount: head.bytes.byteCount)
+    if let share = survey.copied?.share {
+      try Files.write(
+        descriptor, from: head.bytes.start, byteCount: head.bytes.byteCount, at: 0)
+      position = try Descriptors.seek(descriptor, to: share.dataEnd)
+    } else {
+      try put(from: head.bytes.start, byteCount: head.bytes.byteCount)
+    }
     for index in 0..<survey.runs.count where survey.runs[index].hasDigests {
-      try put(survey.runs[index], survey)
+      if survey.isPlaced(run: index) {
+        try putPlaced(survey.runs[index], survey)
+      } else {
+        try put(survey.runs[index], survey)
+      }
       progress(position)
     }
     readable = nil
@@ -81,6 +91,45 @@ struct ImageWriter: ~Copyable {
       try putCopied(run, from: survey.place(of: run))
     } else {
       try putStraight(run, from: survey.place(of: run))
+    }
+  }
+
+  /// A run whose place a companion gave it: what was written since goes there, and the rest lies
+  /// there, with its digests in the shared memory.
+  private mutating func putPlaced(_ run: ckpt_run, _ survey: Survey) throws(Errno) {
+    guard let share = survey.copied?.share, var changes = survey.tracked?.changes(in: run.range)
+    else { throw .badAddress }
+    var position = run.range.start
+    while position < run.range.end {
+      let part = changes.next(from: position, to: run.range.end)
+      let offset = run.file_offset + (position - run.range.start)
+      if part.isChanged {
+        try rewrite(part.range, at: offset, survey)
+      } else {
+        let first = share.filePage(at: offset)
+        for page in 0..<part.range.byteCount / pageByteCount {
+          try addDigest(Memory.load(at: share.digest(of: first + page)))
+        }
+      }
+      position = part.range.end
+    }
+  }
+
+  private mutating func rewrite(
+    _ range: AddressRange, at offset: UInt64, _ survey: Survey
+  ) throws(Errno) {
+    var source = range.start
+    if let staging = survey.staging, staging.left.covers(range) {
+      guard let place = staging.place(of: range) else { throw .badAddress }
+      source = place
+    }
+    var done: UInt64 = 0
+    while done < range.byteCount {
+      let count = min(Self.chunkByteCount, range.byteCount - done)
+      Memory.copy(from: source + done, to: bounce, byteCount: count)
+      try addDigests(of: bounce, byteCount: count)
+      try Files.write(descriptor, from: bounce, byteCount: count, at: offset + done)
+      done += count
     }
   }
 
@@ -215,12 +264,15 @@ struct ImageWriter: ~Copyable {
     var done: UInt64 = 0
     while done < byteCount {
       let count = min(Pieces.byteCount, byteCount - done)
-      Memory.store(
-        XXH3.digest(Memory.bytes(at: address + done, count: Int(count))),
-        at: section + end.tableByteCount + 8 * digestCount)
-      digestCount += 1
+      try addDigest(XXH3.digest(Memory.bytes(at: address + done, count: Int(count))))
       done += count
     }
+  }
+
+  private mutating func addDigest(_ digest: UInt64) throws(Errno) {
+    guard digestCount < end.pieceCount else { throw .outOfRange }
+    Memory.store(digest, at: section + end.tableByteCount + 8 * digestCount)
+    digestCount += 1
   }
 
   private mutating func put(from address: Address, byteCount: UInt64) throws(Errno) {

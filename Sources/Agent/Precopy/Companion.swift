@@ -1,0 +1,269 @@
+internal import CheckpointImage
+internal import Kernel
+internal import KernelABI
+
+/// The process that copies the program's memory to the image file while the program runs.
+///
+/// It reads through the program's /proc/PID/mem, under asynchronous write protection: what is
+/// written meanwhile is found by the next round, and in the end little is left for the standstill. It
+/// has nothing of the program's but three descriptors.
+struct Companion: ~Copyable {
+  /// What it is made with.
+  struct Job: BitwiseCopyable {
+    var share: PrecopyShare
+    var page: WriterPage
+    var program: Int32
+
+    /// /proc/thread-self/mem and pagemap, opened by the program, and its userfaultfd.
+    var memory: Int32
+    var pagemap: Int32
+    var tracker: Int32
+
+    /// Whether the program never had protected memory before.
+    var isFirst: Bool
+    var scratch: Arena
+
+    /// Where the image will be.
+    var path: ImagePath
+  }
+
+  private let job: Job
+  private let file: ImageFile
+  private var scan: TrackScan
+  private var scratch: Arena
+  private let buffer: Address
+
+  /// Up to where the disk has been told to write.
+  private var started: UInt64
+
+  private static let chunkByteCount: UInt64 = 1 << 20
+  private static let roundLimit = 4
+
+  /// With so few pages written in a round, another one would not make it fewer.
+  private static let enough: UInt64 = 256
+
+  /// With more than this part of all pages written in the last round, it is given up.
+  private static let excessPart: UInt64 = 8
+
+  /// Nanoseconds between two rounds while nobody asks, and how long that is waited for.
+  private static let refreshInterval: UInt64 = 20_000_000
+  private static let patience: UInt64 = 10_000_000_000
+
+  static func run(_ job: Job) -> Never {
+    let result: WriterPage.Result
+    do throws(Errno) {
+      var companion = try Companion(job)
+      job.page.enter(.copying)
+      try companion.copyAll()
+      try companion.attend()
+      result = .unknown
+    } catch {
+      result = .failed
+    }
+    end(job, result)
+  }
+
+  private static func end(_ job: Job, _ result: WriterPage.Result) -> Never {
+    job.page.resultWord.store(result.rawValue)
+    job.page.enter(.done)
+    // Who waits for an image shall have one without.
+    let signal = job.page.pending.value
+    if signal != 0, job.page.pending.exchange(signal, for: 0) {
+      try? Process.send(Int32(bitPattern: signal), to: job.program)
+    }
+    exitGroup(status: 0)
+  }
+
+  private init(_ job: Job) throws(Errno) {
+    var scratch = job.scratch
+    let buffer = try scratch.reserve(Self.chunkByteCount, alignment: pageByteCount)
+    let scan = try TrackScan(
+      job.tracker, pagemap: FileDescriptor(adopting: job.pagemap), &scratch)
+    let file = try ImageFile.create(job.path, replaces: true, scratch: &scratch)
+    guard file.isUnnamed else { throw .notSupported }
+    job.share.fileNumber = file.number
+    started = job.share.dataStart
+    self.job = job
+    self.buffer = buffer
+    self.scan = scan
+    self.file = file
+    self.scratch = scratch
+  }
+
+  // MARK: Rounds
+
+  private mutating func copyAll() throws(Errno) {
+    let share = job.share
+    for index in 0..<share.regionCount {
+      let region = share[region: index]
+      guard let range = AddressRange(start: region.start, end: region.end) else { continue }
+      // What can't be watched is left for the standstill.
+      guard scan.watch(range, isFirst: job.isFirst) else { continue }
+      try copyPresent(range)
+    }
+    var written: UInt64 = 0
+    for _ in 0..<Self.roundLimit {
+      written = try copyWritten()
+      if written <= Self.enough { return }
+    }
+    guard written < share.pageCount / Self.excessPart else { throw .tryAgain }
+  }
+
+  private mutating func copyPresent(_ range: AddressRange) throws(Errno) {
+    let capacity = 1024
+    let found = try scratch.reserve(UInt64(capacity * 24))
+    defer { scratch.rewind(to: found) }
+    var rest: AddressRange? = range
+    while let part = rest {
+      let count: Int
+      (count, rest) = try PageScan.next(
+        job.pagemap, part, wanted: PageScan.present | PageScan.swapped,
+        returned: PageScan.present, into: found, capacity: capacity)
+      for index in 0..<count {
+        try copy(Memory.load(PageRun.self, at: found + UInt64(index * 24)).range)
+      }
+    }
+  }
+
+  /// Copies what was written since the last round.
+  ///
+  /// - Returns: how many pages.
+  private mutating func copyWritten() throws(Errno) -> UInt64 {
+    let mark = scratch.next
+    defer { scratch.rewind(to: mark) }
+    var tracked = try Tracked(in: &scratch)
+    let share = job.share
+    for index in 0..<share.regionCount {
+      let region = share[region: index]
+      guard let range = AddressRange(start: region.start, end: region.end) else { continue }
+      _ = try scan.collect(range, into: &tracked)
+    }
+    for index in 0..<tracked.runs.count {
+      let run = tracked.runs[index]
+      if run.categories == Tracked.data { try copy(run.range) } else { setZero(run.range) }
+    }
+    return tracked.writtenByteCount / pageByteCount
+  }
+
+  // MARK: Copying
+
+  private mutating func copy(_ range: AddressRange) throws(Errno) {
+    var done: UInt64 = 0
+    while done < range.byteCount {
+      let wanted = min(Self.chunkByteCount, range.byteCount - done)
+      let start = range.start + done
+      let count =
+        (try? Files.read(
+          job.memory, to: buffer, byteCount: wanted, at: start.rawValue)) ?? 0
+      let whole = count / pageByteCount * pageByteCount
+      if whole == 0 {
+        // No such memory any more: or no such program.
+        try Process.send(0, to: job.program)
+        if let page = AddressRange(start: start, byteCount: pageByteCount) { setZero(page) }
+        done += pageByteCount
+      } else {
+        try put(start, byteCount: whole)
+        done += whole
+      }
+    }
+  }
+
+  private func setZero(_ range: AddressRange) {
+    guard let first = job.share.page(at: range.start) else { return }
+    for page in 0..<range.byteCount / pageByteCount { job.share.setZero(first + page) }
+  }
+
+  /// Writes the pages in the buffer to their places, and notes their digests.
+  private mutating func put(_ start: Address, byteCount: UInt64) throws(Errno) {
+    let share = job.share
+    guard let first = share.page(at: start) else { return }
+    var offset: UInt64 = 0
+    var pending: (from: UInt64, filePage: UInt64, count: UInt64) = (0, 0, 0)
+    while offset < byteCount {
+      let bytes = buffer + offset
+      let page = first + offset / pageByteCount
+      if Memory.isZeroPage(at: bytes) {
+        share.setZero(page)
+      } else {
+        let filePage = share.setHeld(page)
+        Memory.store(
+          XXH3.digest(Memory.bytes(at: bytes, count: Int(pageByteCount))),
+          at: share.digest(of: filePage))
+        if pending.count > 0, pending.filePage + pending.count == filePage,
+          pending.from + pending.count * pageByteCount == offset
+        {
+          pending.count += 1
+        } else {
+          try write(pending.from, pending.filePage, pending.count)
+          pending = (offset, filePage, 1)
+        }
+      }
+      offset += pageByteCount
+    }
+    try write(pending.from, pending.filePage, pending.count)
+  }
+
+  private mutating func write(
+    _ from: UInt64, _ filePage: UInt64, _ count: UInt64
+  ) throws(Errno) {
+    guard count > 0 else { return }
+    let place = job.share.offset(of: filePage)
+    try Files.write(
+      file.number, from: buffer + from, byteCount: count * pageByteCount, at: place)
+    let end = job.share.dataEnd
+    guard end - started >= 8 << 20 else { return }
+    // Source: sync_file_range(2), SYNC_FILE_RANGE_WRITE.
+    _ = rawSystemCall(
+      SyscallNumber.syncFileRange, Int(file.number), Int(started), Int(end - started), 2)
+    started = end
+  }
+
+  // MARK: Waiting for the standstill
+
+  /// Says that little is left, and keeps it so until somebody asks for the image.
+  ///
+  /// Returns when the file is in other hands.
+  private mutating func attend() throws(Errno) {
+    let page = job.page
+    guard hasRoomForHead() else { throw .outOfRange }
+    let deadline = Clock.monotonic + Self.patience
+    while true {
+      page.enter(.ready)
+      let signal = page.pending.value
+      if signal != 0, page.pending.exchange(signal, for: 0) {
+        try Process.send(Int32(bitPattern: signal), to: job.program)
+      }
+      page.stageWord.wait(
+        while: WriterPage.Stage.ready.rawValue, atMost: Self.refreshInterval)
+      let ready = WriterPage.Stage.ready.rawValue
+      guard page.stageWord.exchange(ready, for: WriterPage.Stage.copying.rawValue) else {
+        return try handOver()
+      }
+      guard Clock.monotonic < deadline else { throw .timedOut }
+      _ = try copyWritten()
+    }
+  }
+
+  /// Keeps the file open until whoever finishes it has it.
+  private func handOver() throws(Errno) {
+    let taken = WriterPage.Stage.taken.rawValue
+    let deadline = Clock.monotonic + Self.patience * 6
+    while job.page.stage == .taken, Clock.monotonic < deadline {
+      job.page.stageWord.wait(while: taken, atMost: Self.refreshInterval)
+      try Process.send(0, to: job.program)
+    }
+  }
+
+  /// Whether the runs that these pages make leave room for the rest of the head.
+  private func hasRoomForHead() -> Bool {
+    var runs: UInt64 = 0
+    var last: UInt64?
+    for page in 0..<job.share.pageCount {
+      let holder = job.share.holder(of: page)
+      if let holder, last != holder &- 1 { runs += 1 }
+      last = holder
+    }
+    // A run takes 40 bytes, its program header 56; half of the room is for everything else.
+    return runs * 96 < job.share.dataStart / 2
+  }
+}

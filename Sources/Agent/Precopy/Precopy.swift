@@ -1,0 +1,194 @@
+internal import CImage
+internal import CKernel
+internal import Kernel
+internal import KernelABI
+internal import Procfs
+
+/// Images of which most is written before the program stops.
+///
+/// Two visits: the first, a short one, makes a companion that copies; it asks for the second when
+/// little is left, and that one is a checkpoint like any other, but for pages that lie in the
+/// file already.
+enum Precopy {
+  /// What is remembered between the two.
+  struct State: BitwiseCopyable {
+    var shareStart: UInt64 = 0
+    var shareByteCount: UInt64 = 0
+
+    /// Whether the last companion gave up: the next image is made without.
+    var gaveUp = false
+
+    var share: PrecopyShare? {
+      guard shareByteCount > 0 else { return nil }
+      return AddressRange(start: Address(shareStart), byteCount: shareByteCount).map {
+        PrecopyShare(range: $0)
+      }
+    }
+  }
+
+  /// What a companion leaves to whoever finishes the image.
+  struct Copied: BitwiseCopyable {
+    var share: PrecopyShare
+    var page: WriterPage
+
+    /// The companion, which has the file open.
+    var process: Int32
+
+    /// Lets the companion go.
+    func release() { page.enter(.done) }
+  }
+
+  /// Memory below this is copied in the standstill as fast.
+  private static let smallest: UInt64 = 4 << 20
+
+  /// Whether to begin with a companion.
+  static func isWanted(_ control: Control, _ survey: Survey) -> Bool {
+    let gaveUp = Agent.state.precopy.gaveUp
+    Agent.state.precopy.gaveUp = false
+    return control.wishes.precopies && !gaveUp && survey.page != nil && control.own.image < 0
+  }
+
+  /// Makes the companion; the program stands still.
+  ///
+  /// - Returns: false when there can't be one.
+  static func begin(_ survey: inout Survey, _ control: Control, _ order: Trigger.Order) -> Bool {
+    guard let page = survey.page else { return false }
+    var share: PrecopyShare?
+    do throws(Errno) {
+      var left = try LeftOut(in: &survey.scratch, capacity: PrecopyShare.regionCapacity)
+      let regions = try choose(&survey, &left)
+      share = regions
+      try make(&survey, control, page, regions, &left)
+    } catch {
+      if let share { _ = try? Mapping.unmap(share.range) }
+      Agent.state.precopy = State()
+      return false
+    }
+    // Changes are now counted from what the companion copies.
+    Lineage.end()
+    if !control.isConnected { page.pending.store(UInt32(bitPattern: order.signal)) }
+    Agent.state.writerPage = page.range.start.rawValue
+    return true
+  }
+
+  private static func choose(
+    _ survey: inout Survey, _ left: inout LeftOut
+  ) throws(Errno) -> PrecopyShare {
+    let mark = survey.scratch.next
+    defer { survey.scratch.rewind(to: mark) }
+    guard let maps = try? RegionList.text(&survey.scratch) else { throw .outOfMemory }
+    var regions = try Table<PrecopyShare.Region>(
+      in: &survey.scratch, capacity: PrecopyShare.regionCapacity)
+    var pageCount: UInt64 = 0
+    var lines: UInt64 = 0
+    var cursor = TextCursor(maps.bytes)
+    while let entry = SmapsEntry(from: &cursor) {
+      lines += 1
+      guard Changes.isWatchable(entry, maps, survey), regions.count < regions.capacity,
+        entry.range.byteCount >= smallest
+      else { continue }
+      try regions.append(
+        PrecopyShare.Region(
+          start: entry.range.start.rawValue, end: entry.range.end.rawValue, firstPage: pageCount))
+      try left.append(entry.range, number: regions.count)
+      pageCount += entry.range.byteCount / pageByteCount
+    }
+    guard regions.count > 0 else { throw .noSuchFile }
+    let share = try PrecopyShare.map(pageCount: pageCount)
+    share.begun = Clock.monotonic
+    for index in 0..<regions.count { _ = share.append(regions[index]) }
+    // Room for the head: per thread two notes of a few KiB, per line of maps a few runs, and what
+    // pages that lie scattered may need.
+    let resident = try StatusText.number("RssAnon", &survey.scratch)
+    let room =
+      8 << 20 + UInt64(survey.threads.count) * 8192 + lines * 4096 + (resident ?? 0) * 2
+    share.dataStart = (room + 0xF_FFFF) & ~0xF_FFFF
+    Agent.state.precopy = State(
+      shareStart: share.range.start.rawValue, shareByteCount: share.range.byteCount)
+    return share
+  }
+
+  private static func make(
+    _ survey: inout Survey, _ control: Control, _ page: WriterPage, _ share: PrecopyShare,
+    _ left: inout LeftOut
+  ) throws(Errno) {
+    let known = TrackDescriptor.current
+    let tracker: Int32
+    if let known { tracker = known } else { tracker = try TrackDescriptor.open() }
+    let memory = try FileDescriptor("/proc/thread-self/mem", .readOnly)
+    let pagemap = try FileDescriptor("/proc/thread-self/pagemap", .readOnly)
+    let path = try control.path(survey, &survey.scratch)
+    try left.leaveOut(&survey.scratch)
+    defer { left.bringBack() }
+    let job = Companion.Job(
+      share: share, page: page, program: Process.ownID, memory: memory.number,
+      pagemap: pagemap.number, tracker: tracker, isFirst: known == nil, scratch: survey.scratch,
+      path: path)
+    guard try Clone.makeCompanion(job, control, &survey) else { throw .tryAgain }
+    _ = try? Mapping.advise(share.range, Advice.dontFork)
+  }
+
+  // MARK: The second visit
+
+  /// Takes what the companion has copied, if it is ready.
+  static func take(_ page: WriterPage) -> Bool {
+    guard Agent.state.precopy.share != nil else { return false }
+    return page.stageWord.exchange(
+      WriterPage.Stage.ready.rawValue, for: WriterPage.Stage.taken.rawValue)
+  }
+
+  /// What was taken, `nil`: nothing.
+  static var taken: Copied? {
+    guard let share = Agent.state.precopy.share, Agent.state.writerPage != 0 else { return nil }
+    let page = WriterPage(at: Agent.state.writerPage)
+    guard page.stage == .taken else { return nil }
+    return Copied(share: share, page: page, process: page.process)
+  }
+
+  /// Finds what was written since the companion's last round.
+  ///
+  /// Whatever goes wrong here only makes more to be written.
+  static func collect(_ survey: inout Survey) {
+    guard let copied = survey.copied else { return }
+    do throws(Errno) {
+      guard let tracker = TrackDescriptor.current else { throw .badDescriptor }
+      var tracked = try Tracked(in: &survey.scratch)
+      let mark = survey.scratch.next
+      defer { survey.scratch.rewind(to: mark) }
+      var scan = try TrackScan(tracker, &survey.scratch)
+      guard let maps = try? RegionList.text(&survey.scratch) else { throw .outOfMemory }
+      var cursor = TextCursor(maps.bytes)
+      while let entry = SmapsEntry(from: &cursor) {
+        guard Changes.isWatchable(entry, maps, survey) else { continue }
+        if copied.share.covers(entry.range) {
+          _ = try scan.collect(entry.range, into: &tracked)
+        } else if survey.isTracked {
+          _ = scan.watch(entry.range, isFirst: false)
+        }
+      }
+      survey.tracked = tracked
+      _ = try? Mapping.advise(copied.share.range, Advice.doFork)
+    } catch {
+      copied.release()
+      survey.copied = nil
+    }
+  }
+
+  /// Lets go of what the program has of it.
+  static func forget(_ copied: Copied?) {
+    guard let copied else { return }
+    _ = try? Mapping.unmap(copied.share.range)
+    if Agent.state.writerPage == copied.page.range.start.rawValue { Agent.state.writerPage = 0 }
+    // Where it is our child, it ends now.
+    HelperProcess.reap(copied.process)
+    _ = try? Mapping.unmap(copied.page.range)
+    Agent.state.precopy = State()
+  }
+
+  /// The companion has ended without being asked.
+  static func abandon() {
+    guard let share = Agent.state.precopy.share else { return }
+    _ = try? Mapping.unmap(share.range)
+    Agent.state.precopy = State(gaveUp: true)
+  }
+}
