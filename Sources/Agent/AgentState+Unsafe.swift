@@ -23,6 +23,9 @@ struct AgentState: BitwiseCopyable {
   /// Periodic checkpoints.
   var ticker = Ticker()
 
+  /// Address of a byte that is mapped while memory is missing after a restart, 0: none is.
+  var lazyWhole: UInt64 = 0
+
   /// How many times this process was restarted.
   var restarts: UInt32 = 0
 

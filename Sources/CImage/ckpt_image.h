@@ -299,7 +299,7 @@ struct ckpt_timer {
 struct ckpt_limit { uint64_t current, maximum; };
 
 // What `restart` tells the agent that wakes up in its restored memory.
-#define CKPT_HANDOFF_VERSION 1u
+#define CKPT_HANDOFF_VERSION 2u
 enum : uint32_t {
   CKPT_HANDOFF_FRESH_PIDS = 1,
   CKPT_HANDOFF_PRIVATE_PIDS = 2,  // in a user namespace of its own: capabilities must go
@@ -311,6 +311,14 @@ struct ckpt_handoff {
   int32_t status_descriptor;            // a pipe: 4 bytes 0 when all is well, else a ckpt_failure
   int32_t executable_descriptor;        // for PR_SET_MM_MAP, -1: none
   int64_t monotonic_shift;              // ns to add to a saved CLOCK_MONOTONIC time; 0 in a time namespace
+  uint64_t lazy;                        // address of a ckpt_lazy; 0: all memory is there
+};
+
+// What the agent and the process that still reads memory (`restart --lazy`) tell each other. That
+// process unmaps `restart`, with this in it, when all is there.
+struct ckpt_lazy {
+  uint64_t whole;           // address of a byte that can be read when all is there; then it is unmapped
+  uint64_t unmap_and_exit;  // the agent's function that unmaps two ranges and ends the caller
 };
 
 // What the agent reports when it can't go on, to `restart` and to `ckpt`.
@@ -353,7 +361,8 @@ CKPT_SIZE_IS(ckpt_file, 64);
 CKPT_SIZE_IS(ckpt_descriptor, 16);
 CKPT_SIZE_IS(ckpt_pending_signal, 136);
 CKPT_SIZE_IS(ckpt_timer, 48);
-CKPT_SIZE_IS(ckpt_handoff, 56);
+CKPT_SIZE_IS(ckpt_handoff, 64);
+CKPT_SIZE_IS(ckpt_lazy, 16);
 CKPT_SIZE_IS(ckpt_failure, 24);
 CKPT_SIZE_IS(ckpt_digest_header, 64);
 #undef CKPT_SIZE_IS

@@ -46,6 +46,20 @@ static inline __attribute__((naked, noreturn)) void ckernel_unmap_and_exit(
       "mov $11, %eax\n\tsyscall\n\txor %edi, %edi\n\tmov $60, %eax\n\tsyscall\n\tud2");
 }
 
+// munmap(2) of two ranges, that of whoever jumps here among them, then exit(2) with status 0.
+static inline __attribute__((naked)) void ckernel_unmap_two_and_exit(
+    uint64_t first, uint64_t first_bytes, uint64_t second, uint64_t second_bytes) {
+  __asm__ volatile(
+      "mov %rdx, %r12\n\tmov %rcx, %r13\n\tmov $11, %eax\n\tsyscall\n\t"
+      "mov %r12, %rdi\n\tmov %r13, %rsi\n\tmov $11, %eax\n\tsyscall\n\t"
+      "xor %edi, %edi\n\tmov $60, %eax\n\tsyscall\n\tud2");
+}
+// Goes to such a function at an address, without a stack.
+static inline __attribute__((naked, noreturn)) void ckernel_leave_to(
+    uint64_t first, uint64_t first_bytes, uint64_t second, uint64_t second_bytes, uint64_t function) {
+  __asm__ volatile("jmp *%r8");
+}
+
 // Calls body(argument) on another stack and comes back to this one.
 static inline __attribute__((naked)) void ckernel_call_on_stack(
     uint64_t stack_top, void (*body)(uint64_t), uint64_t argument) {

@@ -27,7 +27,7 @@ extension ImageIndex {
         && arenaEnd - agent.handoff >= UInt64(MemoryLayout<ckpt_handoff>.size), .badHandoff,
       at: place + 16, agent.handoff)
     try require(
-      agent.handoff_version == CKPT_HANDOFF_VERSION, .unsupportedHandoff, at: place + 40,
+      agent.handoff_version == UInt32(CKPT_HANDOFF_VERSION), .unsupportedHandoff, at: place + 40,
       UInt64(agent.handoff_version))
     try require(
       agent.trigger_signal >= 1 && agent.trigger_signal <= 64, .badTriggerSignal, at: place + 44,

@@ -9,6 +9,7 @@ struct Launch {
   private let options: Options
   private let own: AddressRange
   private var pidFile: PIDFile?
+  private var lazy = LazyWatch()
 
   init(_ image: LoadedImage, _ options: Options, own: AddressRange) throws(RestartFailure) {
     self.image = image
@@ -34,23 +35,35 @@ struct Launch {
   }
 
   /// Makes the process, which does not come back from here.
-  private func begin(_ status: Pipes.Ends, _ waiter: Waiter) throws(RestartFailure) -> Supervisor {
+  private mutating func begin(_ status: Pipes.Ends, _ waiter: Waiter) throws(RestartFailure)
+    -> Supervisor
+  {
     let terminal = Terminal.open()
     let isInFront = terminal.frontGroup == Process.ownGroup
     let job = JobPlan(for: image.process, detaches: options.detaches)
     let plan = IdentityPlan(options.ids, powers: Identity.powers)
+    var channel = Sockets.Pair(first: -1, second: -1)
+    if options.laziness != .none {
+      channel = try during("cannot make a pair of sockets") { () throws(Errno) in
+        try Sockets.makePair(Sockets.Kind.packets)
+      }
+    }
     let identity = try Identity.make(plan, for: image)
     if identity.pid == 0 {
       waiter.forget()
       identity.keeper.forget()
       pidFile?.forget()
       closeDescriptor(status.reader)
+      if channel.first >= 0 { closeDescriptor(channel.first) }
       Program(
         image: image, identity: identity, job: job, terminal: terminal, isInFront: isInFront,
-        isDetached: options.detaches, isVerbose: options.isVerbose, own: own, status: status.writer
+        isDetached: options.detaches, isVerbose: options.isVerbose, own: own, status: status.writer,
+        laziness: options.laziness, channel: channel.second
       ).run()
     }
     closeDescriptor(status.writer)
+    if channel.second >= 0 { closeDescriptor(channel.second) }
+    lazy = LazyWatch(channel: channel.first)
     if options.isVerbose { tell(identity) }
     return Supervisor(
       child: identity.pid, keeper: identity.keeper, job: job, terminal: terminal,
@@ -63,17 +76,27 @@ struct Launch {
   ) -> Never {
     let outcome = supervisor.awaitOutcome(status.reader)
     guard outcome == .runs else { giveUp(outcome, supervisor, waiter) }
+    lazy.begin()
     do throws(RestartFailure) { try pidFile?.commit(supervisor.child) } catch { error.report() }
     waiter.tell(0)
     // Without a namespace to keep, a detached program needs nobody.
-    if options.detaches, supervisor.keeper.pid == 0 { exitGroup(status: 0) }
+    let leaves = options.detaches && supervisor.keeper.pid == 0
+    if leaves, lazy.isOver { exitGroup(status: 0) }
     travelLight(supervisor)
-    supervisor.awaitEnd().imitate()
+    supervisor.awaitEnd(&lazy, untilWhole: leaves).imitate()
   }
 
   /// Lets go of all that is the program's now.
   private func travelLight(_ supervisor: Supervisor) {
-    Descriptors.closeAll(but: supervisor.terminal.descriptor, supervisor.keeper.lifeline)
+    let others: InlineArray<2, Int32> = [
+      supervisor.terminal.descriptor, supervisor.keeper.lifeline,
+    ]
+    // What goes wrong with memory that is still being read is said as long as it is.
+    let spared: Int32 = lazy.isOver ? -1 : 2
+    Descriptors.closeAll(but: LazyWatch.count + 3) {
+      $0 < LazyWatch.count
+        ? lazy[$0] : $0 == LazyWatch.count ? spared : others[$0 - LazyWatch.count - 1]
+    }
     if let head = AddressRange(start: image.head, byteCount: image.index.headByteCount) {
       try? Mapping.unmap(head)
     }
@@ -92,7 +115,7 @@ struct Launch {
       failure.report()
       try? Process.send(Signal.kill, to: supervisor.child)
     }
-    let end = supervisor.awaitEnd()
+    let end = supervisor.awaitEnd(&lazy)
     switch end {
     case .exited(let status) where status != 0:
       waiter.tell(status)

@@ -13,6 +13,10 @@ struct Program {
   let isVerbose: Bool
   let own: AddressRange
   let status: Int32
+  let laziness: Options.Laziness
+
+  /// To the supervisor of a lazy restart, -1: it isn't one.
+  let channel: Int32
 
   /// What may end the process by a signal while it is brought back; the others wait.
   static let deadly =
@@ -28,6 +32,7 @@ struct Program {
   /// Becomes the program, or says why not and exits.
   func run() -> Never {
     var descriptors = OwnDescriptors(sources: image.sources, status: status)
+    descriptors.channel = channel
     do throws(RestartFailure) {
       takePlace()
       if isDetached { leaveTerminal(&descriptors) }
@@ -49,7 +54,8 @@ struct Program {
     }
     let objects = try DescriptorRestore.run(image, keeping: &descriptors, in: &arena)
     try MemoryRestore.run(
-      image, handoff(descriptors), objects: objects, notes: descriptors.errors)
+      image, handoff(descriptors), objects: objects, lazily: laziness,
+      channel: descriptors.channel, notes: descriptors.errors)
   }
 
   /// What the agent must be told; `MemoryRestore.run` completes it.

@@ -10,7 +10,7 @@ import pytest
 
 from harness import VICTIMS, until
 
-KINDS = ("registers", "threads", "memory", "process", "files", "ipc", "signals")
+KINDS = ("registers", "threads", "memory", "process", "files", "ipc", "signals", "lazy")
 
 # Victims that need arguments, one entry per run.
 ARGUMENTS = {

@@ -31,6 +31,7 @@ enum Checkpoint {
   static func run(_ order: Trigger.Order) {
     // The return from the signal puts the thread's own rights back.
     if Processor.hasProtectionKeys { ckernel_allow_all_keys() }
+    LazyMemory.awaitAll()
     do throws(Errno) {
       var survey = try Survey(scratch: order.scratch)
       defer { _ = try? Mapping.unmap(survey.keep.range) }

@@ -32,6 +32,13 @@ enum Handler {
     return unsafe UInt64(UInt(bitPattern: unsafeBitCast(function, to: UnsafeRawPointer.self)))
   }
 
+  /// The function that a process which reads memory for the program ends in.
+  static var unmapTwoAndExit: UInt64 {
+    let function: @convention(c) (UInt64, UInt64, UInt64, UInt64) -> Void =
+      ckernel_unmap_two_and_exit
+    return unsafe UInt64(UInt(bitPattern: unsafeBitCast(function, to: UnsafeRawPointer.self)))
+  }
+
   /// Calls a handler that another part of the program installed.
   static func call(_ handler: UInt64, _ signal: Int32, _ information: UInt64, _ context: UInt64) {
     guard let pointer = unsafe UnsafeRawPointer(bitPattern: UInt(handler)) else { return }

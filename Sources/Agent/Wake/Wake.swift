@@ -16,8 +16,11 @@ enum Wake {
     guard handoff.version == UInt32(CKPT_HANDOFF_VERSION) else {
       WakeReport.fail(.handoff, handoff, .invalid, subject: UInt64(handoff.version))
     }
-    unmap(handoff.own_start, handoff.own_end)
-    unmap(handoff.scratch_start, handoff.scratch_end)
+    LazyMemory.begin(handoff)
+    if handoff.lazy == 0 {
+      unmap(handoff.own_start, handoff.own_end)
+      unmap(handoff.scratch_start, handoff.scratch_end)
+    }
     resetState()
     var losses = root.process.restoreEarly(executable: handoff.executable_descriptor)
     if handoff.executable_descriptor >= 0 { closeDescriptor(handoff.executable_descriptor) }

@@ -14,6 +14,7 @@ enum NumberRoom {
         own.sources.update(index) { $0.descriptor = moved }
       }
       own.status = try move(own.status, above: first)
+      own.channel = try move(own.channel, above: first)
       own.executable = try move(own.executable, above: first)
       own.errors = (try? Descriptors.duplicate(2, atLeast: first)) ?? -1
       try closeOthers(own)

@@ -11,6 +11,9 @@ struct OwnDescriptors: BitwiseCopyable {
   /// The program's executable, for PR_SET_MM_MAP.
   var executable: Int32 = -1
 
+  /// To the supervisor of a lazy restart.
+  var channel: Int32 = -1
+
   /// Where to say what goes wrong once 2 is the program's; made by `DescriptorRestore.run`.
   var errors: Int32 = -1
 
@@ -23,14 +26,15 @@ struct OwnDescriptors: BitwiseCopyable {
   }
 
   /// How many there are, those that are -1 included.
-  var count: Int { sources.count + 3 }
+  var count: Int { sources.count + 4 }
 
   subscript(index: Int) -> Int32 {
     switch index {
     case 0: status
     case 1: executable
     case 2: errors
-    default: sources[index - 3].descriptor
+    case 3: channel
+    default: sources[index - 4].descriptor
     }
   }
 }

@@ -13,7 +13,9 @@ struct MemoryPlan {
   let kernelMappings: AddressRange
 
   /// - Throws: when a region of the image lies where `restart` itself does, or nothing is free.
-  init(_ image: LoadedImage, own: AddressRange, live: LiveMappings) throws(RestartFailure) {
+  init(
+    _ image: LoadedImage, own: AddressRange, live: LiveMappings, isLazy: Bool
+  ) throws(RestartFailure) {
     try Self.check(image.regions, own: own)
     let regions = image.regions
     let others = live.mappings
@@ -24,7 +26,7 @@ struct MemoryPlan {
       return index == liveCount ? own : regions[index - liveCount - 1].range
     }
     let first = FreeSpace.hole(
-      byteCount: roundedUpToPage(Workspace.byteCount(for: image)),
+      byteCount: roundedUpToPage(Workspace.byteCount(for: image, isLazy: isLazy)),
       alignment: Workspace.hugePageByteCount, avoiding: count, taken)
     guard let scratch = first else { throw Self.noRoom }
     let hull = KernelMappings(in: live).hull

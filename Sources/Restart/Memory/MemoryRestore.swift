@@ -11,31 +11,40 @@ enum MemoryRestore {
   ///   - image: checked head, and sources that are closed before the program goes on.
   ///   - handoff: filled but for the scratch range; `own` is where this program lies.
   ///   - objects: makes the contents that regions and descriptors share.
+  ///   - laziness: which memory may come later.
+  ///   - channel: to the supervisor of a lazy restart; closed in the end.
   ///   - notes: where to say what comes back less than exactly, -1: nowhere; closed in the end.
   /// - Throws: before the program has run one instruction. Once the address space is cleared there
   ///   is nothing to go back to: the caller reports and ends this process.
   static func run(
-    _ image: LoadedImage, _ handoff: ckpt_handoff, objects: ObjectRestore, notes: Int32 = -1
+    _ image: LoadedImage, _ handoff: ckpt_handoff, objects: ObjectRestore,
+    lazily laziness: Options.Laziness = .none, channel: Int32 = -1, notes: Int32 = -1
   ) throws(RestartFailure) -> Never {
     let own = AddressRange(start: handoff.own_start, end: handoff.own_end) ?? .empty
     let live = try LiveMappings()
-    let plan = try MemoryPlan(image, own: own, live: live)
-    var work = try Workspace(at: plan.scratch, for: image)
+    let isLazy = laziness != .none
+    let plan = try MemoryPlan(image, own: own, live: live, isLazy: isLazy)
+    var work = try Workspace(at: plan.scratch, for: image, isLazy: isLazy)
     try SharedRegions.prepare(&work, objects)
     let reader = work.reader(0)
     var kernel = KernelMappings(in: live)
     let service = try KernelService(work, reader, kernel)
     let hugePages = HugePages(for: work)
+    let lazyPlan = LazyPlan(work, laziness, notes: notes)
     try plan.clear(&kernel, own: own)
 
     try service.place(&kernel, work)
     let mapper = RegionMapper(work: work, reader: reader, service: service, notes: notes)
     try mapper.mapAll()
+    let lazy = LazyStart.make(lazyPlan, handoff, channel: channel, notes: notes)
     try RegionFill(work: work, service: service, hugePages: hugePages).run()
     try service.patch(kernel, work)
     try RegionState(work: work, service: service, notes: notes).apply()
     work.image.closeSources()
     try LockRestore.run(work.image)
+    var handoff = handoff
+    if let lazy { try lazy.go(&handoff) }
+    if channel >= 0 { closeDescriptor(channel) }
     if notes >= 0 { closeDescriptor(notes) }
     leave(work, handoff)
   }

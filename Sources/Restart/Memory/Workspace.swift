@@ -6,7 +6,7 @@ internal import KernelABI
 /// What `restart` needs besides itself while it rebuilds the program's memory.
 ///
 /// One mapping, at an address that the program doesn't use. The agent unmaps it.
-struct Workspace {
+struct Workspace: BitwiseCopyable {
   /// The image, whose head lies in here.
   var image: LoadedImage
 
@@ -39,8 +39,11 @@ struct Workspace {
   let path: Address
   static let pathCapacity: UInt64 = 4096
 
+  /// What a lazy restart needs; `nil`: it isn't one.
+  private(set) var lazy: LazyRoom?
+
   /// Bytes to map for an image.
-  static func byteCount(for image: LoadedImage) -> UInt64 {
+  static func byteCount(for image: LoadedImage, isLazy: Bool) -> UInt64 {
     let regions = UInt64(image.regions.count)
     var tables =
       image.spans.byteCount + image.firstSpans.byteCount + image.sources.byteCount
@@ -53,13 +56,16 @@ struct Workspace {
     return roundedUpToPage(image.index.headByteCount) + roundedUpToPage(tables)
       + (hugePageByteCount + FillWorker.byteCount) * UInt64(FillWorker.limit)
       + DataPieces.byteCountLimit + pathCapacity + (64 << 10)
+      + (isLazy ? LazyRoom.byteCount(for: image) : 0)
   }
 
   /// Maps it and copies the head of the image and what was made of it into it.
   ///
-  /// - Precondition: `range` is free, `byteCount(for: image)` large and starts at a multiple of
+  /// - Precondition: `range` is free, `byteCount(for: image, isLazy: isLazy)` large and starts at a multiple of
   ///   2 MiB.
-  init(at range: AddressRange, for image: LoadedImage) throws(RestartFailure) {
+  init(
+    at range: AddressRange, for image: LoadedImage, isLazy: Bool
+  ) throws(RestartFailure) {
     self.range = range
     self.image = image
     do throws(Errno) {
@@ -84,6 +90,7 @@ struct Workspace {
       firstOfObject = try Self.table(image.objects.count, in: &arena)
       firstOfFile = try Self.table(image.regions.count, in: &arena)
       next = try Self.table(image.regions.count, in: &arena)
+      lazy = isLazy ? try LazyRoom(for: image, in: &arena) : nil
       self.arena = arena
     } catch {
       throw RestartFailure(

@@ -12,6 +12,16 @@ struct Options: BitwiseCopyable {
     case fresh
   }
 
+  /// When the memory is read.
+  enum Laziness: UInt8, BitwiseCopyable {
+    /// All of it before the program runs.
+    case none
+    /// What is touched first, and the rest while the program runs.
+    case background
+    /// Only what is touched.
+    case touched
+  }
+
   enum Request: UInt8, BitwiseCopyable {
     case restart, help, version
   }
@@ -20,6 +30,7 @@ struct Options: BitwiseCopyable {
   var ids = IDs.same
   var detaches = false
   var isVerbose = false
+  var laziness = Laziness.none
   var pidFile: Text?
   var image = Text("")
 
@@ -62,6 +73,10 @@ struct Options: BitwiseCopyable {
       isVerbose = true
     } else if word == "--detach" || word == "-d" {
       detaches = true
+    } else if word == "--lazy" {
+      laziness = .background
+    } else if word == "--lazy=touched" {
+      laziness = .touched
     } else if word == "--fresh-pids" {
       try choose(.fresh)
     } else if word == "--private-pids" {

@@ -55,6 +55,13 @@ enum Child {
     }
   }
 
+  /// Waits for some child to end.
+  static func reapAny() {
+    _ = try? retryingInterrupts { () throws(Errno) in
+      try systemCall(SyscallNumber.waitid, any, 0, 0, exited)
+    }
+  }
+
   /// Reaps every child that has ended.
   static func reapAll() {
     while true {
@@ -77,6 +84,19 @@ extension Descriptors {
     close(from: 0, to: low - 1)
     close(from: low + 1, to: high - 1)
     close(from: high + 1, to: .max)
+  }
+
+  /// Closes the whole table except for `count` numbers; -1 stands for none.
+  static func closeAll(but count: Int, _ kept: (Int) -> Int32) {
+    var next: Int32 = 0
+    while true {
+      var lowest = Int32.max
+      for index in 0..<count where kept(index) >= next { lowest = min(lowest, kept(index)) }
+      guard lowest < .max else { break }
+      close(from: next, to: lowest - 1)
+      next = lowest + 1
+    }
+    close(from: next, to: .max)
   }
 
   private static func close(from first: Int32, to last: Int32) {

@@ -67,4 +67,10 @@ struct PollEntry: BitwiseCopyable {
       try systemCall(SyscallNumber.poll, address.argument, 2, -1)
     }
   }
+
+  /// Waits until one of many has something; `milliseconds` -1: for ever.
+  static func wait(_ entries: Table<PollEntry>, milliseconds: Int) {
+    _ = rawSystemCall(
+      SyscallNumber.poll, entries.base.argument, entries.count, milliseconds)
+  }
 }

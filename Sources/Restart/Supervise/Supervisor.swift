@@ -52,15 +52,23 @@ struct Supervisor {
 
   /// Stays until the program has ended.
   ///
-  /// - Returns: how it ended.
-  func awaitEnd() -> ChildEvent {
+  /// - Parameters:
+  ///   - lazy: what is watched besides.
+  ///   - untilWhole: only until all of the program's memory is there.
+  /// - Returns: how it ended; exit status 0 when only its memory was waited for.
+  func awaitEnd(_ lazy: inout LazyWatch, untilWhole: Bool = false) -> ChildEvent {
     while true {
+      let wasOver = lazy.isOver
+      lazy.look(after: child)
+      // Nothing is left to be said there, and whoever reads it may wait for its end.
+      if !wasOver, lazy.isOver { closeDescriptor(2) }
+      if untilWhole, lazy.isOver { return .exited(status: 0) }
       while let event = Child.nextEvent(of: child) {
         switch event {
         case .exited, .killed:
           takeTerminalBack()
           keeper.release()
-          return event
+          return lazy.conclude(event)
         case .stopped(let signal): follow(signal)
         case .continued: break
         }

@@ -1,0 +1,29 @@
+internal import CImage
+internal import Kernel
+internal import KernelABI
+
+/// Memory of a restarted process that another process still reads from the image
+/// (`restart --lazy`).
+enum LazyMemory {
+  /// Tells that process how it can leave, since it must unmap its own code.
+  static func begin(_ handoff: ckpt_handoff) {
+    Agent.state.lazyWhole = 0
+    guard handoff.lazy != 0 else { return }
+    var record = Memory.load(ckpt_lazy.self, at: Address(handoff.lazy))
+    record.unmap_and_exit = Handler.unmapTwoAndExit
+    Memory.store(record, at: Address(handoff.lazy))
+    Agent.state.lazyWhole = record.whole
+  }
+
+  /// Waits until all memory is there and nothing is left of the restart.
+  ///
+  /// Until then, a checkpoint would take what is missing for zeros. The byte is on a page that is
+  /// missing itself: the kernel waits for it on our behalf, and whoever brings pages takes that for
+  /// a reason to hurry. Only for the moment from then to its end there is nothing to wait on.
+  static func awaitAll() {
+    while Agent.state.lazyWhole != 0, Memory.canRead(Address(Agent.state.lazyWhole)) {
+      _ = rawSystemCall(SyscallNumber.poll, 0, 0, 1)
+    }
+    Agent.state.lazyWhole = 0
+  }
+}

@@ -1,0 +1,105 @@
+internal import CImage
+internal import CheckpointImage
+internal import Kernel
+internal import KernelABI
+
+/// Decides which memory is left out until the program runs.
+struct LazyPlan: BitwiseCopyable {
+  let work: Workspace
+  let room: LazyRoom
+  let laziness: Options.Laziness
+  let fault: Userfault
+
+  /// Memory is brought by moving huge pages.
+  let movesHugePages: Bool
+
+  /// A region is worth it from here on, in bytes that are read for it.
+  private static let worthwhile: UInt64 = 1 << 20
+
+  /// What the kernel has to tell of what the program does with memory that isn't there.
+  private static let features =
+    Userfault.Feature.forkEvents | Userfault.Feature.remapEvents | Userfault.Feature.removeEvents
+    | Userfault.Feature.unmapEvents | Userfault.Feature.move | Userfault.Feature.poison
+
+  /// - Returns: `nil` when all is to be read at once after all; that is said on `notes`.
+  init?(_ work: Workspace, _ laziness: Options.Laziness, notes: Int32) {
+    guard laziness != .none, let room = work.lazy else { return nil }
+    self.work = work
+    self.room = room
+    self.laziness = laziness
+    movesHugePages =
+      work.image.process.flags & CKPT_PROCESS_THP_DISABLED == 0 && HugePages.Setting.here != .never
+    do throws(Errno) {
+      fault = try Userfault(flags: Userfault.nonBlocking, features: Self.features)
+    } catch {
+      Self.note(notes, error)
+      return nil
+    }
+    for index in 0..<work.image.regions.count where Self.isWorthwhile(index, work) {
+      room.isLazy[index] = 1
+    }
+  }
+
+  /// A system call of the program that finds memory missing has to wait for it, and a child that it
+  /// forks has to be known: only CAP_SYS_PTRACE gives that.
+  ///
+  /// Source: `fs/userfaultfd.c`, `userfaultfd_syscall_allowed`, `userfaultfd_api`.
+  static func note(_ notes: Int32, _ error: Errno) {
+    guard notes >= 0 else { return }
+    var line = Line("restart: note: all memory is read first (")
+    line.append(error)
+    line.append(
+      error == .notPermitted
+        ? "): --lazy needs root, with CAP_SYS_PTRACE\n"
+        : "): --lazy needs Linux 6.8, and a process ID other than 1\n")
+    line.write(to: notes)
+  }
+
+  private static func isWorthwhile(_ index: Int, _ work: Workspace) -> Bool {
+    let region = work.image.regions[index]
+    let others =
+      CKPT_REGION_HUGE_TLB | CKPT_REGION_GROWS_DOWN | CKPT_REGION_STACK | CKPT_REGION_LOCKED
+      | CKPT_REGION_LOCKED_ON_FAULT | CKPT_REGION_SEALED | CKPT_REGION_ARENA
+    guard region.kind == CKPT_REGION_ANONYMOUS, !region.has(others) else { return false }
+    for number in 0..<Int(region.run_count)
+    where work.image.runs[Int(region.first_run) + number].kind == CKPT_RUN_GUARD {
+      return false
+    }
+    var byteCount: UInt64 = 0
+    for number in work.image.spans(of: index) { byteCount += work.image.spans[number].byteCount }
+    return byteCount >= worthwhile
+  }
+
+  func isLazy(_ region: UInt32) -> Bool { room.isLazy[Int(region)] == 1 }
+
+  /// From the first to the last byte that an image has of a region.
+  private func range(of region: Int) -> AddressRange {
+    let spans = work.image.spans(of: region)
+    return AddressRange(
+      start: work.image.spans[spans.lowerBound].address.rawValue,
+      end: work.image.spans[spans.upperBound - 1].end.rawValue) ?? .empty
+  }
+
+  /// Registers all that is missing, and lists it.
+  ///
+  /// - Precondition: the regions are mapped, and nothing is in them.
+  func register() throws(Errno) -> LazySpace {
+    var spans = room.spans
+    var ranges = room.ranges
+    try fault.register(room.whole)
+    try ranges.append(room.whole)
+    for region in 0..<work.image.regions.count where isLazy(UInt32(region)) {
+      let range = range(of: region)
+      try fault.register(range)
+      try ranges.append(range)
+      for index in work.image.spans(of: region) { try spans.append(work.image.spans[index]) }
+    }
+    return LazySpace(descriptor: fault.descriptor, spans: LazySpans(spans), ranges: ranges)
+  }
+
+  /// Undoes `register`, and what was decided: everything is read at once.
+  func abandon() {
+    fault.close()
+    for index in 0..<room.isLazy.count { room.isLazy[index] = 0 }
+  }
+}

@@ -1,0 +1,208 @@
+"""Lazy restarts: the program runs before its memory is there, and never notices."""
+
+import os
+import re
+import signal
+
+import pytest
+
+from harness import Identity, until
+
+# The image is read only where memory is touched (`touched`), or in the background as well.
+WAYS = ["--lazy=touched", "--lazy"]
+VICTIMS = ["filled", "dropped", "moved", "unmapped", "forked", "kernel", "protected", "raced"]
+
+
+@pytest.fixture
+def identity():
+    """Only root may let system calls wait for memory."""
+    return Identity("root")
+
+
+def saved(program, victim, *arguments):
+    program.start_victim(f"lazy/{victim}", *arguments)
+    image = program.checkpoint()
+    program.kill()
+    return image
+
+
+def helpers(program):
+    """The processes that read memory for this test's program."""
+    found = []
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            try:
+                with open(f"/proc/{entry.name}/comm") as name:
+                    if name.read() != "ckpt-lazy\n":
+                        continue
+                with open(f"/proc/{entry.name}/environ", "rb") as environment:
+                    if f"CKPT_E2E={program.folder}".encode() + b"\0" in environment.read():
+                        found.append(int(entry.name))
+            except OSError:
+                continue
+    return found
+
+
+def errors(program):
+    return (program.folder / f"restart.{program.restarts}.err").read_text()
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("victim", VICTIMS)
+def test_behaves(program, victim, way):
+    saved(program, victim)
+    program.restart(way)
+    program.go("restarted")
+    program.passes()
+    assert "all memory is read first" not in errors(program)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_private_pids(program, way):
+    saved(program, "forked")
+    program.restart(way, "--private-pids")
+    program.go("restarted")
+    program.passes()
+
+
+@pytest.mark.parametrize("how, status", [("exit", 0), ("abort", -signal.SIGABRT), ("exec", 0)])
+@pytest.mark.parametrize("way", WAYS)
+def test_ends(program, how, status, way):
+    """Nobody is left when the program ends with most of its memory missing."""
+    saved(program, "ends", how)
+    program.restart(way)
+    program.go("restarted")
+    assert program.wait_front() == status, program.said()
+    until(lambda: not helpers(program), "the end of the helper")
+
+
+def test_killed(program):
+    saved(program, "ends")
+    program.restart("--lazy=touched")
+    assert helpers(program)
+    os.kill(program.pid, signal.SIGKILL)
+    assert program.wait_front() == -signal.SIGKILL
+    until(lambda: not helpers(program), "the end of the helper")
+
+
+def test_is_whole_in_the_end(program):
+    """When all is there, nothing is left of the restart, and the image may go."""
+    program.start_victim("lazy/filled", "64")
+    before = shape(program)
+    image = program.checkpoint()
+    program.kill()
+    program.restart("--lazy")
+    until(lambda: not helpers(program), "the end of the helper")
+    until(lambda: " um" not in flags(program), "the end of what waits for memory")
+    assert shape(program) == before
+    assert os.readlink(f"/proc/{program.pid}/exe") == str(program.stage.victims / "lazy/filled")
+    image.unlink()
+    program.go("restarted")
+    program.passes()
+
+
+def flags(program):
+    with open(f"/proc/{program.pid}/smaps") as text:
+        return "".join(line for line in text if line.startswith("VmFlags"))
+
+
+def shape(program):
+    """The private anonymous mappings: where they are and what they allow."""
+    with open(f"/proc/{program.pid}/maps") as text:
+        lines = [line.split() for line in text]
+    return [line[:2] for line in lines if len(line) == 5 or line[5] == "[heap]"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_saved_again(program, way):
+    """A checkpoint waits until all is there, and hurries it."""
+    saved(program, "filled", "64")
+    program.restart(way)
+    image = program.checkpoint()
+    assert not helpers(program)
+    program.kill()
+    assert os.stat(image).st_size > 64 << 20
+    program.restart()
+    program.go("restarted")
+    program.passes()
+
+
+def test_the_image_is_gone(program):
+    """A name that is gone harms nobody: the file is still there."""
+    image = saved(program, "filled", "64")
+    program.restart("--lazy=touched")
+    image.unlink()
+    program.go("restarted")
+    program.passes()
+
+
+def truncate(image):
+    os.truncate(image, 1 << 20)
+
+
+def overwrite(image):
+    size = os.stat(image).st_size
+    with open(image, "r+b") as file:
+        file.seek(1 << 20)
+        file.write(b"x" * (size - (1 << 20)))
+
+
+@pytest.mark.parametrize("harm, why", [(truncate, "the file ends too early"),
+                                       (overwrite, "damaged|does not match its digest")])
+def test_the_image_is_harmed(program, harm, why):
+    """One clear last line, and the program is ended before it computes on anything wrong."""
+    image = saved(program, "filled", "64")
+    program.restart("--lazy=touched")
+    harm(image)
+    program.go("restarted")
+    assert program.wait_front() == 65, program.said()
+    lines = errors(program).strip().splitlines()
+    assert re.search(f"the program had to be ended: the image is damaged.*({why})", lines[-2]), lines
+    assert lines[-1].startswith("hint:")
+    assert "pass" not in program.said() and "failed" not in program.said()
+    until(lambda: not helpers(program), "the end of the helper")
+
+
+def test_the_helper_is_killed(program):
+    """Who waits for memory that nobody brings any more is ended."""
+    saved(program, "filled", "64")
+    program.restart("--lazy=touched")
+    [helper] = helpers(program)
+    os.kill(helper, signal.SIGKILL)
+    program.go("restarted")
+    assert program.wait_front() == 1, program.said()
+    assert "the program had to be ended: the process that read its memory was killed" in errors(program)
+    assert "pass" not in program.said() and "failed" not in program.said()
+
+
+def test_the_supervisor_is_killed(program):
+    """Then the helper brings the rest on its own."""
+    saved(program, "filled", "64")
+    program.restart("--lazy=touched")
+    os.kill(program.front.pid, signal.SIGKILL)
+    program.wait_front()
+    program.go("restarted")
+    until(lambda: "pass\n" in program.text() or "failed" in program.text(), "the victim's word")
+    assert "failed" not in program.text()
+
+
+def test_detached(program):
+    """The restart stays in the background as long as memory is missing."""
+    saved(program, "filled", "64")
+    result = program.run(program.stage.build / "restart", "--lazy=touched", "--detach", "myckpt")
+    assert result.returncode == 0, result.stderr
+    assert helpers(program)
+    program.go("restarted")
+    until(lambda: "pass\n" in program.text(), "the victim's word")
+    until(lambda: not helpers(program), "the end of the helper")
+
+
+def test_an_ordinary_user(make_program, user):
+    """Without the right to it, all is read first, and that is said."""
+    program = make_program(user)
+    saved(program, "filled", "16")
+    program.restart("--lazy")
+    assert not helpers(program)
+    program.go("restarted")
+    program.passes()
+    assert "note: all memory is read first (EPERM): --lazy needs root" in errors(program)
