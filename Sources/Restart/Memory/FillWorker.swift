@@ -5,8 +5,8 @@ internal import KernelABI
 
 /// Reads units of the program's memory, one after another, beside others that do the same.
 ///
-/// The workers but the first are processes that share the memory and the descriptors, and end
-/// before the program goes on.
+/// The workers but the first are threads that have all that this process has, and end before the
+/// program goes on.
 struct FillWorker: BitwiseCopyable {
   let image: LoadedImage
   let units: Table<FillUnit>
@@ -153,53 +153,83 @@ extension FillWorker {
     var failure: RestartFailure?
     do throws(RestartFailure) { try first.run() } catch { failure = error }
     for number in 1..<max(1, count) where children[number] > 0 {
-      HelperProcess.reap(children[number])
       let worker = FillWorker(number, work, plan.units, hugePages)
-      if worker.hasEnded == .no {
-        failure = failure ?? RestartFailure(.failed, "a process that read the image was killed")
-      } else if worker.hasEnded == .badly {
+      worker.awaitEnd(children[number])
+      if worker.hasFailed {
         failure = failure ?? Memory.load(RestartFailure.self, at: worker.room + failureOffset + 16)
       }
     }
     if let failure { throw failure }
   }
 
-  private enum End: UInt64 { case no, well, badly }
-
-  private var hasEnded: End {
-    End(rawValue: Memory.load(UInt64.self, at: room + Self.failureOffset)) ?? .no
+  private enum End {
+    static let well: UInt32 = 1
+    static let badly: UInt32 = 2
   }
 
-  /// CLONE_VM, CLONE_FS, CLONE_FILES.
-  private static let cloneFlags: UInt64 = 0x100 | 0x200 | 0x400
+  private var end: FutexWord { FutexWord(at: room + Self.failureOffset) }
+  private var hasFailed: Bool { end.value == End.badly }
 
-  /// - Returns: its PID; 0: there can be none, and the others do its part.
+  /// Waits until a worker has ended and nothing shows that there was one.
+  ///
+  /// - Parameter identifier: its TID.
+  private func awaitEnd(_ identifier: Int32) {
+    while end.value == 0 { end.wait(while: 0) }
+    let process = Int(Process.ownID)
+    while rawSystemCall(SyscallNumber.tgkill, process, Int(identifier), 0) == 0 {
+      _ = rawSystemCall(SyscallNumber.schedYield)
+    }
+  }
+
+  /// CLONE_VM, FS, FILES, SIGHAND, THREAD, SYSVSEM.
+  private static let cloneFlags: UInt64 = 0x100 | 0x200 | 0x400 | 0x800 | 0x1_0000 | 0x4_0000
+
+  /// - Returns: its TID; 0: there can be none, and the others do its part.
   private func start() -> Int32 {
     Memory.store(self, at: room + Self.selfOffset)
+    // A signal that ends the restart must find its main thread.
+    let mask = Signal.setMask(UInt64.max)
+    defer { Signal.setMask(mask) }
+    // The kernel may give away the ID a moment later than the thread is seen to be gone.
+    var identifiers = FreeIdentifier(image.threads)
+    while let identifier = identifiers.next() {
+      do throws(Errno) {
+        return try start(as: identifier)
+      } catch {
+        if error == .notPermitted { break }
+        guard error == .exists || error == .invalid else { return 0 }
+      }
+    }
+    return (try? start(as: 0)) ?? 0
+  }
+
+  private func start(as identifier: Int32) throws(Errno) -> Int32 {
+    var chosen = identifier
     var arguments = ckernel_clone_args()
     arguments.flags = Self.cloneFlags
     arguments.stack = (room + Self.stackOffset).rawValue
     arguments.stack_size = Self.stackByteCount
-    // A signal that ends the restart must find its main process.
-    let mask = Signal.setMask(UInt64.max)
-    defer { Signal.setMask(mask) }
-    return
-      (try? HelperProcess.run(
-        &arguments, fillWorkerBody, (room + Self.selfOffset).rawValue)) ?? 0
+    return try withAddress(of: &chosen) { (set) throws(Errno) in
+      if identifier != 0 {
+        arguments.set_tid = set.rawValue
+        arguments.set_tid_size = 1
+      }
+      return try HelperProcess.run(
+        &arguments, fillWorkerBody, (room + Self.selfOffset).rawValue)
+    }
   }
 
-  /// In the process that `start` made.
+  /// In the thread that `start` made.
   fileprivate func serve() {
-    // PR_SET_PDEATHSIG: whoever reads for a process that is gone ends too.
-    _ = rawSystemCall(SyscallNumber.prctl, 1, Int(Signal.kill))
-    var end = End.well
+    var result = End.well
     do throws(RestartFailure) {
       try run()
     } catch {
       Memory.store(error, at: room + Self.failureOffset + 16)
-      end = .badly
+      result = End.badly
     }
-    Memory.store(end.rawValue, at: room + Self.failureOffset)
+    end.store(result)
+    end.wakeAll()
   }
 }
 

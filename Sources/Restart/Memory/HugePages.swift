@@ -82,16 +82,9 @@ struct HugePages: BitwiseCopyable {
   ///
   /// - Returns: whether it is; where not, it is read to as it is.
   ///
-  /// Registration parts the range from the rest of its region for a while. The kernel makes them one
-  /// again if they have the same reverse map (`struct anon_vma`), which a region gets with its first
-  /// page: so it has to have had one before.
-  func prepare(_ range: AddressRange) -> Bool {
-    if let page = AddressRange(start: range.start, byteCount: pageByteCount) {
-      try? Mapping.advise(page, Advice.populateWrite)
-      try? Mapping.advise(page, Advice.dontNeed)
-    }
-    return (try? userfault.register(range)) != nil
-  }
+  /// Registration parts the range from the rest of its region for a while; `Userfault.register`
+  /// says what it takes that they become one again.
+  func prepare(_ range: AddressRange) -> Bool { (try? userfault.register(range)) != nil }
 
   /// Ends what `prepare` began: the range is a part of its region again.
   func finish(_ range: AddressRange) { try? userfault.unregister(range) }

@@ -54,8 +54,17 @@ struct Userfault: BitwiseCopyable {
 
   /// From now on, pages of the range that are missing come from here.
   ///
-  /// The range is a mapping of its own until it is unregistered.
+  /// The range is a mapping of its own until it is unregistered. The kernel makes it one with its
+  /// neighbours again if they have the same reverse map (`struct anon_vma`), which a region gets with
+  /// its first page: so it has to have had one before.
+  ///
+  /// - Precondition: nothing is in the range that matters.
   func register(_ range: AddressRange) throws(Errno) {
+    if let page = AddressRange(start: range.start, byteCount: pageByteCount) {
+      try? Mapping.advise(page, Advice.populateWrite)
+      // All of it: the page may have come as a huge one.
+      try? Mapping.advise(range, Advice.dontNeed)
+    }
     var arguments = (range.start.rawValue, range.byteCount, UInt64(1), UInt64(0))
     try call(Call.register, &arguments)
   }
