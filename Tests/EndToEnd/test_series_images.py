@@ -289,3 +289,23 @@ def test_asked_for_changes_the_images_become_a_series(program):
     program.restart()
     program.go("restarted")
     program.passes()
+
+
+def test_an_incremental_series_of_a_busy_program(make_program, identity):
+    """Killed at any moment and restarted by its name, again and again, with changes in every image."""
+    program = make_program(identity)
+    program.environment.update(CKPT_INTERVAL="50ms", CKPT_INCREMENTAL="1", CKPT_FULL_EVERY="4", CKPT_KEEP="2", CKPT_VERBOSE="1")
+    program.start_victim("threads/mutex_handoff")
+    last = 0
+    for _ in range(5):
+        until(lambda: (images(program) or [0])[-1] >= last + 6 or not program.alive(), f"six images\n{program.said()}")
+        program.kill()
+        settle(program)
+        assert not leftovers(program)
+        last = images(program)[-1]
+        # Two, what they need, and one more when the killed clone had not removed it yet.
+        assert 2 <= len(images(program)) <= 2 + 4 + 1, images(program)
+        verify(program, "myckpt")
+        program.restart()
+    program.go("restarted")
+    program.passes()
