@@ -34,6 +34,18 @@ public enum BlockingCall {
     }
   }
 
+  /// Which time-out of a socket ends a call whose first argument is the socket.
+  public enum SocketTimeout: Equatable, Sendable, BitwiseCopyable { case receiving, sending }
+
+  /// - Returns: `nil` when the call has none.
+  public static func socketTimeout(of number: Int64) -> SocketTimeout? {
+    switch number {
+    case 0, 19, 43, 45, 47, 288: .receiving  // read, readv, accept, recvfrom, recvmsg, accept4
+    case 1, 20, 44, 46, 307: .sending  // write, writev, sendto, sendmsg, sendmmsg
+    default: nil
+    }
+  }
+
   /// Calls that the kernel makes again after a handler with SA_RESTART, and ends with EINTR after
   /// one without.
   public static func restartsAfterHandler(_ number: Int64) -> Bool {

@@ -12,9 +12,7 @@ from test_victims import CALLS, finish_eintr, report, verdict
 # What the agent's timer carries: its sigev_value in /proc/PID/timers.
 AGENTS_VALUE = "71c457c9c4b70001"
 
-# Time-outs that no argument of the call holds start over each time.
-OF_SOCKETS = {"recv_rcvtimeo", "send_sndtimeo", "accept_rcvtimeo"}
-TIMED = [name for name, needs, ends in CALLS if needs == "plain" and ends and name not in OF_SOCKETS]
+TIMED = [name for name, needs, ends in CALLS if needs == "plain" and ends]
 ENDLESS = [name for name, needs, ends in CALLS if needs == "plain" and not ends]
 
 

@@ -47,6 +47,55 @@ extension InterruptedCalls {
     return waited
   }
 
+  // MARK: Time-outs of sockets
+
+  /// Whether a call has waited for as long as its socket's time-out says: then it ends, a little late,
+  /// as it would have ended by itself.
+  ///
+  /// No argument holds that time, so nothing can be shortened: the kernel counts from the start again.
+  /// A call that goes on is marked in the upper half of the socket's number.
+  ///
+  /// Source: socket(7), SO_RCVTIMEO and SO_SNDTIMEO: EAGAIN.
+  static func isOver(
+    _ number: Int64, seen: UInt64, thread: Int32, inStop: Bool,
+    _ context: inout ckernel_sigcontext
+  ) -> Bool {
+    guard let kind = BlockingCall.socketTimeout(of: number), !loops(context.rip) else {
+      return false
+    }
+    let isMarked = context.rdi >> 32 == mark
+    let socket = Int32(truncatingIfNeeded: context.rdi)
+    guard let timeout = timeout(kind, of: socket), timeout > 0 else { return false }
+    let latest = max(seen, isMarked ? RemadeCalls.waited(thread) : 0)
+    let waited = latest + (isMarked ? RemadeCalls.earlier(thread) : 0)
+    guard waited < timeout else { return true }
+    let isWatched = inStop ? RemadeCalls.watch(thread) : RemadeCalls.isWatched(thread)
+    if isWatched {
+      RemadeCalls.note(earlier: waited, of: thread)
+      context.rdi = mark << 32 | UInt64(UInt32(bitPattern: socket))
+    }
+    return false
+  }
+
+  /// Nanoseconds, 0: it waits for ever.
+  private static func timeout(
+    _ kind: BlockingCall.SocketTimeout, of socket: Int32
+  ) -> UInt64? {
+    // struct timeval
+    var time = InlineArray<2, Int64>(repeating: 0)
+    var size: UInt32 = 16
+    let option = kind == .receiving ? 20 : 21
+    let isThere = try? withAddress(of: &time) { (time) throws(Errno) in
+      try withAddress(of: &size) { (size) throws(Errno) in
+        try systemCall(
+          SyscallNumber.getsockopt, Int(socket), 1, option, time.argument, size.argument)
+      }
+    }
+    return isThere == nil ? nil : nanoseconds(time[0], time[1] * 1000)
+  }
+
+  // MARK: Marks
+
   /// Whether the time-out is what an earlier call of this function made of it.
   private static func isMarked(
     _ timeout: BlockingCall.Timeout, _ context: ckernel_sigcontext

@@ -109,6 +109,10 @@ enum InterruptedCalls {
     case .again(let number):
       outcome.systemCall = number
       let seen = sample.line?.number == number ? sample.waited : 0
+      if isOver(number, seen: seen, thread: thread, inStop: inStop, &context) {
+        context.rax = UInt64(bitPattern: -Int64(Errno.tryAgain.rawValue))
+        break
+      }
       outcome.waited = shorten(number, seen: seen, thread: thread, inStop: inStop, &context)
       context.rip &-= 2
       context.rax = UInt64(bitPattern: number)

@@ -18,6 +18,9 @@ struct RemadeCall: BitwiseCopyable {
   /// Nanoseconds that it had waited when it came into the handler, 0: not known.
   var waited: UInt64 = 0
 
+  /// Nanoseconds that it had waited in the call before that, where no argument could be shortened.
+  var earlier: UInt64 = 0
+
   /// How long a thread waited in the call that it went back to at `start`, at least.
   ///
   /// Between `start` and the call lie a few instructions. If the thread neither waited nor lost

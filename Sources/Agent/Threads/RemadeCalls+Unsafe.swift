@@ -31,6 +31,15 @@ enum RemadeCalls {
     index(of: thread).map { unsafe entries[$0].waited } ?? 0
   }
 
+  /// Nanoseconds that the thread had waited in its call in earlier turns, by `note`.
+  static func earlier(_ thread: Int32) -> UInt64 {
+    index(of: thread).map { unsafe entries[$0].earlier } ?? 0
+  }
+
+  static func note(earlier: UInt64, of thread: Int32) {
+    if let index = index(of: thread) { unsafe entries[index].earlier = earlier }
+  }
+
   static func isWatched(_ thread: Int32) -> Bool { index(of: thread) != nil }
 
   /// Watches a thread from now on; for the leader, when all are parked.
