@@ -162,10 +162,11 @@ def test_periodic_images(make_program, identity):
     verify(program, "periodic")
 
 
-def test_an_interval_shorter_than_the_writing(make_program, identity):
+@pytest.mark.parametrize("precopy", [0, 1])
+def test_an_interval_shorter_than_the_writing(make_program, identity, precopy):
     """Never two at once: what comes too early is left out, and the program runs in between."""
     program = make_program(identity)
-    start(program, "64", interval="10ms", keep=2, verbose=1)
+    start(program, "64", interval="10ms", keep=2, verbose=1, precopy=precopy)
     until(lambda: ticks(program) >= 8 or not program.alive(), f"eight images\n{program.said()}")
     assert save(program, "--timeout", "60")
     program.go("on")
@@ -291,10 +292,11 @@ def test_asked_for_changes_the_images_become_a_series(program):
     program.passes()
 
 
-def test_an_incremental_series_of_a_busy_program(make_program, identity):
+@pytest.mark.parametrize("more", [{}, {"CKPT_PRECOPY": "1", "CKPT_THIN": "1"}], ids=["plain", "precopy-thin"])
+def test_an_incremental_series_of_a_busy_program(make_program, identity, more):
     """Killed at any moment and restarted by its name, again and again, with changes in every image."""
     program = make_program(identity)
-    program.environment.update(CKPT_INTERVAL="50ms", CKPT_INCREMENTAL="1", CKPT_FULL_EVERY="4", CKPT_KEEP="2", CKPT_VERBOSE="1")
+    program.environment.update(CKPT_INTERVAL="50ms", CKPT_INCREMENTAL="1", CKPT_FULL_EVERY="4", CKPT_KEEP="2", CKPT_VERBOSE="1", **more)
     program.start_victim("threads/mutex_handoff")
     last = 0
     for _ in range(5):
