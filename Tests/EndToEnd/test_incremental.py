@@ -11,10 +11,6 @@ from harness import until
 ROUNDS = 5
 
 
-def start(program, *arguments, **environment):
-    program.start_victim("incremental/ways", *arguments, env={"CKPT_INCREMENTAL": "1", "CKPT_FILE": "image.%c", **environment})
-
-
 class Series:
     """A victim of rounds, and the images taken of it."""
 
@@ -189,4 +185,61 @@ def test_one_way_only(program):
     assert max(sizes[1:]) < sizes[0] / 2, sizes
     series.await_round()
     restart_from(series, 3)
+    series.finish()
+
+
+def test_a_forked_child(program):
+    """It has images of its own, the first of them full; what it does is not its parent's."""
+    program.start(program.stage.victims / "incremental/forked", env={"CKPT_INCREMENTAL": "1", "CKPT_FILE": "image.%p.%c"})
+    program.wait_for("ready")
+    parent = program.pid
+    program.checkpoint(image=f"image.{parent}.1")
+    (program.folder / "fork").touch()
+    program.wait_for("parent")
+    until(lambda: "child " in program.text(), "the child")
+    child = int(program.text().split("child ")[1].split()[0])
+    # As the parent's counter stood when it forked.
+    program.checkpoint(image=f"image.{child}.2", target=child)
+    program.checkpoint(image=f"image.{parent}.2", target=parent)
+    program.checkpoint(image=f"image.{child}.3", target=child)
+    sizes = {name: size(program.folder / f"image.{name}") for name in (f"{parent}.1", f"{child}.2", f"{parent}.2", f"{child}.3")}
+    assert sizes[f"{child}.2"] > sizes[f"{parent}.1"] / 2, sizes
+    assert sizes[f"{parent}.2"] < sizes[f"{parent}.1"] / 2 and sizes[f"{child}.3"] < sizes[f"{parent}.1"] / 2, sizes
+    (program.folder / "parent.end").touch()
+    assert program.wait_front() == 0, program.said()
+    os.kill(child, signal.SIGKILL)
+    until(lambda: program.gone(child), "the child's end")
+    program.restart(image=f"image.{child}.3")
+    program.go("restarted")
+    program.passes()
+
+
+def test_a_userfaultfd_of_the_programs_own(program):
+    """Refused by name, as ever; and its faults are still served."""
+    program.start_victim("refused/userfaultfd", env={"CKPT_INCREMENTAL": "1"})
+    refusal = program.attempt()
+    assert refusal and "userfaultfd" in refusal, refusal
+    program.go("on")
+    program.passes()
+
+
+def test_an_image_that_does_not_fit(program):
+    """What it was told of written pages is lost: the next image is full."""
+    series = Series(program, "13", CKPT_VERBOSE="1")
+    series.await_round()
+    series.save()
+    series.play()
+    series.await_round()
+    # A full disk in the middle of a series.
+    limit = ("prlimit", "--pid", str(program.pid))
+    assert program.run(*limit, "--fsize=4096:unlimited").returncode == 0
+    result = program.ckpt("save", str(program.pid))
+    assert result.returncode != 0
+    assert program.run(*limit, "--fsize=unlimited:unlimited").returncode == 0
+    series.counter += 1
+    series.play()
+    series.await_round()
+    series.save()
+    assert size(program.folder / f"image.{series.counter}") > 20 << 20
+    restart_from(series, series.counter)
     series.finish()
