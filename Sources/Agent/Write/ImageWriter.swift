@@ -21,6 +21,10 @@ struct ImageWriter: ~Copyable {
   /// Room to copy what can't be written straight from where it is.
   private let bounce: Address
 
+  /// Small runs that wait to be written together: a change has thousands of a page each.
+  private let gathered: Address
+  private var gatheredByteCount: UInt64 = 0
+
   /// Bytes written so far.
   private(set) var position: UInt64 = 0
 
@@ -33,12 +37,14 @@ struct ImageWriter: ~Copyable {
 
   init(to descriptor: Int32, _ head: ImageHead, scratch: inout Arena) throws(Errno) {
     let bounce = try scratch.reserve(Self.chunkByteCount, alignment: pageByteCount)
+    let gathered = try scratch.reserve(Self.chunkByteCount, alignment: pageByteCount)
     let writeAhead = try WriteAhead(descriptor, byteCount: head.fileByteCount)
     let byteCount = roundedUpToPage(head.end.digestsByteCount)
     let section = try Mapping.map(
       byteCount: byteCount, .read | .write, .private | .anonymous | .noReserve)
     sectionRange = AddressRange(start: section, byteCount: byteCount) ?? .empty
     self.bounce = bounce
+    self.gathered = gathered
     self.writeAhead = writeAhead
     end = head.end
     self.descriptor = descriptor
@@ -63,8 +69,9 @@ struct ImageWriter: ~Copyable {
       } else {
         try put(survey.runs[index], survey)
       }
-      progress(position)
+      if gatheredByteCount == 0 { progress(position) }
     }
+    try putGathered()
     readable = nil
     for index in 0..<survey.extents.count {
       try put(survey.extents[index], from: survey.sources[index])
@@ -154,13 +161,17 @@ struct ImageWriter: ~Copyable {
     var done: UInt64 = 0
     while done < run.byte_count {
       let count = min(Self.chunkByteCount, run.byte_count - done)
-      Memory.copy(from: place + done, to: bounce, byteCount: count)
-      try putChunk(at: bounce, byteCount: count)
+      if gatheredByteCount + count > Self.chunkByteCount { try putGathered() }
+      let copy = gathered + gatheredByteCount
+      Memory.copy(from: place + done, to: copy, byteCount: count)
+      try addDigests(of: copy, byteCount: count)
+      gatheredByteCount += count
       done += count
     }
   }
 
   private mutating func putCarefully(_ run: ckpt_run) throws(Errno) {
+    try putGathered()
     var done: UInt64 = 0
     while done < run.byte_count {
       let count = min(Self.chunkByteCount, run.byte_count - done)
@@ -185,6 +196,7 @@ struct ImageWriter: ~Copyable {
   ///
   /// The page cache then takes large folios (ext4, XFS), and writing is half as fast again.
   private mutating func putStraight(_ run: ckpt_run, from start: Address) throws(Errno) {
+    try putGathered()
     var digested: UInt64 = 0
     var written: UInt64 = 0
     while digested < run.byte_count {
@@ -250,6 +262,13 @@ struct ImageWriter: ~Copyable {
       Memory.zero(
         AddressRange(start: bounce + count, byteCount: byteCount - count) ?? .empty)
     }
+  }
+
+  private mutating func putGathered() throws(Errno) {
+    guard gatheredByteCount > 0 else { return }
+    try put(from: gathered, byteCount: gatheredByteCount)
+    gatheredByteCount = 0
+    writeAhead.didWrite(upTo: position)
   }
 
   private mutating func putChunk(at address: Address, byteCount: UInt64) throws(Errno) {
