@@ -206,3 +206,85 @@ def test_an_ordinary_user(make_program, user):
     program.go("restarted")
     program.passes()
     assert "note: all memory is read first (EPERM): --lazy needs root" in errors(program)
+
+
+@pytest.fixture
+def chain(program):
+    """Two images; the second has only what changed."""
+    program.start_victim("lazy/chained", env={"CKPT_INCREMENTAL": "1", "CKPT_FILE": "image.%c"})
+    first = program.checkpoint(image="image.1")
+    (program.folder / "round").touch()
+    program.wait_for("changed")
+    second = program.checkpoint(image="image.2")
+    program.kill()
+    assert os.stat(second).st_size < os.stat(first).st_size / 2
+    return program, first
+
+
+@pytest.mark.parametrize("way", [(), *((way,) for way in WAYS)])
+def test_a_chain(chain, way):
+    program, _ = chain
+    program.restart(*way, image="image.2")
+    program.go("restarted")
+    program.passes()
+
+
+def test_a_link_is_harmed(chain):
+    """The last line says which one."""
+    program, first = chain
+    program.restart("--lazy=touched", image="image.2")
+    truncate(first)
+    program.go("restarted")
+    assert program.wait_front() == 65, program.said()
+    assert re.search(r"the program had to be ended: the image is damaged in the data of region 0x\w+ image.1: "
+                     "the file ends too early", errors(program))
+
+
+def family(program, *options):
+    """A program whose child, forked since the restart, lacks memory as well; and that child."""
+    saved(program, "family")
+    program.restart("--lazy=touched", *options)
+    program.go("restarted")
+    until(lambda: re.search(r"^parent$", program.text(), re.M) and re.search(r"^child \d+$", program.text(), re.M),
+          "a child")
+    return int(re.search(r"^child (\d+)$", program.text(), re.M).group(1))
+
+
+def look(program):
+    (program.folder / "look").touch()
+
+
+def test_a_family(program):
+    family(program)
+    look(program)
+    program.passes()
+
+
+def test_a_family_without_a_helper(program):
+    """Child and parent are ended before either sees what nobody brought."""
+    child = family(program)
+    os.kill(helpers(program)[0], signal.SIGKILL)
+    look(program)
+    assert program.wait_front() == 1, program.said()
+    until(lambda: program.gone(child), "the child's end")
+    assert "has all" not in program.text() and "failed" not in program.text()
+
+
+def test_a_family_without_an_image(program):
+    child = family(program)
+    truncate(program.folder / "myckpt")
+    look(program)
+    assert program.wait_front() == 65, program.said()
+    until(lambda: program.gone(child), "the child's end")
+    assert "has all" not in program.text() and "failed" not in program.text()
+
+
+def test_a_child_that_outlives_the_program(program):
+    """It still gets its memory."""
+    family(program)
+    os.kill(program.pid, signal.SIGKILL)
+    program.wait_front()
+    look(program)
+    until(lambda: "child has all\n" in program.text() or "failed" in program.text(), "the child's word")
+    assert "failed" not in program.text()
+    until(lambda: not helpers(program), "the end of the helper")
