@@ -66,7 +66,14 @@ enum Checkpoint {
     {
       return
     }
-    let start = try stop(control, &survey)
+    let start: UInt64
+    do throws(CaptureFailure) {
+      start = try stop(control, &survey)
+    } catch {
+      survey.discardPage()
+      copied?.release()
+      throw error
+    }
     let path: ImagePath?
     do throws(CaptureFailure) {
       path = try capture(&survey, &control, &outcome, start)
