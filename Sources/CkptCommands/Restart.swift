@@ -16,6 +16,12 @@ struct Restart: ParsableCommand {
   @Flag(help: "Use a process ID namespace even where the saved IDs could be had without.")
   var privatePids = false
 
+  @Flag(help: "Let it run at once, and read its memory while it runs.")
+  var lazy = false
+
+  @Flag(help: "Read only the memory that it touches: the image must stay.")
+  var lazyTouched = false
+
   @Flag(help: "Return once the program runs.")
   var detach = false
 
@@ -33,6 +39,8 @@ struct Restart: ParsableCommand {
     var options: [String] = []
     if freshPids { options.append("--fresh-pids") }
     if privatePids { options.append("--private-pids") }
+    if lazy { options.append("--lazy") }
+    if lazyTouched { options.append("--lazy-touched") }
     if detach { options.append("--detach") }
     if let pidfile { options += ["--pidfile", pidfile] }
     if verbose { options.append("--verbose") }

@@ -9,7 +9,7 @@ import pytest
 from harness import Identity, until
 
 # The image is read only where memory is touched (`touched`), or in the background as well.
-WAYS = ["--lazy=touched", "--lazy"]
+WAYS = ["--lazy-touched", "--lazy"]
 VICTIMS = ["filled", "dropped", "moved", "unmapped", "forked", "kernel", "protected", "raced"]
 
 
@@ -78,7 +78,7 @@ def test_ends(program, how, status, way):
 
 def test_killed(program):
     saved(program, "ends")
-    program.restart("--lazy=touched")
+    program.restart("--lazy-touched")
     assert helpers(program)
     os.kill(program.pid, signal.SIGKILL)
     assert program.wait_front() == -signal.SIGKILL
@@ -130,7 +130,7 @@ def test_saved_again(program, way):
 def test_the_image_is_gone(program):
     """A name that is gone harms nobody: the file is still there."""
     image = saved(program, "filled", "64")
-    program.restart("--lazy=touched")
+    program.restart("--lazy-touched")
     image.unlink()
     program.go("restarted")
     program.passes()
@@ -152,7 +152,7 @@ def overwrite(image):
 def test_the_image_is_harmed(program, harm, why):
     """One clear last line, and the program is ended before it computes on anything wrong."""
     image = saved(program, "filled", "64")
-    program.restart("--lazy=touched")
+    program.restart("--lazy-touched")
     harm(image)
     program.go("restarted")
     assert program.wait_front() == 65, program.said()
@@ -166,7 +166,7 @@ def test_the_image_is_harmed(program, harm, why):
 def test_the_helper_is_killed(program):
     """Who waits for memory that nobody brings any more is ended."""
     saved(program, "filled", "64")
-    program.restart("--lazy=touched")
+    program.restart("--lazy-touched")
     [helper] = helpers(program)
     os.kill(helper, signal.SIGKILL)
     program.go("restarted")
@@ -178,7 +178,7 @@ def test_the_helper_is_killed(program):
 def test_the_supervisor_is_killed(program):
     """Then the helper brings the rest on its own."""
     saved(program, "filled", "64")
-    program.restart("--lazy=touched")
+    program.restart("--lazy-touched")
     os.kill(program.front.pid, signal.SIGKILL)
     program.wait_front()
     program.go("restarted")
@@ -189,7 +189,7 @@ def test_the_supervisor_is_killed(program):
 def test_detached(program):
     """The restart stays in the background as long as memory is missing."""
     saved(program, "filled", "64")
-    result = program.run(program.stage.build / "restart", "--lazy=touched", "--detach", "myckpt")
+    result = program.run(program.stage.build / "restart", "--lazy-touched", "--detach", "myckpt")
     assert result.returncode == 0, result.stderr
     assert helpers(program)
     program.go("restarted")
@@ -232,7 +232,7 @@ def test_a_chain(chain, way):
 def test_a_link_is_harmed(chain):
     """The last line says which one."""
     program, first = chain
-    program.restart("--lazy=touched", image="image.2")
+    program.restart("--lazy-touched", image="image.2")
     truncate(first)
     program.go("restarted")
     assert program.wait_front() == 65, program.said()
@@ -243,7 +243,7 @@ def test_a_link_is_harmed(chain):
 def family(program, *options):
     """A program whose child, forked since the restart, lacks memory as well; and that child."""
     saved(program, "family")
-    program.restart("--lazy=touched", *options)
+    program.restart("--lazy-touched", *options)
     program.go("restarted")
     until(lambda: re.search(r"^parent$", program.text(), re.M) and re.search(r"^child \d+$", program.text(), re.M),
           "a child")

@@ -75,7 +75,7 @@ struct Options: BitwiseCopyable {
       detaches = true
     } else if word == "--lazy" {
       laziness = .background
-    } else if word == "--lazy=touched" {
+    } else if word == "--lazy-touched" {
       laziness = .touched
     } else if word == "--fresh-pids" {
       try choose(.fresh)
