@@ -69,5 +69,7 @@ import Testing
         "--fresh-pids", "--detach", "--pidfile", "p", "--verbose", "image",
       ])
     #expect(try Restart.parse(["--", "-x"]).options == ["./-x"])
+    #expect(try Restart.parse(["--lazy", "i"]).options == ["--lazy", "i"])
+    #expect(try Restart.parse(["--lazy-touched", "i"]).options == ["--lazy-touched", "i"])
   }
 }

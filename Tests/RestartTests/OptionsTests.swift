@@ -51,6 +51,9 @@ private func string(_ text: Text?) -> String? {
 
   @Test func idsAreChosenOnce() throws {
     #expect(try options(["--fresh-pids", "i"]).ids == .fresh)
+    #expect(try options(["i"]).laziness == .none)
+    #expect(try options(["--lazy", "i"]).laziness == .background)
+    #expect(try options(["--lazy-touched", "i"]).laziness == .touched)
     #expect(try options(["--private-pids", "--private-pids", "i"]).ids == .private)
   }
 
