@@ -195,6 +195,17 @@ struct ckernel_uffdio_api { uint64_t api, features, ioctls; };
 struct ckernel_uffdio_range { uint64_t start, len; };
 struct ckernel_uffdio_register { struct ckernel_uffdio_range range; uint64_t mode, ioctls; };
 struct ckernel_uffdio_writeprotect { struct ckernel_uffdio_range range; uint64_t mode; };
+// include/uapi/linux/aio_abi.h.
+struct ckernel_iocb {
+  uint64_t data;
+  uint32_t key, rw_flags;
+  uint16_t opcode;
+  int16_t priority;
+  uint32_t descriptor;
+  uint64_t buffer, byte_count, offset, reserved;
+  uint32_t flags, eventfd;
+};
+struct ckernel_io_event { uint64_t data, object; int64_t result, result2; };
 // include/uapi/linux/capability.h, version 3.
 struct ckernel_cap_header { uint32_t version; int32_t pid; };
 struct ckernel_cap_data { uint32_t effective, permitted, inheritable; };

@@ -114,6 +114,10 @@ public enum SyscallNumber {
   public static let schedSetaffinity = 203
   public static let schedGetaffinity = 204
   public static let setTidAddress = 218
+  public static let ioSetup = 206
+  public static let ioDestroy = 207
+  public static let ioGetevents = 208
+  public static let ioSubmit = 209
   public static let timerCreate = 222
   public static let timerSettime = 223
   public static let timerGettime = 224

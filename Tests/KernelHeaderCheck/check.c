@@ -1,6 +1,7 @@
 // Our layouts against the kernel's own headers. Building this file is the test.
 #include <asm/sigcontext.h>
 #include <asm/stat.h>
+#include <linux/aio_abi.h>
 #include <linux/capability.h>
 #include <linux/elf.h>
 #include <linux/prctl.h>
@@ -39,6 +40,11 @@ SAME_PLACE(struct ckernel_uffdio_register, mode, struct uffdio_register, mode);
 SAME_SIZE(struct ckernel_uffdio_writeprotect, struct uffdio_writeprotect);
 _Static_assert(UFFDIO_API == 0xC018AA3Fu && UFFDIO_REGISTER == 0xC020AA00u, "userfaultfd calls");
 _Static_assert(UFFDIO_UNREGISTER == 0x8010AA01u && UFFDIO_WRITEPROTECT == 0xC018AA06u, "the same");
+SAME_SIZE(struct ckernel_iocb, struct iocb);
+SAME_PLACE(struct ckernel_iocb, opcode, struct iocb, aio_lio_opcode);
+SAME_PLACE(struct ckernel_iocb, offset, struct iocb, aio_offset);
+SAME_SIZE(struct ckernel_io_event, struct io_event);
+SAME_PLACE(struct ckernel_io_event, result, struct io_event, res);
 SAME_SIZE(struct ckernel_cap_data, struct __user_cap_data_struct);
 _Static_assert(sizeof(struct ckernel_prstatus) == 336, "elf_prstatus, as gdb reads it");
 _Static_assert(offsetof(struct ckernel_prstatus, regs) == 112, "elf_prstatus.pr_reg");

@@ -33,7 +33,9 @@ struct ImageWriter: ~Copyable {
   private var readableRegion = Int.max
 
   private static let chunkByteCount: UInt64 = 1 << 20
+  private static let cachedByteCount: UInt64 = 128 << 10
   private var writeAhead: WriteAhead
+  private var direct: DirectWrites
 
   init(to descriptor: Int32, _ head: ImageHead, scratch: inout Arena) throws(Errno) {
     let bounce = try scratch.reserve(Self.chunkByteCount, alignment: pageByteCount)
@@ -46,6 +48,7 @@ struct ImageWriter: ~Copyable {
     self.bounce = bounce
     self.gathered = gathered
     self.writeAhead = writeAhead
+    direct = DirectWrites(descriptor, byteCount: head.fileByteCount)
     end = head.end
     self.descriptor = descriptor
   }
@@ -73,6 +76,7 @@ struct ImageWriter: ~Copyable {
     }
     try putGathered()
     readable = nil
+    try direct.finish()
     for index in 0..<survey.extents.count {
       try put(survey.extents[index], from: survey.sources[index])
       progress(position)
@@ -197,6 +201,7 @@ struct ImageWriter: ~Copyable {
   /// The page cache then takes large folios (ext4, XFS), and writing is half as fast again.
   private mutating func putStraight(_ run: ckpt_run, from start: Address) throws(Errno) {
     try putGathered()
+    if direct.isOn { return try putDirectly(run, from: start) }
     var digested: UInt64 = 0
     var written: UInt64 = 0
     while digested < run.byte_count {
@@ -211,6 +216,27 @@ struct ImageWriter: ~Copyable {
       written += part
       writeAhead.didWrite(upTo: position)
     }
+  }
+
+  /// Copies, digests and writes past the page cache; the file's own position follows.
+  private mutating func putDirectly(_ run: ckpt_run, from start: Address) throws(Errno) {
+    var done: UInt64 = 0
+    while done < run.byte_count {
+      let count = min(DirectWrites.stageByteCount, run.byte_count - done)
+      let stage = try direct.freeStage()
+      // Small enough to be in the cache when it is digested.
+      var part: UInt64 = 0
+      while part < count {
+        let some = min(Self.cachedByteCount, count - part)
+        Memory.copy(from: start + done + part, to: stage + part, byteCount: some)
+        try addDigests(of: stage + part, byteCount: some)
+        part += some
+      }
+      try direct.write(from: stage, byteCount: count, at: position)
+      position += count
+      done += count
+    }
+    position = try Descriptors.seek(descriptor, to: position)
   }
 
   /// Copies a chunk to `bounce`; what can't be read becomes zero.

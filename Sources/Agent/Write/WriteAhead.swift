@@ -38,7 +38,7 @@ struct WriteAhead {
   private static let diskQuota = Errno(rawValue: 122)  // EDQUOT
 
   /// Source: `include/uapi/linux/magic.h`: ext4 and its elders, XFS.
-  private static func allocatesCheaply(_ descriptor: Int32) -> Bool {
+  static func allocatesCheaply(_ descriptor: Int32) -> Bool {
     guard let system = try? Files.fileSystem(of: descriptor) else { return false }
     return system.type == 0xEF53 || system.type == 0x5846_5342
   }
