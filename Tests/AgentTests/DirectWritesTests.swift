@@ -22,7 +22,7 @@ import Testing
       try Kernel.Files.open(path: address, flags)
     }
     defer { closeDescriptor(descriptor) }
-    var writes = DirectWrites(descriptor, byteCount: 64 << 20)
+    var writes = DirectWrites(descriptor, byteCount: 64 << 20, endsWithProcess: true)
     let wasOn = writes.isOn
     guard wasOn else { return (Data(), false) }
     var offset: UInt64 = 0
@@ -60,8 +60,13 @@ import Testing
     }
   }
 
+  @Test func whatMustBeTakenDownAgainIsForLargeFiles() {
+    let isOn = DirectWrites(1, byteCount: 64 << 20, endsWithProcess: false).isOn
+    #expect(!isOn)
+  }
+
   @Test func smallFilesAreNotWorthIt() {
-    let isOn = DirectWrites(1, byteCount: 1 << 20).isOn
+    let isOn = DirectWrites(1, byteCount: 1 << 20, endsWithProcess: true).isOn
     #expect(!isOn)
   }
 }

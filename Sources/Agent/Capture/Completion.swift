@@ -110,7 +110,8 @@ enum Completion {
     let file = try open(path, &survey, &control)
     var written: UInt64 = 0
     do throws(Errno) {
-      var writer = try ImageWriter(to: file.number, head, scratch: &survey.scratch)
+      var writer = try ImageWriter(
+        to: file.number, head, isInClone: survey.isInClone, scratch: &survey.scratch)
       defer { written = writer.position }
       try writer.write(survey, head) { control.reportProgress($0, of: head.fileByteCount) }
     } catch {

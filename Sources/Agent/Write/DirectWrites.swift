@@ -29,13 +29,21 @@ struct DirectWrites: ~Copyable {
   static let stageByteCount: UInt64 = 2 << 20
   private static let stageCount = 4
 
-  /// Below this many bytes setting it up is not worth while.
-  private static let least: UInt64 = 8 << 20
+  private let endsWithProcess: Bool
 
-  /// - Parameter byteCount: of the whole file.
-  init(_ descriptor: Int32, byteCount: UInt64) {
+  /// Below this many bytes it is not worth while: setting it up takes a moment, and io_destroy(2)
+  /// waits for other processors, 40 ms here.
+  private static let least: UInt64 = 8 << 20
+  private static let leastWithEnd: UInt64 = 512 << 20
+
+  /// - Parameters:
+  ///   - byteCount: of the whole file.
+  ///   - endsWithProcess: whether the process ends soon, and what the kernel keeps for this with it.
+  init(_ descriptor: Int32, byteCount: UInt64, endsWithProcess: Bool) {
     self.descriptor = descriptor
-    guard byteCount >= Self.least, WriteAhead.allocatesCheaply(descriptor) else { return }
+    self.endsWithProcess = endsWithProcess
+    let least = endsWithProcess ? Self.least : Self.leastWithEnd
+    guard byteCount >= least, WriteAhead.allocatesCheaply(descriptor) else { return }
     let size = Self.stageByteCount * UInt64(Self.stageCount + 1)
     guard
       let start = try? Mapping.map(
@@ -55,6 +63,9 @@ struct DirectWrites: ~Copyable {
   }
 
   deinit {
+    var isIdle = true
+    for index in 0..<Self.stageCount where pending[index].byteCount > 0 { isIdle = false }
+    if isIdle, endsWithProcess { return }
     queue?.end()
     try? Mapping.unmap(memory)
   }

@@ -37,7 +37,9 @@ struct ImageWriter: ~Copyable {
   private var writeAhead: WriteAhead
   private var direct: DirectWrites
 
-  init(to descriptor: Int32, _ head: ImageHead, scratch: inout Arena) throws(Errno) {
+  init(
+    to descriptor: Int32, _ head: ImageHead, isInClone: Bool, scratch: inout Arena
+  ) throws(Errno) {
     let bounce = try scratch.reserve(Self.chunkByteCount, alignment: pageByteCount)
     let gathered = try scratch.reserve(Self.chunkByteCount, alignment: pageByteCount)
     let writeAhead = try WriteAhead(descriptor, byteCount: head.fileByteCount)
@@ -48,7 +50,8 @@ struct ImageWriter: ~Copyable {
     self.bounce = bounce
     self.gathered = gathered
     self.writeAhead = writeAhead
-    direct = DirectWrites(descriptor, byteCount: head.fileByteCount)
+    direct = DirectWrites(
+      descriptor, byteCount: head.fileByteCount, endsWithProcess: isInClone)
     end = head.end
     self.descriptor = descriptor
   }
