@@ -12,7 +12,8 @@ struct Measurement {
     size: UInt64, threads: Int = 0, withAgent: Bool = true,
     _ body: (Victim) throws(BenchFailure) -> R
   ) throws(BenchFailure) -> R {
-    let victim = try Victim(size: size, threads: threads, withAgent: withAgent, programs)
+    let victim = try Victim(
+      size: size, threads: threads, withAgent: withAgent, file: scratch.path("image"), programs)
     defer { victim.end() }
     return try body(victim)
   }

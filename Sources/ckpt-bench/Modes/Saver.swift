@@ -20,8 +20,10 @@ struct Saver {
   ) throws(BenchFailure) -> Result {
     scratch.remove(name)
     scratch.place.settle()
+    // A companion writes only where the program itself may: to the agent's own file.
+    let isOwn = options.contains("--precopy") && name == "image"
     let words =
-      [programs.command, "save", "--json", "-o", scratch.path(name)] + options
+      [programs.command, "save", "--json"] + (isOwn ? [] : ["-o", scratch.path(name)]) + options
       + [String(victim.pid)]
     let (wall, gap) = try victim.longestGap { () throws(BenchFailure) in
       let start = Clock.monotonic

@@ -35,15 +35,18 @@ func plainEnvironment() -> [String] {
 
 /// Starts a program; its input is empty and its output goes to a file.
 ///
-/// - Parameter preload: the agent, `nil`: without it.
+/// - Parameters:
+///   - preload: the agent, `nil`: without it.
+///   - file: where the agent saves to when nobody says where.
 ///
 /// Everything in here lives until posix_spawn(3) is back, which is when the child no longer needs
 /// it.
 func spawn(
-  _ words: [String], preload: String? = nil, output: String = "/dev/null"
+  _ words: [String], preload: String? = nil, file: String? = nil, output: String = "/dev/null"
 ) throws(BenchFailure) -> Child {
   var entries = plainEnvironment()
   if let preload { entries.append("LD_PRELOAD=\(preload)") }
+  if let file { entries.append("CKPT_FILE=\(file)") }
   var actions = unsafe posix_spawn_file_actions_t()
   unsafe posix_spawn_file_actions_init(&actions)
   defer { unsafe posix_spawn_file_actions_destroy(&actions) }

@@ -19,8 +19,10 @@ final class Victim {
   ///   - size: bytes of its memory.
   ///   - threads: how many more than one.
   ///   - withAgent: whether the agent is loaded.
+  ///   - file: where its agent saves to when nobody says where.
   init(
-    size: UInt64, threads: Int = 0, withAgent: Bool = true, _ programs: Programs
+    size: UInt64, threads: Int = 0, withAgent: Bool = true, file: String? = nil,
+    _ programs: Programs
   ) throws(BenchFailure) {
     self.size = size
     boardPath = BoardFile.freshPath()
@@ -29,7 +31,7 @@ final class Victim {
     board.advance(.asked)
     child = try spawn(
       [programs.victim, String(size), boardPath, String(threads)],
-      preload: withAgent ? programs.agent : nil)
+      preload: withAgent ? programs.agent : nil, file: file)
     do throws(BenchFailure) { try awaitAnswer() } catch {
       end()
       throw error
