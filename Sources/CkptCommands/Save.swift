@@ -72,6 +72,12 @@ struct Save: ParsableCommand {
     if saved.written.cause == .memoryShort {
       writeError("note: memory for a copy-on-write clone is short; the program stood still\n")
     }
+    if manner.precopy, saved.written.mode != .precopy {
+      writeError(
+        output == nil
+          ? "note: the program changes memory faster than it could be copied ahead, or can't be watched\n"
+          : "note: memory is copied ahead only for the program's own CKPT_FILE, not with -o\n")
+    }
     if childCount > 0 { writeError(childNote(childCount)) }
     writeOutput((json ? try jsonText(SaveReport(saved)) : saved.sentence) + "\n")
   }
