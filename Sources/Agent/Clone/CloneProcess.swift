@@ -41,7 +41,8 @@ enum CloneProcess {
 
   private static func become(_ companion: Companion.Job) -> Never {
     offerItself(as: "ckpt-companion")
-    closeAll(but: companion.memory, companion.pagemap, companion.tracker)
+    let kept: InlineArray<3, Int32> = [companion.memory, companion.pagemap, companion.tracker]
+    Descriptors.closeAll(but: kept.count) { kept[$0] }
     Companion.run(companion)
   }
 
@@ -88,7 +89,9 @@ enum CloneProcess {
   /// Lets go of the program's descriptors, and offers itself where memory runs out.
   private static func hide(_ control: Control, _ errors: ProgramErrors) {
     offerItself(as: "ckpt-writer")
-    closeAll(but: control.own.image, control.own.control, errors.kept)
+    // A pipe's reader must see its end when the program closes it.
+    let kept: InlineArray<3, Int32> = [control.own.image, control.own.control, errors.kept]
+    Descriptors.closeAll(but: kept.count) { kept[$0] }
   }
 
   /// Takes a name, and is the first to go where memory runs out.
@@ -100,26 +103,6 @@ enum CloneProcess {
     if let file = try? FileDescriptor("/proc/thread-self/oom_score_adj", .writeOnly) {
       var line = Line("1000")
       line.write(to: file.number)
-    }
-  }
-
-  /// Closes all descriptors but three; -1 stands for none.
-  ///
-  /// A pipe's reader must see its end when the program closes it.
-  private static func closeAll(but first: Int32, _ second: Int32, _ third: Int32) {
-    var next: UInt32 = 0
-    while true {
-      var lowest = UInt32.max
-      let kept: InlineArray<3, Int32> = [first, second, third]
-      for index in 0..<kept.count where kept[index] >= 0 && UInt32(kept[index]) >= next {
-        lowest = min(lowest, UInt32(kept[index]))
-      }
-      if lowest == UInt32.max {
-        _ = try? Descriptors.close(next, through: UInt32.max)
-        return
-      }
-      if lowest > next { _ = try? Descriptors.close(next, through: lowest - 1) }
-      next = lowest + 1
     }
   }
 
@@ -142,13 +125,7 @@ enum CloneProcess {
   /// Leaves word of the outcome, calls for who waits for a turn, and ends.
   private static func end(_ job: Clone.Job, _ isDurable: Bool) -> Never {
     job.survey.copied?.release()
-    job.page.resultWord.store(
-      (isDurable ? WriterPage.Result.durable : .failed).rawValue)
-    job.page.enter(.done)
-    let signal = job.page.pending.value
-    if signal != 0, job.page.pending.exchange(signal, for: 0) {
-      try? Process.send(Int32(bitPattern: signal), to: job.program)
-    }
+    job.page.finish(isDurable ? .durable : .failed, program: job.program)
     exitGroup(status: isDurable ? 0 : 1)
   }
 }

@@ -124,6 +124,21 @@ struct WriterPage: BitwiseCopyable {
 
   // MARK: The clone's life
 
+  /// Sends the program the signal again that waited for its turn, if one did.
+  func callWaiting(of program: Int32) throws(Errno) {
+    let signal = pending.value
+    if signal != 0, pending.exchange(signal, for: 0) {
+      try Process.send(Int32(bitPattern: signal), to: program)
+    }
+  }
+
+  /// The clone's last word: what came of it, and who may have the next turn.
+  func finish(_ result: Result, program: Int32) {
+    resultWord.store(result.rawValue)
+    enter(.done)
+    try? callWaiting(of: program)
+  }
+
   /// Whether the clone still exists, and is not merely waiting to be reaped.
   func isAlive() -> Bool {
     let process = process

@@ -64,13 +64,8 @@ struct Companion: ~Copyable {
   }
 
   private static func end(_ job: Job, _ result: WriterPage.Result) -> Never {
-    job.page.resultWord.store(result.rawValue)
-    job.page.enter(.done)
     // Who waits for an image shall have one without.
-    let signal = job.page.pending.value
-    if signal != 0, job.page.pending.exchange(signal, for: 0) {
-      try? Process.send(Int32(bitPattern: signal), to: job.program)
-    }
+    job.page.finish(result, program: job.program)
     exitGroup(status: 0)
   }
 
@@ -229,10 +224,7 @@ struct Companion: ~Copyable {
     let deadline = Clock.monotonic + Self.patience
     while true {
       page.enter(.ready)
-      let signal = page.pending.value
-      if signal != 0, page.pending.exchange(signal, for: 0) {
-        try Process.send(Int32(bitPattern: signal), to: job.program)
-      }
+      try page.callWaiting(of: job.program)
       page.stageWord.wait(
         while: WriterPage.Stage.ready.rawValue, atMost: Self.refreshInterval)
       let ready = WriterPage.Stage.ready.rawValue

@@ -73,36 +73,3 @@ enum Child {
     }
   }
 }
-
-extension Descriptors {
-  /// Closes the whole table except for two; -1 stands for none.
-  ///
-  /// Source: close_range(2), Linux 5.9; before, the first 1,024 by hand.
-  static func closeAll(but one: Int32, _ other: Int32 = -1) {
-    let low = min(one, other)
-    let high = max(one, other)
-    close(from: 0, to: low - 1)
-    close(from: low + 1, to: high - 1)
-    close(from: high + 1, to: .max)
-  }
-
-  /// Closes the whole table except for `count` numbers; -1 stands for none.
-  static func closeAll(but count: Int, _ kept: (Int) -> Int32) {
-    var next: Int32 = 0
-    while true {
-      var lowest = Int32.max
-      for index in 0..<count where kept(index) >= next { lowest = min(lowest, kept(index)) }
-      guard lowest < .max else { break }
-      close(from: next, to: lowest - 1)
-      next = lowest + 1
-    }
-    close(from: next, to: .max)
-  }
-
-  private static func close(from first: Int32, to last: Int32) {
-    guard first <= last else { return }
-    guard rawSystemCall(SyscallNumber.closeRange, Int(first), Int(last)) != 0 else { return }
-    guard first <= 1023 else { return }
-    for number in first...min(last, 1023) { closeDescriptor(number) }
-  }
-}
