@@ -22,7 +22,6 @@ struct Bench {
       removeFolder(scratch.folder)
     }
     try measure(scratch)
-    writeProgress("")
     try report(head, seconds: (Clock.monotonic - start) / 1_000_000_000)
   }
 
@@ -39,6 +38,8 @@ struct Bench {
       do throws(BenchFailure) { try measure(section, base) } catch {
         book.fail("\(section.rawValue): \(error.reason)")
       }
+      writeProgress("")
+      writeText(Tables(book: book).text(section), to: 1)
     }
   }
 
@@ -61,7 +62,7 @@ struct Bench {
     let tables = Section.allCases.map(Tables(book: book).text).joined()
     let notes = book.notes.map { "  * \($0)\n" }.joined()
     let text = """
-      \(tables)
+
       Goals
 
       \(Goals(book: book).table.text)\(notes.isEmpty ? "" : "\nNotes\n\n\(notes)")
@@ -69,7 +70,7 @@ struct Bench {
 
       """
     let bars = charts.map(Bars.text).joined()
-    try write(head + text + bars, to: "\(folder)/bench.txt")
+    try write(head + tables + text + bars, to: "\(folder)/bench.txt")
     try write(tabSeparated(book), to: "\(folder)/bench.tsv")
     let sentence = try Plot(folder: folder).draw(charts)
     writeText(
