@@ -29,6 +29,9 @@ struct AgentState: BitwiseCopyable {
   /// How many times this process was restarted.
   var restarts: UInt32 = 0
 
+  /// Address of the `ckpt_restart_arguments` of the last restart, 0: there was none.
+  var restartArguments: UInt64 = 0
+
   /// Where the agent's kept memory lies during a stop; see `KeepRoot`.
   var keepRoot: UInt64 = 0
 

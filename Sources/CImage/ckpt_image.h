@@ -299,7 +299,7 @@ struct ckpt_timer {
 struct ckpt_limit { uint64_t current, maximum; };
 
 // What `restart` tells the agent that wakes up in its restored memory.
-#define CKPT_HANDOFF_VERSION 2u
+#define CKPT_HANDOFF_VERSION 3u
 enum : uint32_t {
   CKPT_HANDOFF_FRESH_PIDS = 1,
   CKPT_HANDOFF_PRIVATE_PIDS = 2,  // in a user namespace of its own: capabilities must go
@@ -312,6 +312,15 @@ struct ckpt_handoff {
   int32_t executable_descriptor;        // for PR_SET_MM_MAP, -1: none
   int64_t monotonic_shift;              // ns to add to a saved CLOCK_MONOTONIC time; 0 in a time namespace
   uint64_t lazy;                        // address of a ckpt_lazy; 0: all memory is there
+  uint64_t arguments;                   // address of a ckpt_restart_arguments
+};
+
+// What a restart was given. In a mapping of its own, which starts with this; the agent keeps it until
+// the next restart.
+struct ckpt_restart_arguments {
+  uint64_t argc;
+  uint64_t argv, envp;  // addresses of arrays of addresses, each ended by 0
+  uint64_t byte_count;  // of the mapping
 };
 
 // What the agent and the process that still reads memory (`restart --lazy`) tell each other. That
@@ -361,7 +370,8 @@ CKPT_SIZE_IS(ckpt_file, 64);
 CKPT_SIZE_IS(ckpt_descriptor, 16);
 CKPT_SIZE_IS(ckpt_pending_signal, 136);
 CKPT_SIZE_IS(ckpt_timer, 48);
-CKPT_SIZE_IS(ckpt_handoff, 64);
+CKPT_SIZE_IS(ckpt_handoff, 72);
+CKPT_SIZE_IS(ckpt_restart_arguments, 32);
 CKPT_SIZE_IS(ckpt_lazy, 16);
 CKPT_SIZE_IS(ckpt_failure, 24);
 CKPT_SIZE_IS(ckpt_digest_header, 64);

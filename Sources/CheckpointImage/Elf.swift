@@ -6,6 +6,7 @@ enum Elf {
 
   /// ELFCLASS64, ELFDATA2LSB, EV_CURRENT.
   static let classDataVersion: UInt32 = 0x01_0102
+  static let executableType: UInt16 = 2  // ET_EXEC
   static let coreType: UInt16 = 4  // ET_CORE
   static let machine: UInt16 = 62  // EM_X86_64
   static let headerByteCount = 64

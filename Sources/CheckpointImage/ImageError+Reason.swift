@@ -25,7 +25,10 @@ extension ImageError.Refusal {
     case .badSegmentCount: "the number of program headers is wrong"
     case .headTooLarge: "the head of the image is larger than 4 GiB"
     case .badSegment: "a program header does not agree with its run"
-    default: "a section header is wrong"
+    case .badSection: "a section header is wrong"
+    case .badExecutable: "what the snapshot executable says of its parts is impossible"
+    case .unsupportedExecutable: "the snapshot executable is one of another version"
+    default: "the snapshot executable has another image in it than it says"
     }
   }
 
@@ -107,7 +110,8 @@ extension ImageError.Refusal {
     case .badDigestHeader: "the digests do not fit the image"
     case .damagedDigests: "the digests are damaged"
     case .damagedHead: "the head is damaged: its digest differs"
-    default: "data is damaged: its digest differs"
+    case .damagedData: "data is damaged: its digest differs"
+    default: "the program part of the snapshot executable is damaged: its digest differs"
     }
   }
 }

@@ -7,12 +7,20 @@ public enum Front {
   /// - Parameters:
   ///   - stack: what the kernel laid down for a new process.
   ///   - own: where this program lies, its stack included.
-  public static func run(stack: Address, own: AddressRange) -> Never {
+  ///   - note: where it says what it is: a `ckpt_executable`, zero unless it is one.
+  public static func run(stack: Address, own: AddressRange, note: Address) -> Never {
     do throws(RestartFailure) {
-      let options = try Options(parsing: Arguments(stack: stack))
+      let arguments = Arguments(stack: stack)
+      let options =
+        OwnExecutable.isOne(note)
+        ? Options(ofExecutable: arguments) : try Options(parsing: arguments)
       switch options.request {
       case .help: say(helpText)
       case .version: say(versionText)
+      case .describe:
+        ExecutableDescription(
+          image: try OwnExecutable.open(name: options.image), name: options.image
+        ).write()
       case .restart: try restart(options, own: own)
       }
     } catch {
@@ -31,7 +39,9 @@ public enum Front {
 
   private static func restart(_ options: Options, own: AddressRange) throws(RestartFailure) -> Never
   {
-    let image = try openImage(options.image)
+    let image =
+      options.isExecutable
+      ? try OwnExecutable.open(name: options.image) : try openImage(options.image)
     try checkMachine(for: image, own: own)
     var launch = try Launch(image, options, own: own)
     launch.run()

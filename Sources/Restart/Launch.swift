@@ -58,7 +58,8 @@ struct Launch {
       Program(
         image: image, identity: identity, job: job, terminal: terminal, isInFront: isInFront,
         isDetached: options.detaches, isVerbose: options.isVerbose, own: own, status: status.writer,
-        laziness: options.laziness, channel: channel.second
+        laziness: options.laziness, arguments: options.arguments,
+        isExecutable: options.isExecutable, channel: channel.second
       ).run()
     }
     closeDescriptor(status.writer)

@@ -22,6 +22,9 @@ struct LoadedImage: BitwiseCopyable {
   /// By region: its first span; one more at the end.
   var firstSpans: Table<UInt32>
 
+  /// The snapshot executable that it is in; `nil`: a file of its own.
+  var executable: Executable?
+
   /// The spans of a region, by index.
   func spans(of region: Int) -> Range<Int> {
     Int(firstSpans[region])..<Int(firstSpans[region + 1])

@@ -1,4 +1,5 @@
 internal import CImage
+internal import CheckpointImage
 internal import Kernel
 internal import KernelABI
 
@@ -14,6 +15,10 @@ struct Program {
   let own: AddressRange
   let status: Int32
   let laziness: Options.Laziness
+  let arguments: ProgramArguments
+
+  /// It is started like any program: in the caller's directory, with the caller's standard streams.
+  let isExecutable: Bool
 
   /// To the supervisor of a lazy restart, -1: it isn't one.
   let channel: Int32
@@ -47,15 +52,15 @@ struct Program {
   }
 
   private func bringBack(_ descriptors: inout OwnDescriptors) throws(RestartFailure) -> Never {
-    try enterDirectory()
+    if !isExecutable || image.executable?.startsInSavedDirectory == true { try enterDirectory() }
     _ = rawSystemCall(SyscallNumber.umask, Int(image.process.umask))
     var arena = try during("cannot get memory for the restart") { () throws(Errno) in
       try Arena(mapping: Self.arenaByteCount)
     }
     let objects = try DescriptorRestore.run(image, keeping: &descriptors, in: &arena)
     try MemoryRestore.run(
-      image, handoff(descriptors), objects: objects, lazily: laziness,
-      channel: descriptors.channel, notes: descriptors.errors)
+      image, handoff(descriptors), objects: objects, arguments: arguments, lazily: laziness,
+      isQuiet: isExecutable, channel: descriptors.channel, notes: descriptors.errors)
   }
 
   /// What the agent must be told; `MemoryRestore.run` completes it.

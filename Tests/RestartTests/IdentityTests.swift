@@ -10,8 +10,8 @@ private let nobody = IdentityPlan.Powers(effective: 0)
 
 @Suite struct IdentityPlanTests {
   @Test func whoMayChoosesHere() {
-    #expect(IdentityPlan(.same, powers: administrator) == .here)
-    #expect(IdentityPlan(.same, powers: restorer) == .here)
+    #expect(IdentityPlan(.same, powers: administrator) == .here(yields: false))
+    #expect(IdentityPlan(.same, powers: restorer) == .here(yields: false))
   }
 
   @Test func anyoneElseMakesNamespaces() {

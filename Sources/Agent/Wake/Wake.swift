@@ -22,6 +22,7 @@ enum Wake {
       unmap(handoff.scratch_start, handoff.scratch_end)
     }
     resetState()
+    keepArguments(handoff)
     var losses = root.process.restoreEarly(executable: handoff.executable_descriptor)
     if handoff.executable_descriptor >= 0 { closeDescriptor(handoff.executable_descriptor) }
     losses = losses | root.signals.restoreActions()
@@ -35,6 +36,15 @@ enum Wake {
   private static func unmap(_ start: UInt64, _ end: UInt64) {
     guard let range = AddressRange(start: start, end: end) else { return }
     _ = try? Mapping.unmap(range)
+  }
+
+  /// Keeps what this restart was given, and lets go of what an earlier one was.
+  private static func keepArguments(_ handoff: ckpt_handoff) {
+    let earlier = Agent.state.restartArguments
+    Agent.state.restartArguments = handoff.arguments
+    guard earlier != 0, earlier != handoff.arguments else { return }
+    let count = Memory.load(ckpt_restart_arguments.self, at: Address(earlier)).byte_count
+    unmap(earlier, earlier &+ count)
   }
 
   /// The state was saved in the middle of a stop, which is over here.

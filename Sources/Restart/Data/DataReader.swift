@@ -73,7 +73,7 @@ struct DataReader: BitwiseCopyable {
         count = try retryingInterrupts { () throws(Errno) in
           try systemCall(
             SyscallNumber.pread, Int(source.descriptor), (address + done).argument,
-            Int(byteCount - done), Int(bitPattern: UInt(offset + done)))
+            Int(byteCount - done), Int(bitPattern: UInt(source.start + offset + done)))
         }
       } catch {
         throw unreadable(index, region, error)

@@ -9,6 +9,9 @@ struct Source: BitwiseCopyable {
   /// Open for reading, at no particular position.
   var descriptor: Int32
 
+  /// Where the image starts in it: not at 0 in a snapshot executable.
+  var start: UInt64 = 0
+
   /// No image: the digests of its bytes are in one.
   var isFile = false
 

@@ -160,7 +160,7 @@ struct Workbench: BitwiseCopyable {
       else { throw .invalid }
       let count = try Files.read(
         image.sources[0].descriptor, to: start + extent.offset, byteCount: extent.byte_count,
-        at: extent.file_offset)
+        at: image.sources[0].start + extent.file_offset)
       guard count == extent.byte_count else { throw .inputOutput }
     }
     return Contents(start: start, byteCount: record.byte_count)

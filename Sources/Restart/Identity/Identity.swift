@@ -43,8 +43,8 @@ struct Identity: BitwiseCopyable {
     switch plan {
     case .fresh: return try fresh(image)
     case .namespace(let withUser): return try inNamespace(image, withUser: withUser)
-    case .here:
-      if let identity = try here(image) { return identity }
+    case .here(let yields):
+      if let identity = try here(image, yields: yields) { return identity }
       return try inNamespace(image, withUser: !Self.powers.isAdministrator)
     }
   }
@@ -57,13 +57,20 @@ struct Identity: BitwiseCopyable {
     return identity
   }
 
+  /// - Parameter yields: does not insist when somebody has one of the IDs.
   /// - Returns: `nil` when choosing IDs is not allowed after all, or a dead process that nobody
   ///   waits for has one: then they can be had in a namespace only.
-  private static func here(_ image: LoadedImage) throws(RestartFailure) -> Identity? {
+  private static func here(
+    _ image: LoadedImage, yields: Bool
+  ) throws(RestartFailure) -> Identity? {
     let pid = image.process.pid
     let threads = image.threads
     for index in 0..<threads.count {
       let id = threads[index].tid
+      if yields {
+        guard !Birth.isTaken(id) else { return nil }
+        continue
+      }
       switch IDHolder.settled(of: id) {
       case .nobody: break
       case .zombie: return nil
@@ -78,7 +85,9 @@ struct Identity: BitwiseCopyable {
     } catch {
       switch error {
       case .notPermitted: return nil
-      case .exists: throw taken(pid, isProcess: true)
+      case .exists:
+        if yields { return nil }
+        throw taken(pid, isProcess: true)
       default: throw birthFailure(error, pid: pid)
       }
     }

@@ -1,7 +1,7 @@
 /// How the program gets its process and thread IDs.
 enum IdentityPlan: Equatable, BitwiseCopyable {
-  /// The saved ones, in this PID namespace.
-  case here
+  /// The saved ones, in this PID namespace; `yields`: else in one of its own, at once.
+  case here(yields: Bool)
   /// The saved ones, in a PID namespace of its own; `withUser`: and a user namespace, which is what
   /// makes that possible for anyone.
   case namespace(withUser: Bool)
@@ -27,8 +27,11 @@ enum IdentityPlan: Equatable, BitwiseCopyable {
     switch wanted {
     case .fresh: self = .fresh
     case .private: self = .namespace(withUser: !powers.isAdministrator)
-    case .same:
-      self = powers.mayChooseIDs ? .here : .namespace(withUser: !powers.isAdministrator)
+    case .same, .sameOrPrivate:
+      self =
+        powers.mayChooseIDs
+        ? .here(yields: wanted == .sameOrPrivate)
+        : .namespace(withUser: !powers.isAdministrator)
     }
   }
 }

@@ -108,10 +108,10 @@ struct FillWorker: BitwiseCopyable {
           at: room + Self.vectorsOffset + UInt64((index - indices.lowerBound) * 16))
         byteCount += span.byteCount
       }
+      let source = image.sources[Int(first.source)]
       let got = try? systemCall(
-        SyscallNumber.preadv, Int(image.sources[Int(first.source)].descriptor),
-        (room + Self.vectorsOffset).argument, indices.count,
-        Int(bitPattern: UInt(first.fileOffset)), 0)
+        SyscallNumber.preadv, Int(source.descriptor), (room + Self.vectorsOffset).argument,
+        indices.count, Int(bitPattern: UInt(source.start + first.fileOffset)), 0)
       // A short read says nothing of what went wrong; reading each alone does.
       isRead = got.map(UInt64.init) == byteCount
     }

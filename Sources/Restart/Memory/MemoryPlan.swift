@@ -12,9 +12,13 @@ struct MemoryPlan {
   /// For the kernel's mappings, out of everybody's way.
   let kernelMappings: AddressRange
 
+  /// For what the program is given as its new arguments; it stays.
+  let arguments: AddressRange
+
   /// - Throws: when a region of the image lies where `restart` itself does, or nothing is free.
   init(
-    _ image: LoadedImage, own: AddressRange, live: LiveMappings, isLazy: Bool
+    _ image: LoadedImage, own: AddressRange, live: LiveMappings, isLazy: Bool,
+    argumentByteCount: UInt64
   ) throws(RestartFailure) {
     try Self.check(image.regions, own: own)
     let regions = image.regions
@@ -34,6 +38,12 @@ struct MemoryPlan {
       byteCount: hull.byteCount, alignment: pageByteCount, avoiding: count + 1
     ) { $0 == count ? scratch : taken($0) }
     guard let kernelMappings = second else { throw Self.noRoom }
+    let third = FreeSpace.hole(
+      byteCount: roundedUpToPage(argumentByteCount), alignment: pageByteCount,
+      avoiding: count + 2
+    ) { $0 == count ? scratch : $0 == count + 1 ? kernelMappings : taken($0) }
+    guard let arguments = third else { throw Self.noRoom }
+    self.arguments = arguments
     self.scratch = scratch
     self.kernelMappings = kernelMappings
   }
@@ -59,7 +69,8 @@ struct MemoryPlan {
 
   // MARK: Clearing
 
-  /// Moves the kernel's mappings away and unmaps all but them, the scratch memory and `own`.
+  /// Moves the kernel's mappings away and unmaps all but them, the scratch memory, the
+  /// arguments and `own`.
   func clear(_ kernel: inout KernelMappings, own: AddressRange) throws(RestartFailure) {
     do throws(Errno) {
       try kernel.move(to: kernelMappings.start)
@@ -69,12 +80,12 @@ struct MemoryPlan {
         hint: "kernels with CONFIG_MSEAL_SYSTEM_MAPPINGS don't allow it")
     }
     try during("cannot clear the address space") { () throws(Errno) in
-      try unmapAllBut([own, scratch, kernelMappings])
+      try unmapAllBut([own, scratch, kernelMappings, arguments])
     }
   }
 
   /// Unmaps gap by gap, whatever is in there; [vsyscall] lies beyond the end.
-  private func unmapAllBut(_ all: InlineArray<3, AddressRange>) throws(Errno) {
+  private func unmapAllBut(_ all: InlineArray<4, AddressRange>) throws(Errno) {
     var position = Address.zero
     while true {
       var next = AddressRange.empty

@@ -11,26 +11,30 @@ enum MemoryRestore {
   ///   - image: checked head, and sources that are closed before the program goes on.
   ///   - handoff: filled but for the scratch range; `own` is where this program lies.
   ///   - objects: makes the contents that regions and descriptors share.
+  ///   - arguments: for the program; copied before what they lie in is unmapped.
   ///   - laziness: which memory may come later.
+  ///   - isQuiet: says nothing when all memory has to be read first after all.
   ///   - channel: to the supervisor of a lazy restart; closed in the end.
   ///   - notes: where to say what comes back less than exactly, -1: nowhere; closed in the end.
   /// - Throws: before the program has run one instruction. Once the address space is cleared there
   ///   is nothing to go back to: the caller reports and ends this process.
   static func run(
     _ image: LoadedImage, _ handoff: ckpt_handoff, objects: ObjectRestore,
-    lazily laziness: Options.Laziness = .none, channel: Int32 = -1, notes: Int32 = -1
+    arguments: ProgramArguments, lazily laziness: Options.Laziness = .none, isQuiet: Bool = false,
+    channel: Int32 = -1, notes: Int32 = -1
   ) throws(RestartFailure) -> Never {
     let own = AddressRange(start: handoff.own_start, end: handoff.own_end) ?? .empty
     let live = try LiveMappings()
     let isLazy = laziness != .none
-    let plan = try MemoryPlan(image, own: own, live: live, isLazy: isLazy)
+    let plan = try MemoryPlan(image, own: own, live: live, isLazy: isLazy, argumentByteCount: arguments.byteCount)
+    try put(arguments, at: plan)
     var work = try Workspace(at: plan.scratch, for: image, isLazy: isLazy)
     try SharedRegions.prepare(&work, objects)
     let reader = work.reader(0)
     var kernel = KernelMappings(in: live)
     let service = try KernelService(work, reader, kernel)
     let hugePages = HugePages(for: work)
-    let lazyPlan = LazyPlan(work, laziness, notes: notes)
+    let lazyPlan = LazyPlan(work, laziness, notes: isQuiet ? -1 : notes)
     try plan.clear(&kernel, own: own)
 
     try service.place(&kernel, work)
@@ -43,10 +47,23 @@ enum MemoryRestore {
     work.image.closeSources()
     try LockRestore.run(work.image)
     var handoff = handoff
+    handoff.arguments = plan.arguments.start.rawValue
     if let lazy { try lazy.go(&handoff) }
     if channel >= 0 { closeDescriptor(channel) }
     if notes >= 0 { closeDescriptor(notes) }
     leave(work, handoff)
+  }
+
+  private static func put(
+    _ arguments: ProgramArguments, at plan: MemoryPlan
+  ) throws(RestartFailure) {
+    let place = plan.arguments
+    try during("cannot keep the arguments for the program") { () throws(Errno) in
+      try Mapping.map(
+        at: place.start, byteCount: place.byteCount, .read | .write,
+        .private | .anonymous | .fixedNoReplace)
+    }
+    arguments.put(in: place)
   }
 
   /// Hands over to the agent, which unmaps this program.

@@ -18,6 +18,9 @@ struct OpenedImage: BitwiseCopyable {
   var index: ImageIndex
   var source: Source
 
+  /// Whether it is a snapshot executable, and which.
+  var executable: Executable?
+
   var image: ckpt_image { first(index.image) }
 
   /// `nil`: it stands alone.
@@ -40,8 +43,10 @@ struct Chain {
   private var images = Table<OpenedImage>(at: .zero, count: 0)
 
   /// Opens the newest image and all that it refers to.
-  mutating func open(_ path: Text) throws(RestartFailure) {
-    var last = try OpenedImage(opening: path)
+  ///
+  /// - Parameter name: for messages; `nil`: the path.
+  mutating func open(_ path: Text, called name: Text? = nil) throws(RestartFailure) {
+    var last = try OpenedImage(opening: path, called: name ?? path)
     let count = 1 + Int(last.parent?.depth ?? 0)
     images = try Self.prepared { (arena) throws(Errno) in
       try Table(in: &arena, capacity: count)
@@ -111,7 +116,7 @@ struct Chain {
     try Self.add(UInt32(spans.count), to: &firstSpans)
     return LoadedImage(
       head: images[0].head.start, index: images[0].index, sources: sources, spans: spans,
-      firstSpans: firstSpans)
+      firstSpans: firstSpans, executable: images[0].executable)
   }
 
   private static func add<T: BitwiseCopyable>(
@@ -151,16 +156,21 @@ struct Chain {
 }
 
 extension OpenedImage {
-  /// - Parameter path: stays where it is, for messages.
-  init(opening path: Text) throws(RestartFailure) {
-    let file = try ImageFile(opening: path)
+  init(opening path: Text) throws(RestartFailure) { try self.init(opening: path, called: path) }
+
+  /// - Parameter name: stays where it is, for messages.
+  init(opening path: Text, called name: Text) throws(RestartFailure) {
+    var file = try ImageFile(opening: path, called: name)
+    try file.findImage()
     head = try file.readHead()
     index = try file.index(of: head)
     let blocks = try file.readDigests(of: index, head: head)
     try file.checkEnd(of: index, head: head)
+    let start = file.start
+    executable = file.executable
     source = Source(
-      descriptor: file.relinquish(), end: index.end, blocks: blocks, name: path.address,
-      nameByteCount: path.byteCount)
+      descriptor: file.relinquish(), start: start, end: index.end, blocks: blocks, name: name.address,
+      nameByteCount: name.byteCount)
   }
 
   /// Lets go of an image that is not needed after all.

@@ -1,3 +1,4 @@
+internal import CImage
 internal import CheckpointImage
 internal import Kernel
 internal import KernelABI
@@ -6,29 +7,39 @@ internal import KernelABI
 struct ImageFile: ~Copyable {
   private let file: FileDescriptor
   private let path: Text
-  private let byteCount: UInt64
+
+  /// Bytes of the whole file.
+  private let fileByteCount: UInt64
+
+  /// Where the image starts in the file, and its bytes.
+  private(set) var start: UInt64 = 0
+  private var byteCount: UInt64
+
+  /// What the file is besides an image; `nil`: nothing.
+  private(set) var executable: Executable?
 }
 
 extension ImageFile {
   /// - Throws: a failure of its own for each thing that is no readable file.
-  init(opening path: Text) throws(RestartFailure) {
+  init(opening path: Text, called name: Text) throws(RestartFailure) {
     let file: FileDescriptor
     do throws(Errno) {
       // Non-blocking: a FIFO without a writer must not make us wait.
       file = try FileDescriptor(path: path.address, .readOnly | .nonBlocking)
     } catch {
-      throw Self.openFailure(error, path)
+      throw Self.openFailure(error, name)
     }
     let number = file.number
     let status = try during(
-      "cannot read", name: path.address, nameByteCount: path.byteCount
+      "cannot read", name: name.address, nameByteCount: name.byteCount
     ) { () throws(Errno) in try FileStatus(of: number) }
     if let why = Self.objection(to: status) {
       throw Self.failure(
-        "cannot restart", path, why: why, hint: Self.hint,
+        "cannot restart", name, why: why, hint: Self.hint,
         status: status.kind == .regular ? .damagedImage : .failed)
     }
-    self.init(file: file, path: path, byteCount: status.byteCount)
+    self.init(
+      file: file, path: name, fileByteCount: status.byteCount, byteCount: status.byteCount)
   }
 
   consuming func relinquish() -> Int32 { file.relinquish() }
@@ -82,14 +93,51 @@ extension ImageFile {
       status: .damagedImage)
   }
 
+  /// Finds the image in a snapshot executable, and checks all that is around it.
+  mutating func findImage() throws(RestartFailure) {
+    let prefix = try read(pageByteCount, at: 0)
+    defer { try? Mapping.unmap(prefix) }
+    let found: Executable?
+    do throws(ImageError) {
+      found = try Executable(
+        prefix: Memory.bytes(at: prefix.start, count: Int(min(fileByteCount, pageByteCount))))
+      guard let found else { return }
+      let (needed, actual) = (found.fileByteCount, fileByteCount)
+      guard actual >= needed else { throw ImageError(.truncated, at: actual, needed) }
+      guard actual == needed else { throw ImageError(.wrongFileSize, at: needed, actual) }
+    } catch {
+      throw damage(error)
+    }
+    guard let found else { return }
+    try check(found)
+    (start, byteCount, executable) = (found.imageOffset, found.imageByteCount, found)
+  }
+
+  private func check(_ executable: Executable) throws(RestartFailure) {
+    let head = try read(executable.imageOffset, at: 0)
+    defer { try? Mapping.unmap(head) }
+    let endByteCount = fileByteCount - executable.namesOffset
+    let end = try read(endByteCount, at: executable.namesOffset)
+    defer { try? Mapping.unmap(end) }
+    do throws(ImageError) {
+      try executable.check(
+        head: Memory.bytes(at: head.start, count: Int(executable.imageOffset)))
+      try executable.check(end: Memory.bytes(at: end.start, count: Int(endByteCount)))
+    } catch {
+      throw damage(error)
+    }
+  }
+
   /// Reads `byteCount` bytes from `offset` on into fresh memory, and zeros where the file ends.
+  ///
+  /// - Parameter offset: from the start of the image, once that is known.
   private func read(_ byteCount: UInt64, at offset: UInt64) throws(RestartFailure) -> AddressRange {
     let size = roundedUpToPage(byteCount)
     return try during("cannot read", name: path.address, nameByteCount: path.byteCount) {
       () throws(Errno) in
-      let start = try Mapping.map(byteCount: size, .read | .write, .private | .anonymous)
-      guard let range = AddressRange(start: start, byteCount: size) else { throw .outOfMemory }
-      _ = try file.readFully(to: start, byteCount: byteCount, at: offset)
+      let place = try Mapping.map(byteCount: size, .read | .write, .private | .anonymous)
+      guard let range = AddressRange(start: place, byteCount: size) else { throw .outOfMemory }
+      _ = try file.readFully(to: place, byteCount: byteCount, at: start + offset)
       return range
     }
   }
@@ -110,11 +158,22 @@ extension ImageFile {
 
   func index(of head: AddressRange) throws(RestartFailure) -> ImageIndex {
     do throws(ImageError) {
-      return try ImageIndex(
+      let index = try ImageIndex(
         head: Memory.bytes(at: head.start, count: Int(head.byteCount)), fileByteCount: byteCount)
+      try checkIdentity(of: index, head: head)
+      return index
     } catch {
       throw damage(error)
     }
+  }
+
+  /// A snapshot executable has the image that it says.
+  private func checkIdentity(of index: ImageIndex, head: AddressRange) throws(ImageError) {
+    guard let executable else { return }
+    let image = Memory.load(ckpt_image.self, at: head.start + UInt64(index.image.offset))
+    guard image.identity_low == executable.identityLow,
+      image.identity_high == executable.identityHigh, index.parent == .absent
+    else { throw ImageError(.foreignImage, at: start, image.identity_low) }
   }
 
   /// Reads the digests of the blocks of digests and checks them, and the head with them.

@@ -52,13 +52,40 @@ struct Arguments: BitwiseCopyable {
   private let base: Address
   let count: Int
 
+  /// Where the pointer to the program's name lies; that is 0 when there is none.
+  private let start: Address
+
+  /// Where the pointers to the environment lie.
+  private let environment: Address
+
   /// - Parameter stack: what the kernel left there: argc, then the pointers of argv.
   ///
   /// Source: `fs/binfmt_elf.c`, `create_elf_tables`.
   init(stack: Address) {
     let all = Int(truncatingIfNeeded: Memory.load(UInt64.self, at: stack))
+    start = stack + 8
     base = stack + 16
     count = max(0, all - 1)
+    environment = start + UInt64(all + 1) * 8
+  }
+
+  /// What the program was called as; `nil`: nothing was said.
+  var name: Text? {
+    let address = Address(Memory.load(UInt64.self, at: start))
+    return address == .zero ? nil : Text(terminatedAt: address)
+  }
+
+  /// All of it, the name too, as a program is given it.
+  var all: ProgramArguments {
+    ProgramArguments(
+      name: Address(Memory.load(UInt64.self, at: start)), words: base, count: count, environment: environment)
+  }
+
+  /// What is behind `index`, under a name.
+  func rest(from index: Int, name: Text) -> ProgramArguments {
+    ProgramArguments(
+      name: name.address, words: base + UInt64(index) * 8, count: count - index,
+      environment: environment)
   }
 
   subscript(index: Int) -> Text {

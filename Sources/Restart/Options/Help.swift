@@ -1,6 +1,6 @@
 /// What `restart --help` prints.
 let helpText: StaticString = """
-  usage: restart [OPTIONS] IMAGE
+  usage: restart [OPTIONS] IMAGE [-- ARGUMENT...]
 
   Brings the process saved in IMAGE back and stays in front of it as its parent: its exit
   status, its death by a signal, the terminal and the signals sent to `restart` pass through.

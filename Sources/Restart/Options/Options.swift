@@ -10,6 +10,8 @@ struct Options: BitwiseCopyable {
     case `private`
     /// Whichever the kernel gives.
     case fresh
+    /// The same ones: here if they are free at once, else in a PID namespace of its own.
+    case sameOrPrivate
   }
 
   /// When the memory is read.
@@ -24,6 +26,9 @@ struct Options: BitwiseCopyable {
 
   enum Request: UInt8, BitwiseCopyable {
     case restart, help, version
+
+    /// To say what this snapshot executable is.
+    case describe
   }
 
   var request = Request.restart
@@ -34,15 +39,26 @@ struct Options: BitwiseCopyable {
   var pidFile: Text?
   var image = Text("")
 
+  /// What the program can ask for as its new arguments and environment.
+  var arguments = ProgramArguments()
+
+  /// This program is itself a snapshot executable, and so its own image.
+  var isExecutable = false
+
   /// - Throws: a failure of status `.usage`.
   init(parsing arguments: Arguments) throws(RestartFailure) {
     var index = 0
     var takesOptions = true
     var hasImage = false
+    var hasArguments = false
     while index < arguments.count {
       let word = arguments[index]
       index += 1
-      if takesOptions, word == "--" {
+      if hasImage, word == "--" {
+        hasArguments = true
+        self.arguments = arguments.rest(from: index, name: image)
+        break
+      } else if takesOptions, word == "--" {
         takesOptions = false
       } else if takesOptions, word.starts(with: "-") {
         if word == "--pidfile" {
@@ -54,12 +70,15 @@ struct Options: BitwiseCopyable {
           if request != .restart { return }
         }
       } else {
-        guard !hasImage else { throw Self.usage("one image at a time; surplus argument", word) }
+        guard !hasImage else {
+          throw Self.usage("what is for the program comes behind --; surplus argument", word)
+        }
         hasImage = true
         image = word
       }
     }
     guard hasImage, !image.isEmpty else { throw Self.usage("no image given") }
+    if !hasArguments { self.arguments = arguments.rest(from: arguments.count, name: image) }
     if let pidFile, pidFile.isEmpty { throw Self.usage("--pidfile needs a file name") }
   }
 

@@ -1,0 +1,26 @@
+// A snapshot executable: the program `restart`, then an image as a whole, in one ELF file.
+//
+// `restart` has a note (owner "CKPT", type CKPT_NT_EXECUTABLE) whose descriptor is this record, all
+// zero. A snapshot executable has it filled. The prose is in docs/IMAGE.md.
+#pragma once
+#include <stdint.h>
+
+#define CKPT_NT_EXECUTABLE 0x45584500u
+#define CKPT_EXECUTABLE_MAGIC 0x314558455450434bull  // "KCPTEXE1"
+#define CKPT_EXECUTABLE_BYTES 80
+
+// Flags.
+enum : uint32_t {
+  CKPT_EXECUTABLE_SAVED_DIRECTORY = 1,  // the program goes on in the directory that it was saved in
+};
+
+struct ckpt_executable {
+  uint64_t magic;                        // 0: plain `restart`
+  uint32_t version, flags;               // 1
+  uint64_t identity_low, identity_high;  // of the image
+  uint64_t image_offset, image_bytes;    // where the image is in this file; a multiple of 4096
+  uint64_t pages_offset, pages_bytes;    // the pages that are wanted first, 0: not known
+  uint64_t reserved;
+  uint64_t head_digest;                  // of everything before the image; see docs/IMAGE.md
+};
+_Static_assert(sizeof(struct ckpt_executable) == CKPT_EXECUTABLE_BYTES, "another size than is said");
