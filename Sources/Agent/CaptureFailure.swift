@@ -24,6 +24,7 @@ public struct CaptureFailure: Error, Equatable, Sendable, BitwiseCopyable {
     case renameImage = 15
     case control = 16  // the control socket
     case layout = 17  // more than the format can hold
+    case restartProgram = 18  // `restart`, for a snapshot executable; named, if it was looked for
   }
 
   public let step: Step

@@ -25,6 +25,8 @@ enum : uint32_t {
   CKPT_REQUEST_FULL = 16,        // all of it, even in a series of incremental ones
   CKPT_REQUEST_PRECOPY = 32,     // copy most of the memory before the program stops
   CKPT_REQUEST_THIN = 64,        // leave out pages that equal their file
+  // A snapshot executable; with DESCRIPTOR, a second descriptor is the program `restart`.
+  CKPT_REQUEST_EXECUTABLE = 128,
 };
 
 // Followed by path_bytes of path and label_bytes of label. An empty path is the agent's default.

@@ -34,6 +34,8 @@ extension AgentFailure {
     case .renameImage: "\(nameOrImage) can't get its name"
     case .control: "the agent can't talk to ckpt"
     case .layout: "it has more parts than an image can hold"
+    case .restartProgram:
+      "the program restart\(nameInParentheses) can't be made the beginning of an executable"
     case nil: "its agent is newer than this ckpt, and has a reason that ckpt doesn't know"
     }
   }
@@ -47,6 +49,7 @@ extension AgentFailure {
     case .openImage, .writeImage, .synchronizeImage, .renameImage: errno?.outputHint
     case .prepare: "the program is short of memory or address space (ulimit -v)"
     case .descriptors, .control: errno == .tooManyOpen ? Reason.tooManyDescriptors.hint : nil
+    case .restartProgram: "CKPT_RESTART names one that belongs to this ckpt"
     case nil: "use the ckpt that came with the libckpt.so it was started with"
     default: nil
     }

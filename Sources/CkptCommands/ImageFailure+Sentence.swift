@@ -27,7 +27,8 @@ extension ImageError {
     switch refusal {
     case .notElf, .foreignElf, .notACheckpoint: "is it the file that ckpt save or SIGUSR2 wrote?"
     case .truncated, .wrongFileSize: "was it copied whole? compare its size with the original's"
-    case .unsupportedFormat, .unsupportedTable, .unknownRequiredNote, .unsupportedHandoff:
+    case .unsupportedFormat, .unsupportedTable, .unknownRequiredNote, .unsupportedHandoff,
+      .unsupportedExecutable:
       "read it with the ckpt that is as new as the libckpt.so that wrote it"
     default: "the image is damaged: use another copy of it"
     }

@@ -28,6 +28,13 @@ extension MergeFailure {
       return CommandFailure(
         "cannot write \(path): \(child) needs the image that is there",
         hints: ["give the merged image another name, or that of \(image)"])
+    case .program(let path, .noExec):
+      return CommandFailure(
+        "cannot make \(path) the beginning of an executable: it is no restart of this version",
+        hints: ["install ckpt and restart of one version"])
+    case .program(let path, let errno):
+      return CommandFailure(
+        "cannot read the program \(path): \(errno.words)", status: errno.status)
     case .output(let path, let errno):
       return CommandFailure(
         "cannot write \(path): \(errno.words)", status: errno.status,

@@ -31,8 +31,13 @@ struct Restart: ParsableCommand {
   @Flag(name: .shortAndLong, help: "Say what is done, on standard error.")
   var verbose = false
 
-  @Argument(help: "The image.")
+  @Argument(help: "The image, or a snapshot executable.")
   var image: String
+
+  @Argument(
+    parsing: .postTerminator,
+    help: ArgumentHelp("Behind --: for ckpt_restart_argv() of the program.", valueName: "argument"))
+  var arguments: [String] = []
 
   /// The command line of `restart`, without its own name.
   var options: [String] {
@@ -45,7 +50,8 @@ struct Restart: ParsableCommand {
     if let pidfile { options += ["--pidfile", pidfile] }
     if verbose { options.append("--verbose") }
     // A leading dash would make the name an option.
-    return options + [image.hasPrefix("-") ? "./\(image)" : image]
+    options.append(image.hasPrefix("-") ? "./\(image)" : image)
+    return arguments.isEmpty ? options : options + ["--"] + arguments
   }
 
   func run() throws {

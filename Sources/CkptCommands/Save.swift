@@ -28,6 +28,9 @@ struct Save: ParsableCommand {
   @Flag(help: "Write all of it, even in a series of incremental images.")
   var full = false
 
+  @Flag(help: "Write a program that goes on from there when it is started (see ckpt exe).")
+  var exe = false
+
   @Flag(help: "Print the result as JSON.")
   var json = false
 
@@ -46,9 +49,15 @@ struct Save: ParsableCommand {
     }
     guard label.utf8.count <= 4096 else { throw ValidationError("--label takes up to 4096 bytes") }
     guard output != "" else { throw ValidationError("--output takes the name of a file") }
+    guard exe else { return }
+    guard output != nil else { throw ValidationError("--exe needs --output") }
+    guard !manner.incremental, !manner.precopy, !manner.thin else {
+      throw ValidationError("--exe needs all of the memory: no --incremental, --precopy, --thin")
+    }
   }
 
   func run() throws {
+    let restart = exe ? try restartProgram() : nil
     var bar = ProgressBar(isShown: !quiet && !json && isTerminal(2), start: monotonicTime())
     let saved: SavedImage
     let childCount: Int
@@ -60,6 +69,7 @@ struct Save: ParsableCommand {
       order.label = label
       order.kills = kill
       order.manner = self.order
+      if exe { order.restartProgram = restart }
       saved = try save(order) { report in
         if let line = bar.line(for: report, at: monotonicTime()) { writeError(line) }
       }
@@ -86,6 +96,7 @@ struct Save: ParsableCommand {
   var order: SaveManner {
     var order = manner.manner
     order.isFull = full
+    order.isExecutable = exe
     return order
   }
 

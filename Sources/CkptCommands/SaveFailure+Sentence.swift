@@ -17,6 +17,9 @@ extension SaveFailure {
     case .rename(let path, let errno):
       return CommandFailure(
         "cannot give the image the name \(path): \(errno.words)", status: errno.status)
+    case .program(let path, let errno):
+      return CommandFailure(
+        "cannot read the program \(path): \(errno.words)", status: errno.status)
     case .signal(let errno): return cannot("the signal can't be sent: \(errno.words)", errno.status)
     case .control(let errno):
       return cannot("the control socket doesn't work: \(errno.words)", errno.status)

@@ -11,6 +11,7 @@ public struct Errno: Error, Equatable, Sendable, BitwiseCopyable {
   public static let noSuchProcess = Errno(rawValue: 3)  // ESRCH
   public static let interrupted = Errno(rawValue: 4)  // EINTR
   public static let inputOutput = Errno(rawValue: 5)  // EIO
+  public static let noExec = Errno(rawValue: 8)  // ENOEXEC
   public static let badDescriptor = Errno(rawValue: 9)  // EBADF
   public static let noChild = Errno(rawValue: 10)  // ECHILD
   public static let tryAgain = Errno(rawValue: 11)  // EAGAIN

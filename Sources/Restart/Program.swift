@@ -38,6 +38,7 @@ struct Program {
   func run() -> Never {
     var descriptors = OwnDescriptors(sources: image.sources, status: status)
     descriptors.channel = channel
+    descriptors.isExecutable = isExecutable
     do throws(RestartFailure) {
       takePlace()
       if isDetached { leaveTerminal(&descriptors) }
@@ -60,7 +61,7 @@ struct Program {
     let objects = try DescriptorRestore.run(image, keeping: &descriptors, in: &arena)
     try MemoryRestore.run(
       image, handoff(descriptors), objects: objects, arguments: arguments, lazily: laziness,
-      isQuiet: isExecutable, channel: descriptors.channel, notes: descriptors.errors)
+      isExecutable: isExecutable, channel: descriptors.channel, notes: descriptors.errors)
   }
 
   /// What the agent must be told; `MemoryRestore.run` completes it.

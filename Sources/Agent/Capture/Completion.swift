@@ -1,4 +1,5 @@
 internal import CImage
+internal import CheckpointImage
 internal import Kernel
 internal import KernelABI
 
@@ -103,7 +104,9 @@ enum Completion {
     _ survey: inout Survey, _ control: inout Control, _ outcome: inout Checkpoint.Outcome
   ) throws(CaptureFailure) -> ImagePath {
     let head = try during(.layout) { () throws(Errno) in try ImageHead.build(&survey) }
-    outcome.byteCount = head.fileByteCount
+    let frame = try control.frame(head, &survey)
+    let start = frame?.executable.imageOffset ?? 0
+    outcome.byteCount = frame?.fileByteCount ?? head.fileByteCount
     let path = try during(.openImage) { () throws(Errno) in
       try control.path(survey, &survey.scratch)
     }
@@ -111,9 +114,13 @@ enum Completion {
     var written: UInt64 = 0
     do throws(Errno) {
       var writer = try ImageWriter(
-        to: file.number, head, isInClone: survey.isInClone, scratch: &survey.scratch)
+        to: file.number, head, in: frame, isInClone: survey.isInClone,
+        scratch: &survey.scratch)
       defer { written = writer.position }
-      try writer.write(survey, head) { control.reportProgress($0, of: head.fileByteCount) }
+      try writer.write(survey, head) {
+        control.reportProgress($0 &- start, of: head.fileByteCount)
+      }
+      if frame != nil { try file.allowExecution(umask: survey.root.process.record.umask) }
     } catch {
       WriteSignals.forget()
       file.discard()

@@ -104,6 +104,7 @@ enum Report {
     case .renameImage: "cannot give its name to"
     case .control: "talking to ckpt"
     case .layout: "laying out the image"
+    case .restartProgram: "cannot take the program restart from"
     }
   }
 

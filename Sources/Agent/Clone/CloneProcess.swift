@@ -90,7 +90,8 @@ enum CloneProcess {
   private static func hide(_ control: Control, _ errors: ProgramErrors) {
     offerItself(as: "ckpt-writer")
     // A pipe's reader must see its end when the program closes it.
-    let kept: InlineArray<3, Int32> = [control.own.image, control.own.control, errors.kept]
+    let own = control.own
+    let kept: InlineArray<4, Int32> = [own.image, own.control, own.program, errors.kept]
     Descriptors.closeAll(but: kept.count) { kept[$0] }
   }
 

@@ -13,6 +13,9 @@ struct Control: BitwiseCopyable {
   private var request = ckpt_request()
   private var output: Int32 = -1
 
+  /// The program `restart` for a snapshot executable, -1: nobody handed it over.
+  private var program: Int32 = -1
+
   /// The signal frame of the thread that took the signal.
   let context: Address
 
@@ -47,17 +50,24 @@ struct Control: BitwiseCopyable {
   private mutating func receiveRequest(
     _ socket: ControlSocket, token: UInt64
   ) throws(Errno) {
-    let (count, descriptor) = try socket.receive(to: message, capacity: Self.messageCapacity)
-    output = descriptor
+    let received = try socket.receive(to: message, capacity: Self.messageCapacity)
+    let count = received.byteCount
+    output = received.first
+    program = received.second
     let size = UInt64(MemoryLayout<ckpt_request>.size)
-    guard count >= size else { throw .invalid }
+    guard count >= size else {
+      closeReceived()
+      throw .invalid
+    }
     request = Memory.load(at: message)
+    let isExecutable = request.flags & CKPT_REQUEST_EXECUTABLE != 0
     let wantsDescriptor = request.flags & CKPT_REQUEST_DESCRIPTOR != 0
     guard request.version == CKPT_PROTOCOL_VERSION, request.token == token,
       UInt64(request.path_bytes) + UInt64(request.label_bytes) + size == count,
-      request.path_bytes < UInt32(CKPT_PROTOCOL_PATH_BYTES), wantsDescriptor == (output >= 0)
+      request.path_bytes < UInt32(CKPT_PROTOCOL_PATH_BYTES), wantsDescriptor == (output >= 0),
+      (program >= 0) == (isExecutable && wantsDescriptor)
     else {
-      if output >= 0 { closeDescriptor(output) }
+      closeReceived()
       throw .invalid
     }
   }
@@ -65,7 +75,12 @@ struct Control: BitwiseCopyable {
   /// Closes the socket, and the file that was not written to.
   func close() {
     socket?.close()
+    closeReceived()
+  }
+
+  private func closeReceived() {
     if output >= 0 { closeDescriptor(output) }
+    if program >= 0 { closeDescriptor(program) }
   }
 
   /// Whether `ckpt` waits for word.
@@ -75,6 +90,7 @@ struct Control: BitwiseCopyable {
     var own = OwnDescriptors()
     own.control = socket?.number ?? -1
     own.image = output
+    own.program = program
     own.tracker = TrackDescriptor.hidden
     return own
   }
@@ -170,6 +186,30 @@ struct Control: BitwiseCopyable {
     }
   }
 
+  /// What makes the image a snapshot executable; `nil`: it is none.
+  func frame(
+    _ head: ImageHead, _ survey: inout Survey
+  ) throws(CaptureFailure) -> ExecutableFrame? {
+    guard wishes.isExecutable else { return nil }
+    var search: RestartProgram
+    do throws(Errno) {
+      search = try RestartProgram(scratch: &survey.scratch)
+    } catch {
+      throw CaptureFailure(.layout, error)
+    }
+    do throws(Errno) {
+      let file =
+        program >= 0
+        ? FileDescriptor(adopting: try Descriptors.duplicate(program, atLeast: 0))
+        : try search.open(survey, scratch: &survey.scratch)
+      return try ExecutableFrame(file, survey, head, scratch: &survey.scratch)
+    } catch {
+      throw CaptureFailure(
+        .restartProgram, error, name: search.path.address,
+        nameByteCount: UInt32(search.path.byteCount))
+    }
+  }
+
   // MARK: Telling
 
   mutating func reportProgress(_ done: UInt64, of total: UInt64) {
@@ -209,12 +249,11 @@ struct Control: BitwiseCopyable {
     report.cause = outcome.cause
     report.flags = outcome.flags
     send(report, naming: path.address, path.byteCount, socket)
-    guard let (count, descriptor) = try? socket.receive(to: reply, capacity: 64) else {
-      return false
-    }
-    if descriptor >= 0 { closeDescriptor(descriptor) }
+    guard let received = try? socket.receive(to: reply, capacity: 64) else { return false }
+    if received.first >= 0 { closeDescriptor(received.first) }
+    if received.second >= 0 { closeDescriptor(received.second) }
     let commit = Memory.load(ckpt_commit.self, at: reply)
-    return count == UInt64(MemoryLayout<ckpt_commit>.size)
+    return received.byteCount == UInt64(MemoryLayout<ckpt_commit>.size)
       && commit.version == CKPT_PROTOCOL_VERSION && commit.decision == CKPT_COMMIT_KEEP
   }
 

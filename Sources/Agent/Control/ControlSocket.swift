@@ -84,15 +84,20 @@ struct ControlSocket: BitwiseCopyable {
     guard number > 0 else { throw .timedOut }
   }
 
-  /// Receives one message, and a descriptor if one comes along.
-  ///
-  /// - Returns: bytes received, and the descriptor or -1.
+  /// What came with a message; -1: nothing.
+  struct Message: BitwiseCopyable {
+    var byteCount: UInt64 = 0
+    var first: Int32 = -1
+    var second: Int32 = -1
+  }
+
+  /// Receives one message, and up to two descriptors that come along.
   func receive(
     to address: Address, capacity: UInt64
-  ) throws(Errno) -> (byteCount: UInt64, descriptor: Int32) {
+  ) throws(Errno) -> Message {
     try awaitMessage()
     var vector = ckernel_iovec(base: address.rawValue, byte_count: capacity)
-    // struct cmsghdr (16 bytes) and one descriptor, in 8-byte words.
+    // struct cmsghdr (16 bytes) and two descriptors, in 8-byte words.
     var control = InlineArray<3, UInt64>(repeating: 0)
     var message = ckernel_msghdr()
     message.iov_count = 1
@@ -108,10 +113,15 @@ struct ControlSocket: BitwiseCopyable {
       }
     }
     guard count > 0 else { throw .brokenPipe }
-    let hasDescriptor = message.control_bytes >= 20 && control[1] == 0x1_0000_0001
-    return (
-      UInt64(count), hasDescriptor ? Int32(truncatingIfNeeded: Int64(bitPattern: control[2])) : -1
-    )
+    var received = Message(byteCount: UInt64(count))
+    // SOL_SOCKET, SCM_RIGHTS; the first word is the length: 20 with one descriptor, 24 with two.
+    if message.control_bytes >= 20, control[1] == 0x1_0000_0001 {
+      received.first = Int32(truncatingIfNeeded: Int64(bitPattern: control[2]))
+      if control[0] >= 24 {
+        received.second = Int32(truncatingIfNeeded: Int64(bitPattern: control[2]) >> 32)
+      }
+    }
+    return received
   }
 
   /// Sends a message; when `ckpt` doesn't take it, it is lost.

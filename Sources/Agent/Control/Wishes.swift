@@ -12,6 +12,9 @@ struct Wishes: BitwiseCopyable, Equatable {
   var precopies: Bool
   var isThin: Bool
 
+  /// A program that goes on from here when it is started; it has all of the memory.
+  var isExecutable: Bool
+
   /// - Parameter flags: CKPT_REQUEST_ bits, 0 where nobody asked over the control socket.
   init(_ configuration: Configuration, flags: UInt32) {
     // Whoever ends the process needs no clone that outlives it.
@@ -23,5 +26,15 @@ struct Wishes: BitwiseCopyable, Equatable {
     isFull = flags & CKPT_REQUEST_FULL != 0
     precopies = flags & CKPT_REQUEST_PRECOPY != 0 || configuration.precopies
     isThin = flags & CKPT_REQUEST_THIN != 0 || configuration.isThin
+    isExecutable = flags & CKPT_REQUEST_EXECUTABLE != 0
+    if isExecutable { standAlone() }
+  }
+
+  /// What has to need no other file is no part of a series, and leaves it as it is.
+  private mutating func standAlone() {
+    tracking = .none
+    isFull = true
+    precopies = false
+    isThin = false
   }
 }

@@ -2,6 +2,9 @@
 struct OwnDescriptors: BitwiseCopyable {
   var image: Int32 = -1
   var control: Int32 = -1
+
+  /// The program `restart`, for a snapshot executable.
+  var program: Int32 = -1
   var folder: Int32 = -1
 
   /// The userfaultfd that stays open from one checkpoint to the next.
@@ -12,6 +15,6 @@ struct OwnDescriptors: BitwiseCopyable {
 
   func contains(_ number: Int32) -> Bool {
     number == image || number == control || number == folder || number == tracker
-      || number == listing
+      || number == listing || number == program
   }
 }

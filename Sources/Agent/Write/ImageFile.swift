@@ -88,6 +88,14 @@ struct ImageFile: ~Copyable {
     return ImageFile(file, .given, path: none, temporary: none)
   }
 
+  /// Lets people run it, as a compiler does with what it makes.
+  ///
+  /// Whoever gives the file its name does that too.
+  borrowing func allowExecution(umask: UInt32) throws(Errno) {
+    guard kind == .unnamed || kind == .temporary else { return }
+    try Files.setMode(file.number, 0o755 & ~umask)
+  }
+
   /// Makes the contents durable, then visible under the path.
   ///
   /// - Throws: with nothing left behind, and what was there before untouched.

@@ -18,6 +18,12 @@ struct ImageWriter: ~Copyable {
   private var digestCount: UInt64 = 0
   private let end: ImageEnd
 
+  /// What is around the image; `nil`: nothing.
+  private let frame: ExecutableFrame?
+
+  /// Where the image starts in the file.
+  private let start: UInt64
+
   /// Room to copy what can't be written straight from where it is.
   private let bounce: Address
 
@@ -25,8 +31,8 @@ struct ImageWriter: ~Copyable {
   private let gathered: Address
   private var gatheredByteCount: UInt64 = 0
 
-  /// Bytes written so far.
-  private(set) var position: UInt64 = 0
+  /// Where the next byte goes in the file.
+  private(set) var position: UInt64
 
   /// Of which the region is open for reading, `nil`: none needs it.
   private var readable: Readable?
@@ -38,11 +44,13 @@ struct ImageWriter: ~Copyable {
   private var direct: DirectWrites
 
   init(
-    to descriptor: Int32, _ head: ImageHead, isInClone: Bool, scratch: inout Arena
+    to descriptor: Int32, _ head: ImageHead, in frame: ExecutableFrame? = nil, isInClone: Bool,
+    scratch: inout Arena
   ) throws(Errno) {
     let bounce = try scratch.reserve(Self.chunkByteCount, alignment: pageByteCount)
     let gathered = try scratch.reserve(Self.chunkByteCount, alignment: pageByteCount)
-    let writeAhead = try WriteAhead(descriptor, byteCount: head.fileByteCount)
+    let fileByteCount = frame?.fileByteCount ?? head.fileByteCount
+    let writeAhead = try WriteAhead(descriptor, byteCount: fileByteCount)
     let byteCount = roundedUpToPage(head.end.digestsByteCount)
     let section = try Mapping.map(
       byteCount: byteCount, .read | .write, .private | .anonymous | .noReserve)
@@ -51,8 +59,11 @@ struct ImageWriter: ~Copyable {
     self.gathered = gathered
     self.writeAhead = writeAhead
     direct = DirectWrites(
-      descriptor, byteCount: head.fileByteCount, endsWithProcess: isInClone)
+      descriptor, byteCount: fileByteCount, endsWithProcess: isInClone)
     end = head.end
+    self.frame = frame
+    start = frame?.executable.imageOffset ?? 0
+    position = 0
     self.descriptor = descriptor
   }
 
@@ -67,6 +78,7 @@ struct ImageWriter: ~Copyable {
         descriptor, from: head.bytes.start, byteCount: head.bytes.byteCount, at: 0)
       position = try Descriptors.seek(descriptor, to: share.dataEnd)
     } else {
+      if let frame { try put(from: frame.head.start, byteCount: frame.head.byteCount) }
       try put(from: head.bytes.start, byteCount: head.bytes.byteCount)
     }
     for index in 0..<survey.runs.count where survey.runs[index].hasDigests {
@@ -346,7 +358,7 @@ struct ImageWriter: ~Copyable {
   // MARK: Tail
 
   private mutating func putTail(_ survey: Survey, _ head: ImageHead) throws(Errno) {
-    guard position == end.digestsOffset, digestCount == end.pieceCount else { throw .outOfRange }
+    guard position == start + end.digestsOffset, digestCount == end.pieceCount else { throw .outOfRange }
     var header = ckpt_digest_header()
     header.magic = UInt64(CKPT_DIGEST_MAGIC)
     header.identity_low = survey.image.identity_low
@@ -364,6 +376,7 @@ struct ImageWriter: ~Copyable {
     Memory.zero(AddressRange(start: bounce, byteCount: pageByteCount) ?? .empty)
     var tail = HeadWriter(at: bounce)
     head.putEnd(into: &tail)
+    frame?.putEnd(into: &tail)
     try put(from: bounce, byteCount: tail.offset)
   }
 

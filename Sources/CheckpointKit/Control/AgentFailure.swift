@@ -22,6 +22,7 @@ public struct AgentFailure: Error, Equatable, Sendable {
     case renameImage = 15
     case control = 16
     case layout = 17
+    case restartProgram = 18
   }
 
   public enum Reason: UInt32, Sendable {

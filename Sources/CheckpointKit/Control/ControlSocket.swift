@@ -64,24 +64,26 @@ public struct ControlConnection: ~Copyable {
       user: value(UInt32.self, in: credentials, at: 4) ?? 0)
   }
 
-  /// Sends one message, with a descriptor if there is one to pass.
+  /// Sends one message, with up to two descriptors to pass.
   ///
   /// Source: sendmsg(2), MSG_NOSIGNAL; unix(7), SCM_RIGHTS.
-  public borrowing func send(_ message: [UInt8], passing passed: Int32? = nil) throws(Errno) {
+  public borrowing func send(_ message: [UInt8], passing passed: [Int32] = []) throws(Errno) {
     let number = Int(descriptor.number)
-    // struct cmsghdr: length 20, SOL_SOCKET, SCM_RIGHTS, the descriptor, and padding to 24 bytes.
-    let control = passed.map {
-      bytes(of: UInt64(20)) + bytes(of: Int32(1)) + bytes(of: Int32(1)) + bytes(of: $0)
-        + bytes(of: Int32(0))
-    }
+    // struct cmsghdr: length, SOL_SOCKET, SCM_RIGHTS, the descriptors, and padding to 24 bytes.
+    let rights = (passed + [0, 0]).prefix(2).flatMap { bytes(of: $0) }
+    let control =
+      passed.isEmpty
+      ? []
+      : bytes(of: UInt64(16 + 4 * passed.count)) + bytes(of: Int32(1)) + bytes(of: Int32(1))
+        + rights
     try withAddress(ofBytes: message) { text throws(Errno) in
-      try withAddress(ofBytes: control ?? []) { rights throws(Errno) in
+      try withAddress(ofBytes: control) { rights throws(Errno) in
         var piece = ckernel_iovec(base: text.rawValue, byte_count: UInt64(message.count))
         _ = try withAddress(of: &piece) { piece throws(Errno) in
           var header = ckernel_msghdr()
           header.iov = piece.rawValue
           header.iov_count = 1
-          if let control {
+          if !control.isEmpty {
             header.control = rights.rawValue
             header.control_bytes = UInt64(control.count)
           }

@@ -59,6 +59,9 @@ public struct SaveManner: Equatable, Sendable {
   public var precopies = false
   public var isThin = false
 
+  /// A snapshot executable.
+  public var isExecutable = false
+
   public init() {}
 
   var flags: UInt32 {
@@ -68,6 +71,7 @@ public struct SaveManner: Equatable, Sendable {
     if isFull { flags |= CKPT_REQUEST_FULL }
     if precopies { flags |= CKPT_REQUEST_PRECOPY }
     if isThin { flags |= CKPT_REQUEST_THIN }
+    if isExecutable { flags |= CKPT_REQUEST_EXECUTABLE }
     return flags
   }
 }

@@ -16,10 +16,18 @@ public enum ImageFailure: Error, Equatable, Sendable {
 /// An image in a file.
 public final class ImageFile: ImageSource {
   public let path: String
-  public let byteCount: UInt64?
+
+  /// Of the image; in a snapshot executable that is not all of the file.
+  public private(set) var byteCount: UInt64?
+
+  /// What the file is besides an image; `nil`: nothing.
+  public private(set) var executable: Executable?
+
+  /// Where the image starts in the file.
+  private var start: UInt64 = 0
   private let descriptor: FileDescriptor
 
-  /// Opens the file; what is in it is not looked at yet.
+  /// Opens the file; of what is in it, only the program part of a snapshot executable is looked at.
   public init(path: String) throws(ImageFailure) {
     do throws(Errno) {
       // Not to wait for a writer when it is a FIFO.
@@ -35,6 +43,14 @@ public final class ImageFile: ImageSource {
     }
     guard kind == .regular else { throw .notAFile(kind) }
     guard byteCount != 0 else { throw .empty }
+    try findImage()
+  }
+
+  private func findImage() throws(ImageFailure) {
+    var file = self
+    do { executable = try Executable.find(in: &file) } catch { throw ImageFailure(error) }
+    guard let executable else { return }
+    (start, byteCount) = (executable.imageOffset, executable.imageByteCount)
   }
 
   private let kind: FileKind?
@@ -47,7 +63,7 @@ public final class ImageFile: ImageSource {
   public func read(at offset: UInt64, count: Int) throws -> [UInt8] {
     var buffer = [UInt8](repeating: 0, count: count)
     let done = try withAddress(ofMutableBytes: &buffer) { address throws(Errno) in
-      try descriptor.readFully(to: address, byteCount: UInt64(count), at: offset)
+      try descriptor.readFully(to: address, byteCount: UInt64(count), at: start + offset)
     }
     buffer.removeLast(count - Int(done))
     return buffer
@@ -56,7 +72,12 @@ public final class ImageFile: ImageSource {
   /// The head of the image, checked.
   public func head() throws(ImageFailure) -> ImageHead {
     var source = self
-    do { return try ImageHead(from: &source) } catch { throw ImageFailure(error) }
+    let head: ImageHead
+    do { head = try ImageHead(from: &source) } catch { throw ImageFailure(error) }
+    if let executable, !executable.holds(head) {
+      throw .refused(ImageError(.foreignImage, at: 0, head.identity.low))
+    }
+    return head
   }
 
   /// Looks at every byte, and at the files that the image refers to; `progress` hears how many bytes

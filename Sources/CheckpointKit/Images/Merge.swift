@@ -30,6 +30,9 @@ public enum MergeFailure: Error, Equatable, Sendable {
   /// The output is an image that another one of the chain needs.
   case needed(path: String, child: String)
   case output(path: String, Errno)
+
+  /// The program `restart` can't be read, or is none that can hold an image (`noExec`).
+  case program(path: String, Errno)
 }
 
 /// Makes one image of an image and all those that it needs.
@@ -45,6 +48,32 @@ public func merge(
   _ path: String, to output: String, isThick: Bool,
   progress: (_ done: UInt64, _ total: UInt64) -> Void
 ) throws(MergeFailure) -> MergedImage {
+  try merge(path, to: output, isThick: isThick, as: nil, progress: progress)
+}
+
+/// How a snapshot executable is to be made.
+public struct ExecutableOrder: Equatable, Sendable {
+  /// The path of the program `restart`.
+  public var program: String
+
+  /// The program goes on where it was saved, not where the executable is started.
+  public var startsInSavedDirectory = false
+
+  public init(program: String) { self.program = program }
+}
+
+/// Makes a snapshot executable of an image and all those that it needs; else like `merge`.
+public func makeExecutable(
+  of path: String, to output: String, _ order: ExecutableOrder,
+  progress: (_ done: UInt64, _ total: UInt64) -> Void
+) throws(MergeFailure) -> MergedImage {
+  try merge(path, to: output, isThick: true, as: order, progress: progress)
+}
+
+private func merge(
+  _ path: String, to output: String, isThick: Bool, as order: ExecutableOrder?,
+  progress: (_ done: UInt64, _ total: UInt64) -> Void
+) throws(MergeFailure) -> MergedImage {
   let chain: Chain
   do throws(ChainFailure) { chain = try Chain(path: path) } catch { throw .chain(error) }
   try refuseNeeded(output, chain)
@@ -55,12 +84,13 @@ public func merge(
   } catch {
     throw MergeFailure(error, output, paths)
   }
+  let total = merge.fileByteCount
+  let frame = try frame(order, around: total, chain)
   let file: OutputFile
   do throws(Errno) { file = try OutputFile(path: output) } catch {
     throw .output(path: output, error)
   }
-  let total = merge.fileByteCount
-  var sink = OutputSink(number: file.number)
+  var sink = OutputSink(number: file.number, start: frame?.executable.imageOffset ?? 0)
   let files = ProgramFiles()
   do throws(MergeError) {
     try merge.write(to: &sink, files: files.read) { progress($0, total) }
@@ -68,15 +98,36 @@ public func merge(
     throw MergeFailure(error, output, paths)
   }
   let made = MergedImage(
-    path: file.path, byteCount: total, imageCount: paths.count,
+    path: file.path, byteCount: frame?.executable.fileByteCount ?? total,
+    imageCount: paths.count,
     fileDataByteCount: merge.fileDataByteCount)
   do throws(Errno) {
+    if let frame {
+      try sink.put(frame)
+      try file.allowExecution()
+    }
     try sink.synchronize()
     try file.commit()
   } catch {
     throw .output(path: output, error)
   }
   return made
+}
+
+private func frame(
+  _ order: ExecutableOrder?, around byteCount: UInt64, _ chain: Chain
+) throws(MergeFailure) -> ExecutableFrame? {
+  guard let order, let newest = chain.images.heads.first else { return nil }
+  let program: [UInt8]
+  do throws(Errno) { program = try Files.contents(of: order.program) } catch {
+    throw .program(path: order.program, error)
+  }
+  guard
+    let frame = ExecutableFrame(
+      program: program, imageByteCount: byteCount, identity: newest.identity,
+      startsInSavedDirectory: order.startsInSavedDirectory)
+  else { throw .program(path: order.program, .noExec) }
+  return frame
 }
 
 /// An image that others of the chain need must not be replaced; the newest may.
@@ -106,8 +157,21 @@ extension MergeFailure {
 private struct OutputSink: ImageSink {
   let number: Int32
 
+  /// Where the image starts in the file.
+  let start: UInt64
+
   /// - Throws: `Errno`.
   mutating func write(_ bytes: [UInt8], at offset: UInt64) throws {
+    try write(bytes, fileOffset: start + offset)
+  }
+
+  /// What is around the image.
+  func put(_ frame: ExecutableFrame) throws(Errno) {
+    try write(frame.head, fileOffset: 0)
+    try write(frame.end, fileOffset: frame.executable.namesOffset)
+  }
+
+  private func write(_ bytes: [UInt8], fileOffset offset: UInt64) throws(Errno) {
     let number = number
     try withAddress(ofBytes: bytes) { address throws(Errno) in
       try Kernel.Files.write(

@@ -35,6 +35,16 @@ public struct OutputFile: ~Copyable {
 
   public var number: Int32 { descriptor.number }
 
+  /// Lets people run it, as a compiler does with what it makes.
+  ///
+  /// Source: fchmod(2), umask(2).
+  public borrowing func allowExecution() throws(Errno) {
+    guard temporaryPath != nil else { return }
+    let mask = try systemCall(SyscallNumber.umask, 0)
+    _ = try systemCall(SyscallNumber.umask, mask)
+    try Kernel.Files.setMode(number, 0o755 & ~UInt32(truncatingIfNeeded: mask))
+  }
+
   /// Gives the file its name, for good: the folder is on disk when this returns.
   public consuming func commit() throws(Errno) {
     guard let temporaryPath else { return }

@@ -11,6 +11,9 @@ public struct SaveOrder: Equatable, Sendable {
   public var kills = false
   public var manner = SaveManner()
 
+  /// The path of `restart`, for a snapshot executable in `output`; `nil`: an ordinary image.
+  public var restartProgram: String?
+
   /// Nanoseconds without a word from the agent after which to give up.
   public var patience: UInt64
 
@@ -37,6 +40,9 @@ public enum SaveFailure: Error, Equatable, Sendable {
   case target(TargetFailure)
   case output(String, Errno)
   case rename(String, Errno)
+
+  /// The program `restart` can't be read.
+  case program(String, Errno)
   case signal(Errno)
   case control(Errno)
   case noAnswer(seconds: UInt64)
@@ -61,10 +67,11 @@ public func save(
 ) throws(SaveFailure) -> SavedImage {
   var delivery = try delivery(for: order)
   var output: OutputFile?
-  var passed: Int32?
+  var passed: [Int32] = []
+  let program = try openProgram(order)
   if let path = order.output {
     let file = try openOutput(path)
-    passed = file.number
+    passed = [file.number] + [program?.number].compactMap(\.self)
     output = consume file
   }
   let session = try SaveSession.prepared(for: order)
@@ -75,6 +82,7 @@ public func save(
     if var written = try session.follow(connection, progress: progress) {
       if let file = output.take() {
         written.path = file.path
+        if order.restartProgram != nil { try allowExecution(file) }
         try commit(file)
       }
       try session.finish(connection)
@@ -120,6 +128,23 @@ private func delivery(for order: SaveOrder) throws(SaveFailure) -> Delivery {
 
 private func openOutput(_ path: String) throws(SaveFailure) -> OutputFile {
   do throws(Errno) { return try OutputFile(path: path) } catch { throw .output(path, error) }
+}
+
+/// As an object: a descriptor that may be there can't be had otherwise.
+private final class OpenedProgram {
+  private let descriptor: FileDescriptor
+  var number: Int32 { descriptor.number }
+  init(path: String) throws(Errno) { descriptor = try Files.open(path, .readOnly) }
+}
+
+private func openProgram(_ order: SaveOrder) throws(SaveFailure) -> OpenedProgram? {
+  guard let path = order.restartProgram, order.output != nil else { return nil }
+  do throws(Errno) { return try OpenedProgram(path: path) } catch { throw .program(path, error) }
+}
+
+private func allowExecution(_ file: borrowing OutputFile) throws(SaveFailure) {
+  let path = file.path
+  do throws(Errno) { try file.allowExecution() } catch { throw .rename(path, error) }
 }
 
 private func commit(_ file: consuming OutputFile) throws(SaveFailure) {

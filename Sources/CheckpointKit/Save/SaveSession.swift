@@ -31,12 +31,14 @@ struct SaveSession: ~Copyable {
 
   /// Signals the thread, waits for the agent's call, and tells it what is wanted.
   ///
-  /// - Parameter path: the name that the file behind the descriptor will have.
+  /// - Parameters:
+  ///   - descriptors: the file to write to, and the program `restart` for a snapshot executable.
+  ///   - path: the name that the file will have.
   borrowing func connect(
-    by delivery: Delivery, passing descriptor: Int32?, as path: String
+    by delivery: Delivery, passing descriptors: [Int32], as path: String
   ) throws(SaveFailure) -> ControlConnection {
     var request = ControlRequest(token: token)
-    request.passesDescriptor = descriptor != nil
+    request.passesDescriptor = !descriptors.isEmpty
     request.kills = order.kills
     request.manner = order.manner
     request.path = path
@@ -50,7 +52,7 @@ struct SaveSession: ~Copyable {
       throw error == .noSuchProcess ? .ended : .signal(error)
     }
     let connection = try acceptAgent()
-    do throws(Errno) { try connection.send(request.encoded, passing: descriptor) } catch {
+    do throws(Errno) { try connection.send(request.encoded, passing: descriptors) } catch {
       throw .hungUp
     }
     return connection

@@ -64,15 +64,33 @@ enum DescriptorRestore {
   }
 
   private static func open(_ bench: inout Workbench) throws(RestartFailure) {
+    for index in 0..<bench.image.files.count {
+      let number = bench.streams.number(of: index, in: bench.image)
+      if number >= 0 { try takeStream(number, as: index, &bench) }
+    }
     for index in 0..<bench.image.files.count where SocketRestore.comesFirst(index, bench) {
       try KindRestore.open(index, &bench)
     }
     for index in 0..<bench.image.files.count where bench.opened[index] < 0 {
       try KindRestore.open(index, &bench)
     }
-    for index in 0..<bench.image.files.count {
+    for index in 0..<bench.image.files.count
+    where bench.streams.number(of: index, in: bench.image) < 0 {
       try SocketRestore.finish(index, &bench)
       try Common.restore(index, bench)
+    }
+  }
+
+  private static func takeStream(
+    _ number: Int32, as index: Int, _ bench: inout Workbench
+  ) throws(RestartFailure) {
+    let stream = bench.streams.stream(at: number)
+    let copy = try bench.doing("cannot take over the stream of descriptor", index) {
+      () throws(Errno) in try Descriptors.duplicate(stream, atLeast: 0)
+    }
+    try bench.keep(copy, as: index)
+    if bench.image.files[index].kind == CKPT_FILE_TERMINAL {
+      try TerminalRestore.adapt(index, &bench)
     }
   }
 
@@ -82,9 +100,11 @@ enum DescriptorRestore {
     for index in 0..<descriptors.count {
       let descriptor = descriptors[index]
       if descriptor.number <= 2 { standard[Int(descriptor.number)] = true }
+      let isStream = bench.streams.number(of: Int(descriptor.file), in: bench.image) >= 0
+      let stream = isStream ? bench.streams.stream(at: descriptor.number) : -1
       try bench.doing("cannot place descriptor", Int(descriptor.file)) { () throws(Errno) in
         try Descriptors.duplicate(
-          bench.opened[Int(descriptor.file)], to: descriptor.number,
+          stream >= 0 ? stream : bench.opened[Int(descriptor.file)], to: descriptor.number,
           closeOnExec: descriptor.flags & 1 != 0)
       }
     }

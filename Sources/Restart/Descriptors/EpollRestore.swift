@@ -18,6 +18,11 @@ enum EpollRestore {
       guard Int(entry.file) < bench.image.files.count, entry.number >= 0,
         entry.number < bench.objects.firstNumber + (1 << 20)
       else { throw bench.damaged(index) }
+      // What is a file now can't be waited for.
+      if bench.streams.number(of: Int(entry.file), in: bench.image) >= 0 {
+        try? add(entry, to: bench.opened[index], bench)
+        continue
+      }
       try bench.doing("cannot fill the epoll set", index) { () throws(Errno) in
         try add(entry, to: bench.opened[index], bench)
       }

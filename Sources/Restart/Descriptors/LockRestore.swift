@@ -6,12 +6,16 @@ internal import KernelABI
 ///
 /// As the last of all: closing any descriptor of a file gives up the process's POSIX locks on it.
 enum LockRestore {
+  /// - Parameter isExecutable: the standard streams are other files.
   /// - Precondition: the program's descriptors are at their numbers.
-  static func run(_ image: LoadedImage) throws(RestartFailure) {
+  static func run(_ image: LoadedImage, isExecutable: Bool) throws(RestartFailure) {
     for index in 0..<image.descriptors.count {
       let descriptor = image.descriptors[index]
       let file = image.files[Int(descriptor.file)]
       guard hasLocks(file), isFirst(index, image) else { continue }
+      if isExecutable, StandardStreams.number(of: Int(descriptor.file), in: image) >= 0 {
+        continue
+      }
       guard let detail = FileDetail(file, image) else { continue }
       for position in 0..<detail.locks.count {
         try take(detail.locks[position], descriptor.number, file, image)

@@ -20,6 +20,9 @@ struct OwnDescriptors: BitwiseCopyable {
   /// The program's terminal becomes the one here; else it goes on with the standard streams.
   var takesTerminal = true
 
+  /// The standard streams are the caller's, and nothing is said of what comes back otherwise.
+  var isExecutable = false
+
   init(sources: Table<Source>, status: Int32) {
     self.sources = sources
     self.status = status

@@ -23,6 +23,13 @@ enum TerminalRestore {
     }
   }
 
+  /// A stream that was a terminal has the program's modes, if it is one again.
+  static func adapt(_ index: Int, _ bench: inout Workbench) throws(RestartFailure) {
+    guard !bench.terminalIsSet, (try? Terminals.modes(bench.opened[index])) != nil else { return }
+    bench.terminalIsSet = true
+    setModes(try bench.record(index, ckpt_file_terminal.self), on: bench.opened[index])
+  }
+
   /// There is no terminal: where `restart` writes, the program writes.
   private static func replace(
     _ index: Int, _ record: ckpt_file_terminal, _ flags: OpenFlags, _ bench: inout Workbench

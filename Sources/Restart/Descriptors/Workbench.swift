@@ -14,6 +14,9 @@ struct Workbench: BitwiseCopyable {
   /// The terminal that `restart` runs on, -1: none.
   let terminal: Int32
 
+  /// What takes the place of 0, 1 and 2.
+  let streams: StandardStreams
+
   /// Whether the terminal has got the modes that the program had set.
   var terminalIsSet = false
   var hasWarnedOfTerminal = false
@@ -36,6 +39,7 @@ struct Workbench: BitwiseCopyable {
       self.opened = opened
       pathBuffer = try arena.reserve(Self.pathCapacity)
       scratch = try Arena(mapping: 256 << 20)
+      streams = try StandardStreams(above: objects.firstNumber, isOn: own.isExecutable)
       terminal = own.takesTerminal ? try Self.findTerminal(above: objects.firstNumber) : -1
     } catch {
       throw RestartFailure(.failed, "cannot prepare the restart of descriptors", errno: error)
@@ -58,6 +62,7 @@ struct Workbench: BitwiseCopyable {
   func closeOpened() {
     for index in 0..<opened.count where opened[index] >= 0 { closeDescriptor(opened[index]) }
     if terminal >= 0 { closeDescriptor(terminal) }
+    streams.close()
     try? Mapping.unmap(scratch.range)
   }
 
@@ -118,6 +123,7 @@ struct Workbench: BitwiseCopyable {
 
   /// Says something that the user should know and that stops nothing.
   func warn(_ text: StaticString) {
+    guard !own.isExecutable else { return }
     var line = Line("restart: warning: ")
     line.append(text)
     line.append("\n")
@@ -126,6 +132,7 @@ struct Workbench: BitwiseCopyable {
 
   /// Likewise, about one descriptor.
   func warn(_ text: StaticString, _ index: Int) {
+    guard !own.isExecutable else { return }
     let path = image.files[index].path
     var line = Line("restart: warning: ")
     line.append(text)

@@ -13,14 +13,15 @@ enum MemoryRestore {
   ///   - objects: makes the contents that regions and descriptors share.
   ///   - arguments: for the program; copied before what they lie in is unmapped.
   ///   - laziness: which memory may come later.
-  ///   - isQuiet: says nothing when all memory has to be read first after all.
+  ///   - isExecutable: the standard streams are the caller's; nothing is said when all memory has to
+  ///     be read first after all.
   ///   - channel: to the supervisor of a lazy restart; closed in the end.
   ///   - notes: where to say what comes back less than exactly, -1: nowhere; closed in the end.
   /// - Throws: before the program has run one instruction. Once the address space is cleared there
   ///   is nothing to go back to: the caller reports and ends this process.
   static func run(
     _ image: LoadedImage, _ handoff: ckpt_handoff, objects: ObjectRestore,
-    arguments: ProgramArguments, lazily laziness: Options.Laziness = .none, isQuiet: Bool = false,
+    arguments: ProgramArguments, lazily laziness: Options.Laziness = .none, isExecutable: Bool = false,
     channel: Int32 = -1, notes: Int32 = -1
   ) throws(RestartFailure) -> Never {
     let own = AddressRange(start: handoff.own_start, end: handoff.own_end) ?? .empty
@@ -34,7 +35,7 @@ enum MemoryRestore {
     var kernel = KernelMappings(in: live)
     let service = try KernelService(work, reader, kernel)
     let hugePages = HugePages(for: work)
-    let lazyPlan = LazyPlan(work, laziness, notes: isQuiet ? -1 : notes)
+    let lazyPlan = LazyPlan(work, laziness, notes: isExecutable ? -1 : notes)
     try plan.clear(&kernel, own: own)
 
     try service.place(&kernel, work)
@@ -45,7 +46,7 @@ enum MemoryRestore {
     try service.patch(kernel, work)
     try RegionState(work: work, service: service, notes: notes).apply()
     work.image.closeSources()
-    try LockRestore.run(work.image)
+    try LockRestore.run(work.image, isExecutable: isExecutable)
     var handoff = handoff
     handoff.arguments = plan.arguments.start.rawValue
     if let lazy { try lazy.go(&handoff) }

@@ -1,0 +1,85 @@
+internal import ArgumentParser
+internal import CheckpointImage
+internal import CheckpointKit
+internal import KernelABI
+
+struct Exe: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Make a program of an image that goes on from there when it is started.",
+    discussion: """
+      One ordinary executable file that needs nothing else of ckpt. It has all of the image and of \
+      those that it needs; every byte is checked on the way. Its arguments reach the program by \
+      ckpt_restart_argv() of ckpt.h; with --ckpt-help alone it says what it is. \
+      `ckpt save --exe` makes one straight from a process.
+      """)
+
+  @Option(name: .shortAndLong, help: ArgumentHelp("The executable to write.", valueName: "file"))
+  var output: String
+
+  /// Where the program finds itself.
+  enum Directory: String, ExpressibleByArgument, CaseIterable {
+    case caller, saved
+  }
+
+  @Option(help: "The working directory to go on in: the caller's, or the saved one.")
+  var directory = Directory.caller
+
+  @Flag(help: "Print the result as JSON.")
+  var json = false
+
+  @Flag(name: .shortAndLong, help: "Print nothing but errors.")
+  var quiet = false
+
+  @Argument(help: "The image.")
+  var image: String
+
+  func validate() throws {
+    if output.isEmpty { throw ValidationError("The name of the executable is empty.") }
+  }
+
+  func run() throws {
+    var order = ExecutableOrder(program: try restartProgram())
+    order.startsInSavedDirectory = directory == .saved
+    let made: MergedImage
+    do throws(MergeFailure) { made = try make(order) } catch { throw error.failure(merging: image) }
+    if json {
+      writeOutput(try jsonText(ExeReport(made)) + "\n")
+    } else if !quiet {
+      let count = made.imageCount == 1 ? "" : ", made of \(made.imageCount) images"
+      writeOutput("\(output): \(byteCountText(made.byteCount))\(count)\n")
+    }
+  }
+
+  private func make(_ order: ExecutableOrder) throws(MergeFailure) -> MergedImage {
+    var bar = ProgressBar(isShown: !quiet && !json && isTerminal(2), start: monotonicTime())
+    defer { writeError(bar.erasing) }
+    return try makeExecutable(of: image, to: output, order) { done, total in
+      let progress = ControlReport.Progress(done: done, total: total)
+      if let line = bar.line(for: progress, at: monotonicTime()) { writeError(line) }
+    }
+  }
+}
+
+/// The path of the program `restart`.
+func restartProgram() throws -> String {
+  do throws(LaunchFailure) {
+    let installation: Installation
+    do throws(Errno) { installation = try .ofThisProcess() } catch { throw .procUnreadable(error) }
+    return try installation.restart()
+  } catch {
+    throw error.failure
+  }
+}
+
+/// What --json prints.
+private struct ExeReport: Encodable {
+  let path: String
+  let bytes: UInt64
+  let images: Int
+
+  init(_ made: MergedImage) {
+    path = made.path
+    bytes = made.byteCount
+    images = made.imageCount
+  }
+}
