@@ -39,7 +39,8 @@ enum MemoryRestore {
     try plan.clear(&kernel, own: own)
 
     try service.place(&kernel, work)
-    let mapper = RegionMapper(work: work, reader: reader, service: service, notes: notes)
+    let mapper = RegionMapper(
+      work: work, reader: reader, service: service, notes: notes, mapsImage: isExecutable)
     try mapper.mapAll()
     let lazy = LazyStart.make(lazyPlan, handoff, channel: channel, notes: notes)
     try RegionFill(work: work, service: service, hugePages: hugePages).run()

@@ -10,6 +10,9 @@ struct PrivateFiles {
   let work: Workspace
   let reader: DataReader
 
+  /// Those that can show the image's own file do.
+  let mapsImage: Bool
+
   /// Names of memfds begin with this; the agent knows them by it.
   private static let prefix: StaticString = "ckpt:"
 
@@ -30,6 +33,7 @@ struct PrivateFiles {
   }
 
   private func mapFile(first: Int) throws(RestartFailure) {
+    if mapsImage, try mapFromImage(first: first) { return }
     let region = work.image.regions[first]
     let file = FileDescriptor(
       adopting: try during(
@@ -43,11 +47,25 @@ struct PrivateFiles {
     var index = first
     while index >= 0 {
       let region = work.image.regions[index]
-      try region.map(
-        work, region.has(CKPT_REGION_NO_RESERVE) ? .private | .noReserve : .private,
-        descriptor: file.number, offset: region.file_offset)
+      if work.isMapped[index] == 0 {
+        try region.map(
+          work, region.has(CKPT_REGION_NO_RESERVE) ? .private | .noReserve : .private,
+          descriptor: file.number, offset: region.file_offset)
+      }
       index = Int(work.next[index])
     }
+  }
+
+  /// - Returns: whether all that shows this file is mapped.
+  private func mapFromImage(first: Int) throws(RestartFailure) -> Bool {
+    let mapped = MappedRegions(work: work, reader: reader)
+    var isWhole = true
+    var index = first
+    while index >= 0 {
+      if try !mapped.map(index) { isWhole = false }
+      index = Int(work.next[index])
+    }
+    return isWhole
   }
 
   private func make(_ region: ckpt_region) throws(Errno) -> Int32 {
@@ -78,7 +96,7 @@ struct PrivateFiles {
       size = max(size, region.file_offset + region.range.byteCount)
       for index in work.image.spans(of: next) {
         let span = work.image.spans[index]
-        guard span.isClean else { continue }
+        guard span.isClean, work.isMapped[next] == 0 else { continue }
         var pieces = DataPieces(
           span.part(from: 0, span.byteCount, to: work.buffer, region: region.start))
         try copy(

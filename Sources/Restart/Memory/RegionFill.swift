@@ -36,6 +36,7 @@ struct RegionFill {
         guard !span.isClean, !region.isKernelMapping || service.mapsAsMemory(region) else {
           continue
         }
+        if work.isMapped[Int(span.region)] == 1 { continue }
         if let lazy = work.lazy, lazy.isLazy[Int(span.region)] == 1 { continue }
         var movable = hugePages.movable(span, in: region)
         if let range = movable, !hugePages.prepare(range) { movable = nil }

@@ -9,6 +9,9 @@ struct RegionMapper {
   let service: KernelService
   let notes: Int32
 
+  /// Private mappings of files show the image's own file.
+  let mapsImage: Bool
+
   /// Maps all regions; those that are to be filled can be written until `RegionState` is applied.
   func mapAll() throws(RestartFailure) {
     // A System V segment comes as a whole, so it needs the place of what follows it too.
@@ -29,7 +32,7 @@ struct RegionMapper {
       }
     }
     try shared.mapObjects()
-    try PrivateFiles(work: work, reader: reader).mapAll()
+    try PrivateFiles(work: work, reader: reader, mapsImage: mapsImage).mapAll()
   }
 
   private func mapAnonymous(_ region: ckpt_region) throws(RestartFailure) {

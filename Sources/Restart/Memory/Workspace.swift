@@ -35,6 +35,9 @@ struct Workspace: BitwiseCopyable {
   var firstOfFile: Table<Int32>
   var firstOfObject: Table<Int32>
 
+  /// By region: 1 when it shows the image's own file and needs nothing read in.
+  let isMapped: Table<UInt8>
+
   /// Room for a path with its NUL.
   let path: Address
   static let pathCapacity: UInt64 = 4096
@@ -48,7 +51,7 @@ struct Workspace: BitwiseCopyable {
     var tables =
       image.spans.byteCount + image.firstSpans.byteCount + image.sources.byteCount
       + FillUnit.capacity(for: image.spans) * UInt64(MemoryLayout<FillUnit>.stride)
-      + regions * 8 + UInt64(image.objects.count) * 8
+      + regions * 9 + UInt64(image.objects.count) * 8
     for index in 0..<image.sources.count {
       let source = image.sources[index]
       tables += source.end.blockCount * 8 + UInt64(source.nameByteCount) + 32
@@ -90,6 +93,9 @@ struct Workspace: BitwiseCopyable {
       firstOfObject = try Self.table(image.objects.count, in: &arena)
       firstOfFile = try Self.table(image.regions.count, in: &arena)
       next = try Self.table(image.regions.count, in: &arena)
+      var isMapped = try Table<UInt8>(in: &arena, capacity: image.regions.count)
+      for _ in 0..<image.regions.count { try isMapped.append(0) }
+      self.isMapped = isMapped
       lazy = isLazy ? try LazyRoom(for: image, in: &arena) : nil
       self.arena = arena
     } catch {
