@@ -39,6 +39,8 @@ enum MemoryRestore {
     try plan.clear(&kernel, own: own)
 
     try service.place(&kernel, work)
+    var handoff = handoff
+    if isExecutable { OwnFile.letGo(&handoff, for: work.image.process) }
     let mapper = RegionMapper(
       work: work, reader: reader, service: service, notes: notes, mapsImage: isExecutable)
     try mapper.mapAll()
@@ -48,7 +50,6 @@ enum MemoryRestore {
     try RegionState(work: work, service: service, notes: notes).apply()
     work.image.closeSources()
     try LockRestore.run(work.image, isExecutable: isExecutable)
-    var handoff = handoff
     handoff.arguments = plan.arguments.start.rawValue
     if let lazy { try lazy.go(&handoff) }
     if channel >= 0 { closeDescriptor(channel) }
