@@ -63,7 +63,8 @@ extension Executable {
   /// - Throws: `.truncated`, `.badSection`.
   public func check(end bytes: RawSpan) throws(ImageError) {
     try require(
-      UInt64(bytes.byteCount) == endByteCount, .truncated, at: namesOffset + UInt64(bytes.byteCount),
+      UInt64(bytes.byteCount) == endByteCount, .truncated,
+      at: namesOffset + UInt64(bytes.byteCount),
       fileByteCount)
     for index in 0..<endWordCount {
       let found: UInt64 = bytes.loadUnaligned(at: index * 8)

@@ -35,6 +35,7 @@ private let sleeping = """
     ("7f00-7f01 r-xp 00000000 08:01 12 /opt/x/libckpt.so", true),
     ("7f00-7f01 r-xp 00000000 08:01 12      /opt/my folder/libckpt.so (deleted)", true),
     ("7f00-7f01 r-xp 00000000 00:01 12  /memfd:ckpt:/opt/x/libckpt.so (deleted)", true),
+    ("7f00-7f01 rw-p 00000000 00:01 12       /memfd:ckpt:/opt/x/libckpt.so (deleted)", true),
     ("7f00-7f01 r--p 00000000 08:01 12 /opt/x/libckpt.so", false),
     ("7f00-7f01 r-xp 00000000 08:01 12 /opt/x/notlibckpt.so", false),
     ("7f00-7f01 r-xp 00000000 08:01 12 /opt/x/libckpt.so.bak", false),

@@ -358,7 +358,9 @@ struct ImageWriter: ~Copyable {
   // MARK: Tail
 
   private mutating func putTail(_ survey: Survey, _ head: ImageHead) throws(Errno) {
-    guard position == start + end.digestsOffset, digestCount == end.pieceCount else { throw .outOfRange }
+    guard position == start + end.digestsOffset, digestCount == end.pieceCount else {
+      throw .outOfRange
+    }
     var header = ckpt_digest_header()
     header.magic = UInt64(CKPT_DIGEST_MAGIC)
     header.identity_low = survey.image.identity_low

@@ -41,6 +41,11 @@ public struct ExecutableFrame: Equatable, Sendable {
 }
 
 extension Executable {
+  /// Whether a file that begins with these bytes says that it is a snapshot executable.
+  public static func isOne(prefix: [UInt8]) -> Bool {
+    prefix.withRawSpan { span in ((try? Executable(prefix: span)) ?? nil) != nil }
+  }
+
   /// Whether an image is the one that this says it holds: it stands alone.
   public func holds(_ image: ImageHead) -> Bool {
     image.identity == ImageIdentity(low: identityLow, high: identityHigh) && image.parent == nil

@@ -40,6 +40,21 @@ public struct ImageHead: Sendable {
   /// Bytes of the whole image.
   public var fileByteCount: UInt64 { index.fileByteCount }
 
+  /// The head as a core file of its own: its segments have addresses, and no bytes.
+  public var coreWithoutData: [UInt8] {
+    var core = bytes
+    let count = bytes.withRawSpan { index.segmentCount($0) }
+    for segment in 1..<max(1, Int(count)) {
+      let start = Elf.headerByteCount + segment * Elf.segmentByteCount
+      // p_offset and p_filesz.
+      for field in [8, 32] {
+        core.replaceSubrange(
+          (start + field)..<(start + field + 8), with: repeatElement(0, count: 8))
+      }
+    }
+    return core
+  }
+
   /// All that has digests, in their order.
   var stretches: [Stretch] {
     bytes.withRawSpan { span in

@@ -63,6 +63,20 @@ public enum Files {
     return FileDescriptor(adopting: raw)
   }
 
+  /// A file in memory, without a name, that holds `bytes`.
+  ///
+  /// Source: memfd_create(2).
+  static func temporary(holding bytes: [UInt8]) throws(Errno) -> FileDescriptor {
+    let number = try withPath("ckpt") { name throws(Errno) in
+      try Kernel.Files.memoryFile(name: name, flags: 0)
+    }
+    let file = FileDescriptor(adopting: number)
+    try withAddress(ofBytes: bytes) { address throws(Errno) in
+      try Kernel.Files.write(number, from: address, byteCount: UInt64(bytes.count), at: 0)
+    }
+    return file
+  }
+
   /// Names in a folder but `.` and `..`, in no order.
   ///
   /// Source: getdents64(2).

@@ -1,4 +1,5 @@
 internal import CheckpointImage
+internal import Kernel
 
 extension Backtrace {
   /// Frames that are shown of one thread.
@@ -8,9 +9,9 @@ extension Backtrace {
   ///
   /// - Parameter memory: knows what the image itself has not.
   static func all(
-    of file: CheckpointImageFile, at path: String, _ memory: ImageMemory?
+    of file: CheckpointImageFile, in image: ImageFile, _ head: ImageHead, _ memory: ImageMemory?
   ) -> [Backtrace] {
-    guard let core = Core(path: path, memory) else {
+    guard let core = core(of: image, head, memory) else {
       return file.threads.map { Backtrace(tid: $0.tid, frames: []) }
     }
     let modules = modules(of: file, in: core)
@@ -24,6 +25,16 @@ extension Backtrace {
       }
     }
     return file.threads.map { Backtrace(tid: $0.tid, frames: frames[$0.tid] ?? []) }
+  }
+
+  /// libunwind takes a core only from the start of a file: of a snapshot executable it gets the head,
+  /// and `memory` has all of the rest.
+  private static func core(
+    of image: ImageFile, _ head: ImageHead, _ memory: ImageMemory?
+  ) -> Core? {
+    guard image.executable != nil else { return Core(path: image.path, memory) }
+    guard let file = try? Files.temporary(holding: head.coreWithoutData) else { return nil }
+    return Core(path: "/proc/self/fd/\(file.number)", memory)
   }
 
   /// Every file whose first page is mapped.

@@ -82,7 +82,9 @@ public struct Inspection: Sendable {
     chain = head.parent == nil ? nil : Self.chain(of: path)
     backtraces =
       withBacktraces
-      ? Backtrace.all(of: file, at: path, totals.isWhole ? nil : ImageMemory(path: path)) : nil
+      ? Backtrace.all(
+        of: file, in: image, head,
+        totals.isWhole && image.executable == nil ? nil : ImageMemory(path: path)) : nil
   }
 }
 

@@ -54,14 +54,16 @@ extension UInt64 {
 
 /// Whether /proc/PID/maps shows the agent's code.
 ///
-/// After a restart its code lies in a memfd that has the name of the file it came from.
+/// After a restart it lies in a memfd that has the name of the file it came from; in a snapshot
+/// executable only its data does, and the code is the executable's.
 ///
 /// Source: proc_pid_maps(5).
 public func showsAgent(maps: String) -> Bool {
   maps.split(separator: "\n").contains { line in
     let fields = line.split(separator: " ", maxSplits: 5, omittingEmptySubsequences: true)
-    guard fields.count == 6, fields[1].contains("x") else { return false }
-    var path = String(fields[5])
+    guard fields.count == 6 else { return false }
+    var path = String(fields[5].drop { $0 == " " })
+    guard fields[1].contains("x") || path.hasPrefix("/memfd:ckpt:") else { return false }
     if path.hasSuffix(" (deleted)") { path.removeLast(10) }
     return path.hasSuffix("/libckpt.so")
   }

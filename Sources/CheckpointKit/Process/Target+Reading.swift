@@ -1,3 +1,4 @@
+internal import CheckpointImage
 internal import Kernel
 internal import KernelABI
 
@@ -80,7 +81,8 @@ extension TargetFacts {
     do throws(Errno) {
       var path = try Files.linkTarget("/proc/\(pid)/exe")
       if path.hasSuffix(" (deleted)") { path.removeLast(10) }
-      return path.namePart == "restart"
+      if path.namePart == "restart" { return true }
+      return Executable.isOne(prefix: try Files.contents(of: "/proc/\(pid)/exe", limit: 4096))
     } catch {
       return false
     }

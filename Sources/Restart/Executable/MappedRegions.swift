@@ -40,6 +40,7 @@ struct MappedRegions {
   }
 
   private func isSuitable(_ index: Int) -> Bool {
+    guard !bearsName(index) else { return false }
     var position = work.image.regions[index].range.start
     var count = 0
     while let part = part(of: index, from: position) {
@@ -48,6 +49,19 @@ struct MappedRegions {
       position = part.range.end
     }
     return true
+  }
+
+  /// What the agent writes to is a memfd with its name: by that, `ckpt save` finds it.
+  private func bearsName(_ index: Int) -> Bool {
+    let region = work.image.regions[index]
+    guard region.file != CKPT_NONE, region.finalProtection.contains(.write) else { return false }
+    let entry = Address(work.image.agent.entry)
+    var other = Int(work.firstOfFile[Int(region.file)])
+    while other >= 0 {
+      if work.image.regions[other].range.contains(entry) { return true }
+      other = Int(work.next[other])
+    }
+    return false
   }
 
   /// The part of a region that begins at an address; `nil`: the region ends there.

@@ -5,10 +5,10 @@ internal import KernelABI
 
 /// The file that this process was started from, which is to be the program's own instead.
 enum OwnFile {
-  /// Changes `/proc/PID/exe` before anything else of this file is mapped: afterwards the kernel
-  /// doesn't let it. Where it can't be had at all, it stays this file.
+  /// Changes `/proc/PID/exe`.
   ///
-  /// The agent sets the same again, and the auxiliary vector with it.
+  /// Before anything else of this file is mapped: afterwards the kernel doesn't let it. Where it
+  /// can't be changed, it stays this file. The agent sets the same again, and the auxiliary vector with it.
   ///
   /// Source: prctl(2), PR_SET_MM_MAP.
   static func letGo(_ handoff: inout ckpt_handoff, for process: ckpt_process) {

@@ -21,13 +21,15 @@ enum MemoryRestore {
   ///   is nothing to go back to: the caller reports and ends this process.
   static func run(
     _ image: LoadedImage, _ handoff: ckpt_handoff, objects: ObjectRestore,
-    arguments: ProgramArguments, lazily laziness: Options.Laziness = .none, isExecutable: Bool = false,
+    arguments: ProgramArguments, lazily laziness: Options.Laziness = .none,
+    isExecutable: Bool = false,
     channel: Int32 = -1, notes: Int32 = -1
   ) throws(RestartFailure) -> Never {
     let own = AddressRange(start: handoff.own_start, end: handoff.own_end) ?? .empty
     let live = try LiveMappings()
     let isLazy = laziness != .none
-    let plan = try MemoryPlan(image, own: own, live: live, isLazy: isLazy, argumentByteCount: arguments.byteCount)
+    let plan = try MemoryPlan(
+      image, own: own, live: live, isLazy: isLazy, argumentByteCount: arguments.byteCount)
     try put(arguments, at: plan)
     var work = try Workspace(at: plan.scratch, for: image, isLazy: isLazy)
     try SharedRegions.prepare(&work, objects)

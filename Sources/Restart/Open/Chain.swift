@@ -169,7 +169,8 @@ extension OpenedImage {
     let start = file.start
     executable = file.executable
     source = Source(
-      descriptor: file.relinquish(), start: start, end: index.end, blocks: blocks, name: name.address,
+      descriptor: file.relinquish(), start: start, end: index.end, blocks: blocks,
+      name: name.address,
       nameByteCount: name.byteCount)
   }
 

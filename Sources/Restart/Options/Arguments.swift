@@ -78,7 +78,8 @@ struct Arguments: BitwiseCopyable {
   /// All of it, the name too, as a program is given it.
   var all: ProgramArguments {
     ProgramArguments(
-      name: Address(Memory.load(UInt64.self, at: start)), words: base, count: count, environment: environment)
+      name: Address(Memory.load(UInt64.self, at: start)), words: base, count: count,
+      environment: environment)
   }
 
   /// What is behind `index`, under a name.

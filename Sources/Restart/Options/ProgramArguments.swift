@@ -28,7 +28,8 @@ struct ProgramArguments: BitwiseCopyable {
   private func string(_ index: Int) -> Text {
     if index == 0, name != .zero { return Text(terminatedAt: name) }
     if index < argumentCount {
-      return Text(terminatedAt: Address(Memory.load(UInt64.self, at: words + UInt64(index - 1) * 8)))
+      return Text(
+        terminatedAt: Address(Memory.load(UInt64.self, at: words + UInt64(index - 1) * 8)))
     }
     let place = environment + UInt64(index - argumentCount) * 8
     return Text(terminatedAt: Address(Memory.load(UInt64.self, at: place)))
