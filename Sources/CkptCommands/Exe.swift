@@ -41,7 +41,9 @@ struct Exe: ParsableCommand {
     var order = ExecutableOrder(program: try restartProgram())
     order.startsInSavedDirectory = directory == .saved
     let made: MergedImage
-    do throws(MergeFailure) { made = try make(order) } catch { throw error.failure(merging: image) }
+    do throws(MergeFailure) { made = try make(order) } catch {
+      throw error.failure(merging: image, needsFiles: true)
+    }
     if json {
       writeOutput(try jsonText(ExeReport(made)) + "\n")
     } else if !quiet {

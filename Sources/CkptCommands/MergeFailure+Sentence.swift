@@ -4,7 +4,9 @@ internal import KernelABI
 
 extension MergeFailure {
   /// The words for it; `image` is the one that was named.
-  func failure(merging image: String) -> CommandFailure {
+  ///
+  /// - Parameter needsFiles: what thin images leave in files has to go into what is made.
+  func failure(merging image: String, needsFiles: Bool = false) -> CommandFailure {
     switch self {
     case .chain(let failure): return failure.failure(reading: image)
     case .data(let path, let failure):
@@ -18,7 +20,11 @@ extension MergeFailure {
       return CommandFailure(
         "cannot read \(path), of which \(child) has no copy: \(errno.words)",
         status: errno.status,
-        hints: ["without --thick the file isn't read, and has to be there at restart"])
+        hints: [
+          needsFiles
+            ? "put it back; images made without --thin don't need it"
+            : "without --thick the file isn't read, and has to be there at restart"
+        ])
     case .changedFile(let path, let child, let offset):
       return CommandFailure(
         "cannot merge \(image): \(path) is not what it was when \(child) was written "
