@@ -50,6 +50,12 @@ struct AgentState: BitwiseCopyable {
   /// The image that the next one may be a change to.
   var lineage = Lineage()
 
+  /// Whether the environment was read and the signals taken, in this process or before a fork.
+  var isLoaded = false
+
+  /// What the program did at the control signal before an injected agent took it, no handler: nothing.
+  var passedAction = ActionBits()
+
   /// Signals whose action is ours for the length of a stop, and the actions they had.
   var borrowed: UInt64 = 0
   var borrowedActions = InlineArray<64, ActionBits>(repeating: ActionBits())

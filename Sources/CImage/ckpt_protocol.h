@@ -27,6 +27,7 @@ enum : uint32_t {
   CKPT_REQUEST_THIN = 64,        // leave out pages that equal their file
   // A snapshot executable; with DESCRIPTOR, a second descriptor is the program `restart`.
   CKPT_REQUEST_EXECUTABLE = 128,
+  CKPT_REQUEST_FREEZE = 512,     // stop the process (SIGSTOP) once `ckpt` has committed
 };
 
 // Followed by path_bytes of path and label_bytes of label. An empty path is the agent's default.
@@ -85,3 +86,14 @@ struct ckpt_report {
 
 enum : uint32_t { CKPT_COMMIT_KEEP = 1, CKPT_COMMIT_DISCARD = 2 };
 struct ckpt_commit { uint32_t version, decision; };
+
+// What `ckpt inject` leaves for the agent's entry, ckpt_agent_inject, at the address that it passes.
+// Followed by setting_bytes of `NAME=value` strings, each ended by a NUL.
+#define CKPT_INJECTION_VERSION 1u
+// Bits of result, which the agent sets.
+enum : uint32_t {
+  CKPT_INJECTION_DONE = 1,     // it came to its end
+  CKPT_INJECTION_TRIGGER = 2,  // the signal of CKPT_SIGNAL is the agent's
+  CKPT_INJECTION_CONTROL = 4,  // so is the control signal
+};
+struct ckpt_injection { uint32_t version, result; uint64_t setting_bytes; };

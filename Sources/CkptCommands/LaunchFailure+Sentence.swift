@@ -17,7 +17,12 @@ extension LaunchFailure {
     case .staticProgram(let path):
       CommandFailure(
         "cannot run \(path) under the agent: it is statically linked, and LD_PRELOAD needs a dynamic loader",
-        hints: ["link it dynamically, or start it without ckpt"])
+        hints: ["start it without ckpt, and put the agent into it with `ckpt inject PID`"])
+    case .injection(let errno):
+      CommandFailure(
+        "cannot prepare a process that puts the agent into the program: \(errno.words)",
+        status: errno.status,
+        hints: ["start the program without ckpt, and put the agent into it with `ckpt inject PID`"])
     case .foreignProgram(let path):
       CommandFailure(
         "cannot run \(path) under the agent: it is not an x86-64 program",

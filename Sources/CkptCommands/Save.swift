@@ -20,6 +20,9 @@ struct Save: ParsableCommand {
   @Flag(help: "End the program once its image is safe.")
   var kill = false
 
+  @Flag(help: "Let the program stand still from then on, until `ckpt thaw`.")
+  var freeze = false
+
   @Option(help: ArgumentHelp("Words to keep in the image.", valueName: "text"))
   var label = ""
 
@@ -48,6 +51,7 @@ struct Save: ParsableCommand {
       throw ValidationError("--timeout takes 1 to 86400 seconds")
     }
     guard label.utf8.count <= 4096 else { throw ValidationError("--label takes up to 4096 bytes") }
+    guard !(kill && freeze) else { throw ValidationError("--kill and --freeze exclude each other") }
     guard output != "" else { throw ValidationError("--output takes the name of a file") }
     guard exe else { return }
     guard output != nil else { throw ValidationError("--exe needs --output") }
@@ -62,12 +66,13 @@ struct Save: ParsableCommand {
     let saved: SavedImage
     let childCount: Int
     do throws(SaveFailure) {
-      let target = try target()
+      let target = try withAgent(try target())
       childCount = target.childCount()
       var order = SaveOrder(target: target, patience: timeout * 1_000_000_000)
       order.output = output
       order.label = label
       order.kills = kill
+      order.freezes = freeze
       order.manner = self.order
       if exe { order.restartProgram = restart }
       saved = try save(order) { report in
@@ -105,6 +110,16 @@ struct Save: ParsableCommand {
       + "process\(count == 1 ? " is" : "es are") not in it\n"
   }
 
+  /// Puts the agent into a process that has none.
+  private func withAgent(_ target: TargetFacts) throws(SaveFailure) -> TargetFacts {
+    guard target.lacksAgent else { return target }
+    do throws(InjectFailure) { try Injection(installed: []).run(target) } catch {
+      throw .inject(error)
+    }
+    if !quiet { writeError("note: \(target.status.name) ran without the agent, and has it now\n") }
+    do throws(TargetFailure) { return try .read(target.pid) } catch { throw .target(error) }
+  }
+
   private func target() throws(SaveFailure) -> TargetFacts {
     do throws(TargetFailure) {
       if let pid = Int32(program) { return try .read(pid) }
@@ -125,7 +140,7 @@ extension SavedImage {
     let size = byteCountText(written.byteCount)
     let pause = durationText(written.pause)
     let duration = durationText(written.duration)
-    let end = isKilled ? "; \(pid) ended" : ""
+    let end = isKilled ? "; \(pid) ended" : isFrozen ? "; \(pid) is frozen" : ""
     let kind = written.isIncremental ? " of changes" : ""
     return "\(path): \(size)\(kind) in \(duration) (\(byteCountText(UInt64(speed)))/s), "
       + "program stood still for \(pause)\(end)"
@@ -143,6 +158,7 @@ struct SaveReport: Encodable {
   let threads: UInt32
   let counter: UInt32
   let killed: Bool
+  let frozen: Bool
   let mode: String?
   let cause: String?
   let incremental: Bool
@@ -158,6 +174,7 @@ struct SaveReport: Encodable {
     threads = saved.written.threads
     counter = saved.written.counter
     killed = saved.isKilled
+    frozen = saved.isFrozen
     mode = saved.written.mode?.name
     cause = saved.written.cause?.name
     incremental = saved.written.isIncremental
@@ -165,7 +182,7 @@ struct SaveReport: Encodable {
   }
 
   enum CodingKeys: String, CodingKey {
-    case pid, path, bytes, threads, counter, killed, mode, cause, incremental, thin
+    case pid, path, bytes, threads, counter, killed, frozen, mode, cause, incremental, thin
     case pauseNanoseconds = "pause_ns"
     case durationNanoseconds = "duration_ns"
     case bytesPerSecond = "bytes_per_second"

@@ -44,6 +44,11 @@ extension SaveFailure {
       return CommandFailure(
         "cannot end \(program): the image is safe, but the process is still there after \(seconds) s",
         hints: ["kill -9 \(program)"])
+    case .runsOn(let seconds):
+      return CommandFailure(
+        "cannot freeze \(program): the image is safe, but not all of the process stopped within \(seconds) s",
+        hints: ["kill -STOP \(program)"])
+    case .inject(let failure): return failure.failure(saving: program)
     case .busy(let seconds):
       return cannot(
         "other checkpoints of it were being written for \(seconds) s (EBUSY)", .failed,
@@ -53,9 +58,10 @@ extension SaveFailure {
 }
 
 extension TargetFailure {
-  func failure(saving program: String) -> CommandFailure {
+  /// - Parameter deed: what could not be done to it.
+  func failure(saving program: String, to deed: String = "save") -> CommandFailure {
     func cannot(_ why: String, _ status: Status = .failed, _ hints: String...) -> CommandFailure {
-      CommandFailure("cannot save \(program): \(why)", status: status, hints: hints)
+      CommandFailure("cannot \(deed) \(program): \(why)", status: status, hints: hints)
     }
     switch self {
     case .noSuchProcess: return cannot("no such process (ESRCH)")
@@ -76,18 +82,19 @@ extension TargetFailure {
     case .zombie:
       return cannot("it has ended; its parent hasn't noticed yet (a zombie)")
     case .stopped(let pid):
-      return cannot("it is stopped", .failed, "kill -CONT \(pid) lets it go on; then save it")
+      return cannot("it is stopped", .failed, "`ckpt thaw \(pid)` lets it go on; then save it")
+    case .notStopped: return cannot("it isn't stopped")
     case .traced: return cannot("a debugger holds it", .failed, "detach the debugger first")
-    case .noAgent(_, let name):
+    case .noAgent(let pid, let name):
       return cannot(
         "it runs without the agent, and the signal would end it", .failed,
-        "start it with `ckpt run -- \(name)` to be able to save it")
+        "`ckpt inject \(pid)` puts the agent into it; `ckpt run -- \(name)` starts it with one")
     case .restartWithoutProgram:
       return cannot("it is restart, and the program it brought back is gone")
-    case .triggerNotCaught(_, let signal):
+    case .triggerNotCaught(let pid, let signal):
       return cannot(
         "the agent is there but \(signalName(signal)) isn't its own any more; it would end the program",
-        .failed, "start the program with another signal: ckpt run --signal RTMIN+5")
+        .failed, "`ckpt inject \(pid)` takes the agent's signals again")
     case .triggerBlocked(_, let signal):
       return cannot(
         "every thread of it blocks \(signalName(signal))", .failed,

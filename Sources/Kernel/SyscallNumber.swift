@@ -78,6 +78,7 @@ public enum SyscallNumber {
   public static let umask = 95
   public static let getrlimit = 97
   public static let getrusage = 98
+  public static let ptrace = 101
   public static let getuid = 102
   public static let getgid = 104
   public static let geteuid = 107

@@ -34,6 +34,19 @@ public enum BlockingCall {
     }
   }
 
+  /// Calls that end with EINTR as soon as the thread is stopped, by SIGSTOP or ptrace(2), though no
+  /// handler ran; of the others the kernel makes those again that it can.
+  public static func endsWhenStopped(_ number: Int64) -> Bool {
+    switch number {
+    case 65, 128, 208, 220, 232, 281, 333, 426, 441:
+      // semop, rt_sigtimedwait, io_getevents, semtimedop, epoll_wait, epoll_pwait, io_pgetevents,
+      // io_uring_enter, epoll_pwait2
+      true
+    default:
+      false
+    }
+  }
+
   /// Which time-out of a socket ends a call whose first argument is the socket.
   public enum SocketTimeout: Equatable, Sendable, BitwiseCopyable { case receiving, sending }
 

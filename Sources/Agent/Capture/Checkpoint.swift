@@ -86,7 +86,7 @@ enum Checkpoint {
     resume(survey)
     if let path {
       survey.discardPage()
-      if !control.kills, control.reportDone(outcome, path) {
+      if !control.kills, !control.freezes, control.reportDone(outcome, path) {
         Lineage.follow(survey.record, path: Agent.parentPath)
       }
     } else {
@@ -224,6 +224,11 @@ enum Checkpoint {
     outcome.duration = outcome.pause
     if control.kills, control.reportDone(outcome, path) {
       try? Process.send(Signal.kill, to: Process.ownID)
+    }
+    if control.freezes, control.reportDone(outcome, path) {
+      Lineage.follow(survey.record, path: Agent.parentPath)
+      // All threads stop where they are parked, and this one here: SIGCONT lets them go on.
+      try? Process.send(Signal.stop, to: Process.ownID)
     }
     return path
   }

@@ -98,6 +98,9 @@ struct Control: BitwiseCopyable {
   /// Whether the process is to end once the image is safe.
   var kills: Bool { socket != nil && request.flags & CKPT_REQUEST_KILL != 0 }
 
+  /// Whether the process is to stand still from then on.
+  var freezes: Bool { socket != nil && request.flags & CKPT_REQUEST_FREEZE != 0 }
+
   /// How the image is to be made.
   var wishes: Wishes {
     Wishes(Agent.state.configuration, flags: socket == nil ? 0 : request.flags)

@@ -17,8 +17,9 @@ struct Wishes: BitwiseCopyable, Equatable {
 
   /// - Parameter flags: CKPT_REQUEST_ bits, 0 where nobody asked over the control socket.
   init(_ configuration: Configuration, flags: UInt32) {
-    // Whoever ends the process needs no clone that outlives it.
-    let isInPlace = flags & (CKPT_REQUEST_SYNC | CKPT_REQUEST_KILL) != 0
+    // Whoever ends or stops the process needs no clone that outlives it.
+    let inPlace = CKPT_REQUEST_SYNC | CKPT_REQUEST_KILL | CKPT_REQUEST_FREEZE
+    let isInPlace = flags & inPlace != 0
     writing = isInPlace ? .inPlace : configuration.writing
     let isIncremental = flags & CKPT_REQUEST_INCREMENTAL != 0
     tracking =

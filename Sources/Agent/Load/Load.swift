@@ -12,5 +12,6 @@ public func loadAgent() {
   if (try? Signal.action(of: Configuration.controlSignal))?.handler == 0 {
     _ = try? Signal.setAction(Handler.action, of: Configuration.controlSignal)
   }
+  Agent.state.isLoaded = true
   Agent.state.ticker.start()
 }

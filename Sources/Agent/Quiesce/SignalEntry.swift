@@ -15,7 +15,7 @@ func agentHandleSignal(_ signal: Int32, _ information: UInt64, _ context: UInt64
     if !Park.answer(request, context: Address(context)) {
       InterruptedCalls.settleWithoutSample(Address(context))
     }
-  } else {
+  } else if !SignalTaking.pass(signal, info, information, context) {
     if Agent.state.configuration.isTrigger(signal),
       Agent.state.borrowed & Signal.bit(signal) == 0
     {

@@ -22,6 +22,7 @@ public struct ControlRequest: Equatable, Sendable {
   public var token: ControlToken
   public var passesDescriptor = false
   public var kills = false
+  public var freezes = false
   public var manner = SaveManner()
 
   /// With a descriptor: the absolute name that the file will have.
@@ -37,6 +38,7 @@ public struct ControlRequest: Equatable, Sendable {
     var flags = manner.flags
     if passesDescriptor { flags |= CKPT_REQUEST_DESCRIPTOR }
     if kills { flags |= CKPT_REQUEST_KILL }
+    if freezes { flags |= CKPT_REQUEST_FREEZE }
     // A path that is too long for a message is as good as none.
     let isLong = path.utf8.count >= Int(CKPT_PROTOCOL_PATH_BYTES)
     let pathBytes = isLong ? [] : Array(path.utf8)

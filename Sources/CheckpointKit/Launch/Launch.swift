@@ -12,6 +12,9 @@ public enum LaunchFailure: Error, Equatable, Sendable {
   case pathWithSeparator(String)
   case procUnreadable(Errno)
   case execute(String, Errno)
+
+  /// No process to put the agent into a static program, or it may not trace.
+  case injection(Errno)
 }
 
 /// A setting for the agent: an environment variable.

@@ -42,3 +42,23 @@ private func hasInterpreter(_ head: [UInt8]) -> Bool {
     value(UInt32.self, in: head, at: table + $0 * entryByteCount) == 3
   }
 }
+
+/// Whether Go made the program: its linker leaves a note of its own.
+///
+/// Source: elf(5), PT_NOTE; the Go linker's build ID.
+func isGoProgram(_ head: [UInt8]) -> Bool {
+  guard programKind(of: head) != .unknown, head.count >= 64,
+    let table = value(UInt64.self, in: head, at: 32).map({ Int(truncatingIfNeeded: $0) }),
+    table >= 64, table < head.count
+  else { return false }
+  let count = Int(value(UInt16.self, in: head, at: 56) ?? 0)
+  return (0..<count).contains { index in
+    let program = table + index * 56
+    guard value(UInt32.self, in: head, at: program) == 4,
+      let offset = value(UInt64.self, in: head, at: program + 8), offset < UInt64(head.count),
+      // Length and text of the owner's name.
+      value(UInt32.self, in: head, at: Int(offset)) == 4
+    else { return false }
+    return head[Int(offset)...].dropFirst(12).starts(with: [0x47, 0x6F, 0, 0])
+  }
+}

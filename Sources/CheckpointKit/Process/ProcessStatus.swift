@@ -17,6 +17,20 @@ public struct ProcessStatus: Equatable, Sendable {
   public var ignored: UInt64 = 0
   public var caught: UInt64 = 0
 
+  /// Signals that wait for the thread, and for the process.
+  public var pending: UInt64 = 0
+  public var sharedPending: UInt64 = 0
+
+  /// The process that traces it, 0: none.
+  public var tracer: Int32 = 0
+
+  /// 0: none, 1: strict, 2: by filters; and how many of these.
+  public var seccompMode = 0
+  public var seccompFilters = 0
+
+  /// A thread of the kernel's, which has no memory of its own; said since Linux 6.8.
+  public var isKernelThread = false
+
   public init() {}
 
   /// What isn't there keeps its default: kernels differ in the lines they have.
@@ -39,6 +53,12 @@ public struct ProcessStatus: Equatable, Sendable {
     case "SigBlk": blocked = UInt64(first, radix: 16) ?? 0
     case "SigIgn": ignored = UInt64(first, radix: 16) ?? 0
     case "SigCgt": caught = UInt64(first, radix: 16) ?? 0
+    case "SigPnd": pending = UInt64(first, radix: 16) ?? 0
+    case "ShdPnd": sharedPending = UInt64(first, radix: 16) ?? 0
+    case "TracerPid": tracer = Int32(first) ?? 0
+    case "Seccomp": seccompMode = Int(first) ?? 0
+    case "Seccomp_filters": seccompFilters = Int(first) ?? 0
+    case "Kthread": isKernelThread = first == "1"
     default: break
     }
   }

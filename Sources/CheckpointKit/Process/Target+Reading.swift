@@ -106,7 +106,7 @@ extension TargetFacts {
     }
   }
 
-  /// The one process that is called `name` and has the agent in it.
+  /// The one process that is called `name` and has the agent in it, else the one of that name.
   public static func find(named name: String) throws(TargetFailure) -> Int32 {
     let found = numbers(in: "/proc").filter { isCalled($0, name) }
     let savable = found.filter { pid in
@@ -115,7 +115,7 @@ extension TargetFacts {
     if savable.count == 1 { return savable[0] }
     if savable.count > 1 { throw .severalByName(name, savable) }
     guard let first = found.first else { throw .noSuchName(name) }
-    // One without the agent: let the checks say what it lacks.
+    guard found.count == 1 else { throw .severalByName(name, found) }
     return first
   }
 

@@ -36,7 +36,9 @@ public struct TargetFacts: Equatable, Sendable {
   /// A signal to a process whose agent isn't listening would end it, so everything is checked.
   public func delivery() throws(TargetFailure) -> Delivery {
     guard threads.contains(where: \.isAlive) else { throw .zombie(pid) }
-    guard hasAgent else { throw .noAgent(pid, name: status.name) }
+    guard hasAgent else {
+      throw isStopped ? .stopped(pid) : .noAgent(pid, name: status.name)
+    }
     // The agent's own signal first: programs that use SIGUSR2 themselves leave that one alone.
     let signals = [controlSignal, trigger].filter { status.catches($0) }
     guard !signals.isEmpty else { throw .triggerNotCaught(pid, signal: trigger) }
@@ -46,6 +48,15 @@ public struct TargetFacts: Equatable, Sendable {
       if let tid = thread(taking: signal) { return Delivery(signal: signal, tid: tid) }
     }
     throw .triggerBlocked(pid, signal: trigger)
+  }
+
+  /// Whether it could be saved but for the agent, which isn't in it.
+  public var lacksAgent: Bool { !hasAgent && threads.contains(where: \.isAlive) && !isStopped }
+
+  /// Whether all of it is stopped, by SIGSTOP and its kin.
+  public var isStopped: Bool {
+    let alive = threads.filter(\.isAlive)
+    return !alive.isEmpty && alive.allSatisfy { $0.status.state == "T" }
   }
 
   private func thread(taking signal: Int) -> Int32? {
@@ -86,6 +97,7 @@ public enum TargetFailure: Error, Equatable, Sendable {
   case unreadable(Int32, String, Errno)
   case zombie(Int32)
   case stopped(Int32)
+  case notStopped(Int32)
   case traced(Int32)
   case noAgent(Int32, name: String)
   case restartWithoutProgram(Int32)

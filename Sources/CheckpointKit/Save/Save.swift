@@ -9,6 +9,9 @@ public struct SaveOrder: Equatable, Sendable {
   public var output: String?
   public var label = ""
   public var kills = false
+
+  /// Whether the program is to stand still afterwards, until somebody thaws it.
+  public var freezes = false
   public var manner = SaveManner()
 
   /// The path of `restart`, for a snapshot executable in `output`; `nil`: an ordinary image.
@@ -31,6 +34,9 @@ public struct SavedImage: Equatable, Sendable {
 
   /// Whether the process was ended afterwards, as asked.
   public var isKilled: Bool
+
+  /// Whether it stands still, as asked.
+  public var isFrozen = false
 }
 
 /// Why a process was not saved.
@@ -56,6 +62,10 @@ public enum SaveFailure: Error, Equatable, Sendable {
 
   /// Other checkpoints of it were written all the time.
   case busy(seconds: UInt64)
+
+  /// The image is safe, but the process does not stand still.
+  case runsOn(seconds: UInt64)
+  case inject(InjectFailure)
 }
 
 /// Asks the agent in a process to save it, and waits until the image is safe on disk.
@@ -87,7 +97,8 @@ public func save(
       }
       try session.finish(connection)
       return SavedImage(
-        pid: order.target.pid, path: written.path, written: written, isKilled: order.kills)
+        pid: order.target.pid, path: written.path, written: written, isKilled: order.kills,
+        isFrozen: order.freezes)
     }
     guard monotonicTime() < deadline else {
       throw .busy(seconds: order.patience / 1_000_000_000)

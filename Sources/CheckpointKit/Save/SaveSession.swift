@@ -40,6 +40,7 @@ struct SaveSession: ~Copyable {
     var request = ControlRequest(token: token)
     request.passesDescriptor = !descriptors.isEmpty
     request.kills = order.kills
+    request.freezes = order.freezes
     request.manner = order.manner
     request.path = path
     request.label = order.label
@@ -137,6 +138,7 @@ struct SaveSession: ~Copyable {
   borrowing func finish(_ connection: borrowing ControlConnection) throws(SaveFailure) {
     // The image is complete whether or not the agent still hears of it.
     _ = try? connection.send(ControlDecision.keep.encoded)
+    if order.freezes { return try awaitStop() }
     // Whoever wrote it hangs up when it is ready for the next order.
     _ = try? waitForWord(of: connection, until: monotonicTime() &+ UInt64(CKPT_PROTOCOL_PATIENCE))
     guard order.kills else { return }
@@ -146,6 +148,19 @@ struct SaveSession: ~Copyable {
       guard ended[0] else { throw Errno.timedOut }
     } catch {
       throw .survived(seconds: order.patience / 1_000_000_000)
+    }
+  }
+
+  /// Waits until all threads stand still: the signal reaches one after the other.
+  private borrowing func awaitStop() throws(SaveFailure) {
+    let deadline = monotonicTime() &+ order.patience
+    while true {
+      if hasEnded() { throw .ended }
+      if let target = try? TargetFacts.read(order.target.pid), target.isStopped { return }
+      guard monotonicTime() < deadline else {
+        throw .runsOn(seconds: order.patience / 1_000_000_000)
+      }
+      _ = try? waitReadable([], until: monotonicTime() &+ 1_000_000)
     }
   }
 

@@ -1,0 +1,179 @@
+internal import Kernel
+internal import KernelABI
+
+extension Launch {
+  /// Makes a process that puts the agent into this one as soon as it has become the program.
+  ///
+  /// It is nobody's child: the program must not find one that it did not make.
+  ///
+  /// - Parameter complain: called in that process when it did not work; the program runs all the same.
+  public func prepareInjection(
+    complain: (InjectFailure) -> Void
+  ) throws(LaunchFailure) {
+    do throws(Errno) {
+      let word = try WordPipe()
+      let permission = try WordPipe()
+      let middleman = try systemCall(SyscallNumber.fork)
+      if middleman == 0 { makeInjector(word, permission, complain) }
+      try retryingInterrupts { () throws(Errno) in
+        try systemCall(SyscallNumber.wait4, middleman, 0, 0, 0)
+      }
+      word.closeWriter()
+      // With Yama a process says itself who but its parents may trace it; without, this is EINVAL.
+      _ = rawSystemCall(SyscallNumber.prctl, Self.setTracer, Int(try word.receive()))
+      try permission.send(0)
+      let result = try word.receive()
+      guard result == 0 else { throw Errno(rawValue: result) }
+    } catch {
+      throw .injection(error)
+    }
+  }
+
+  /// PR_SET_PTRACER.
+  private static let setTracer = 0x5961_6d61
+
+  /// In a child, which ends: what it makes is an orphan.
+  private func makeInjector(
+    _ word: WordPipe, _ permission: WordPipe, _ complain: (InjectFailure) -> Void
+  ) -> Never {
+    let program = Int32(rawSystemCall(SyscallNumber.getppid))
+    if rawSystemCall(SyscallNumber.fork) == 0 {
+      permission.closeWriter()
+      if let tracee = seize(program, word, permission) {
+        do throws(InjectFailure) { try inject(tracee, program) } catch { complain(error) }
+      }
+    }
+    while true { _ = rawSystemCall(SyscallNumber.exitGroup, 0) }
+  }
+
+  /// Takes the process that is to be the program, and tells it so.
+  private func seize(
+    _ program: Int32, _ word: WordPipe, _ permission: WordPipe
+  ) -> Tracee? {
+    // Neither the terminal's signals nor its stops are for it.
+    _ = rawSystemCall(SyscallNumber.setsid)
+    do throws(Errno) {
+      try word.send(Int32(rawSystemCall(SyscallNumber.getpid)))
+      _ = try permission.receive()
+    } catch {
+      return nil
+    }
+    do throws(Errno) {
+      let tracee = try Tracee(program, waiting: injectPatience, forExec: true)
+      try word.send(0)
+      closeInherited()
+      return tracee
+    } catch {
+      _ = try? word.send(error.rawValue)
+      return nil
+    }
+  }
+
+  /// All but standard error: whoever waits for the end of one of the program's files must not wait
+  /// for this process.
+  private func closeInherited() {
+    _ = rawSystemCall(SyscallNumber.closeRange, 0, 1, 0)
+    _ = rawSystemCall(SyscallNumber.closeRange, 3, Int(UInt32.max), 0)
+  }
+
+  private func inject(
+    _ tracee: consuming Tracee, _ program: Int32
+  ) throws(InjectFailure) {
+    // The settings are in the program's environment.
+    let injection = Injection(agent: agent)
+    guard try hasExecuted(tracee) else { return }
+    if takesSignalsAtStart(program) {
+      _ = consume tracee
+      awaitHandlers(program)
+      let target: TargetFacts
+      do throws(TargetFailure) { target = try .read(program) } catch { throw .target(error) }
+      return try injection.run(target)
+    }
+    let source = try AgentSource(agent)
+    do throws(Errno) {
+      try tracee.interrupt()
+      try tracee.resume()
+    } catch {
+      throw .step(.trace, error)
+    }
+    try Standstill.reach(tracee, of: program)
+    let maps = (try? Files.text(of: "/proc/\(program)/maps")) ?? ""
+    try injection.work(
+      consume tracee, source, program, MapsLine.all(in: maps), .unknown, nil)
+  }
+
+  /// - Returns: false when there is no program, of which the process itself tells.
+  private func hasExecuted(_ tracee: borrowing Tracee) throws(InjectFailure) -> Bool {
+    do throws(Errno) {
+      while true {
+        switch try tracee.wait() {
+        case .executed: return true
+        case .ended: return false
+        case .signal(let signal): try tracee.resume(with: signal)
+        case .trap, .call: try tracee.resume()
+        }
+      }
+    } catch {
+      throw error == .timedOut
+        ? .doesNotStop(tid: tracee.tid, seconds: injectPatience / 1_000_000_000)
+        : .step(.trace, error)
+    }
+  }
+
+  /// Whether the program will take every signal there is before it comes to its own code, so that
+  /// the agent has to come after that.
+  private func takesSignalsAtStart(_ program: Int32) -> Bool {
+    guard let head = try? Files.contents(of: "/proc/\(program)/exe", limit: 16384) else {
+      return false
+    }
+    return isGoProgram(head)
+  }
+
+  /// Nanoseconds that a program has to take its signals.
+  private static let startPatience: UInt64 = 2_000_000_000
+
+  /// Waits until the last of the signals is caught: Go takes them in order.
+  private func awaitHandlers(_ program: Int32) {
+    let deadline = Clock.monotonic + Self.startPatience
+    while Clock.monotonic < deadline,
+      let text = try? Files.text(of: "/proc/\(program)/status"),
+      !ProcessStatus(text).catches(controlSignal)
+    {
+      _ = rawSystemCall(SyscallNumber.poll, 0, 0, 1)
+    }
+  }
+}
+
+/// A pipe for numbers, between processes that are made by fork(2).
+private struct WordPipe {
+  private let reader: Int32
+  private let writer: Int32
+
+  init() throws(Errno) {
+    let ends = try Pipes.make()
+    reader = ends.reader
+    writer = ends.writer
+  }
+
+  func closeWriter() { closeDescriptor(writer) }
+
+  func send(_ word: Int32) throws(Errno) {
+    var word = word
+    try Kernel.withAddress(of: &word) { address throws(Errno) in
+      try systemCall(SyscallNumber.write, Int(writer), address.argument, 4)
+    }
+  }
+
+  /// - Throws: `noSuchProcess` when all who could write are gone.
+  func receive() throws(Errno) -> Int32 {
+    var word: Int32 = 0
+    let reader = reader
+    let count = try Kernel.withAddress(of: &word) { address throws(Errno) in
+      try retryingInterrupts { () throws(Errno) in
+        try systemCall(SyscallNumber.read, Int(reader), address.argument, 4)
+      }
+    }
+    guard count == 4 else { throw .noSuchProcess }
+    return word
+  }
+}

@@ -1,0 +1,24 @@
+internal import Kernel
+internal import KernelABI
+
+extension TargetFacts {
+  /// Nanoseconds that a process has to go on.
+  private static let thawPatience: UInt64 = 5_000_000_000
+
+  /// Lets a stopped process go on, and returns when it does.
+  ///
+  /// - Throws: `notStopped`, and nothing was sent.
+  ///
+  /// Source: signal(7), SIGCONT.
+  public func thaw() throws(TargetFailure) {
+    guard isStopped else { throw .notStopped(pid) }
+    let deadline = monotonicTime() &+ Self.thawPatience
+    do throws(Errno) { try systemCall(SyscallNumber.kill, Int(pid), 18) } catch {
+      throw error == .notPermitted ? .notOurs(pid, user: status.user) : .noSuchProcess(pid)
+    }
+    while try TargetFacts.read(pid).isStopped {
+      guard monotonicTime() < deadline else { throw .stopped(pid) }
+      _ = try? waitReadable([], until: monotonicTime() &+ 1_000_000)
+    }
+  }
+}
