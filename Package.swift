@@ -84,7 +84,7 @@ if isFreestanding {
     .testTarget(
       name: "CheckpointKitTests",
       dependencies: [
-        "Agent", "CheckpointImage", "CheckpointKit", "CImage", "KernelABI", "TestImages",
+        "Agent", "CheckpointImage", "CheckpointKit", "CImage", "CKernel", "KernelABI", "TestImages",
       ],
       swiftSettings: settings),
     .testTarget(

@@ -26,10 +26,13 @@ struct Inject: ParsableCommand {
       let target = try target()
       var injection = try Injection(installed: agent.settings)
       injection.isBold = despiteSeccomp
-      try injection.run(target)
+      let injected = try injection.run(target)
       guard !quiet else { return }
-      writeOutput(
-        "\(target.pid): \(target.hasAgent ? "has the agent already" : "has the agent now")\n")
+      let since = target.hasAgent ? "was in it already" : "is in it now"
+      writeOutput("\(target.pid): the agent \(since)\n")
+      if !injected.hasTrigger {
+        writeError("note: the signal is the program's own; `ckpt save` works all the same\n")
+      }
     } catch {
       throw error.failure(saving: program, to: "put the agent into")
     }

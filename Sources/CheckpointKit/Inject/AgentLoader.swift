@@ -6,7 +6,9 @@ internal import KernelABI
 /// Its code comes last: where that is mapped, all the rest is as it should be.
 struct AgentLoader {
   let source: AgentSource
-  let pid: Int32
+
+  /// A thread of the process; /proc knows it like one.
+  let tid: Int32
 
   private enum Protection {
     static let none: UInt64 = 0
@@ -29,7 +31,7 @@ struct AgentLoader {
   func load(
     _ thread: borrowing Diversion, workspace: UInt64
   ) throws(InjectFailure) -> UInt64 {
-    if source.isVisible(to: pid) {
+    if source.isVisible(to: tid) {
       do throws(InjectFailure) {
         return try load(thread, from: try open(thread, workspace))
       } catch {
@@ -59,7 +61,7 @@ struct AgentLoader {
   ) throws(InjectFailure) -> UInt64 {
     try write(Array(AgentSource.memoryName.utf8) + [0], at: workspace, thread)
     let number = try memoryFile(thread, name: workspace)
-    do throws(Errno) { try source.fill(number, of: pid) } catch {
+    do throws(Errno) { try source.fill(number, of: tid) } catch {
       close(number, thread)
       throw .step(.fillAgent, error)
     }

@@ -18,14 +18,12 @@ struct InjectFacts: Equatable {
     let text: String
     let own: ProcessStatus
     do throws(Errno) {
-      let shower =
-        target.status.state == "Z" ? target.threads.first { $0.isAlive }?.tid ?? pid : pid
-      text = try Files.text(of: "/proc/\(pid)/task/\(shower)/maps")
+      text = try Files.text(of: "/proc/\(target.shower)/maps")
       own = ProcessStatus(try Files.text(of: "/proc/self/status"))
     } catch {
       throw .target(.unreadable(pid, "maps", error))
     }
-    let head = try? Files.contents(of: "/proc/\(pid)/exe", limit: 64)
+    let head = try? Files.contents(of: "/proc/\(target.shower)/exe", limit: 64)
     return InjectFacts(
       target: target, maps: MapsLine.all(in: text), programHead: head ?? [], own: own)
   }
@@ -66,6 +64,14 @@ struct InjectFacts: Equatable {
       thread.status.state == "D"
       ? 2 : BlockingCall.endsWhenStopped(sample.call) ? 1 : 0
     return (wait, thread.tid == target.pid ? 0 : thread.tid)
+  }
+}
+
+extension TargetFacts {
+  /// A thread by which /proc shows the process's memory and files: a main thread that has ended has
+  /// neither.
+  var shower: Int32 {
+    status.state == "Z" ? threads.first { $0.isAlive }?.tid ?? pid : pid
   }
 }
 

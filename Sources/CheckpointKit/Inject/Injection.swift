@@ -23,7 +23,10 @@ public struct Injection: Equatable, Sendable {
   /// system calls it is in.
   ///
   /// An agent that is there already takes its signals again, and the settings.
-  public func run(_ target: TargetFacts) throws(InjectFailure) {
+  ///
+  /// - Returns: what the agent is called by.
+  @discardableResult
+  public func run(_ target: TargetFacts) throws(InjectFailure) -> InjectedAgent {
     let source = try AgentSource(agent)
     let facts = try InjectFacts.read(target)
     try facts.check(isBold: isBold)
@@ -49,11 +52,11 @@ public struct Injection: Equatable, Sendable {
   private func run(
     _ source: AgentSource, _ facts: InjectFacts, _ tid: Int32, _ sample: ThreadSample,
     _ loaded: UInt64?
-  ) throws(InjectFailure) {
+  ) throws(InjectFailure) -> InjectedAgent {
     let pid = facts.target.pid
     let tracee = try seize(tid, facts.target)
     try Standstill.reach(tracee, of: pid)
-    try work(consume tracee, source, pid, facts.maps, sample, loaded)
+    return try work(consume tracee, source, pid, facts.maps, sample, loaded)
   }
 
   private func seize(_ tid: Int32, _ target: TargetFacts) throws(InjectFailure) -> Tracee {
@@ -70,9 +73,11 @@ public struct Injection: Equatable, Sendable {
   func work(
     _ tracee: consuming Tracee, _ source: AgentSource, _ pid: Int32, _ maps: [MapsLine],
     _ sample: ThreadSample, _ loaded: UInt64?
-  ) throws(InjectFailure) {
+  ) throws(InjectFailure) -> InjectedAgent {
+    // A main thread that has ended has no memory any more.
+    let tid = tracee.tid
     let memory: TargetMemory
-    do throws(Errno) { memory = try TargetMemory(pid) } catch {
+    do throws(Errno) { memory = try TargetMemory(tid) } catch {
       throw .step(.openMemory, error)
     }
     let place = try findPlace(memory, maps, pid)
@@ -82,14 +87,17 @@ public struct Injection: Equatable, Sendable {
       consume tracee, consume memory, at: place, stop.comeback, mask: stop.mask)
     let result: Result<UInt32, InjectFailure>
     do throws(InjectFailure) {
-      result = .success(try load(thread, source, pid, loaded))
+      result = .success(try load(thread, source, tid, loaded))
     } catch {
       result = .failure(error)
     }
     thread.end()
-    guard try result.get() & (CKPT_INJECTION_TRIGGER | CKPT_INJECTION_CONTROL) != 0 else {
-      throw .deaf(pid)
-    }
+    let taken = try result.get()
+    let agent = InjectedAgent(
+      hasTrigger: taken & CKPT_INJECTION_TRIGGER != 0,
+      hasControl: taken & CKPT_INJECTION_CONTROL != 0)
+    guard agent.hasTrigger || agent.hasControl else { throw .deaf(pid) }
+    return agent
   }
 
   private func findPlace(
@@ -108,7 +116,7 @@ public struct Injection: Equatable, Sendable {
   // MARK: In the process
 
   private func load(
-    _ thread: borrowing Diversion, _ source: AgentSource, _ pid: Int32, _ loaded: UInt64?
+    _ thread: borrowing Diversion, _ source: AgentSource, _ tid: Int32, _ loaded: UInt64?
   ) throws(InjectFailure) -> UInt32 {
     let layout = Workspace(settings: settings)
     let workspace = try thread.call(
@@ -120,7 +128,7 @@ public struct Injection: Equatable, Sendable {
       if let loaded {
         loaded
       } else {
-        try AgentLoader(source: source, pid: pid).load(thread, workspace: workspace)
+        try AgentLoader(source: source, tid: tid).load(thread, workspace: workspace)
       }
     do throws(Errno) { try thread.memory.write(layout.record, at: workspace) } catch {
       throw .step(.writeMemory, error)
@@ -140,11 +148,20 @@ public struct Injection: Equatable, Sendable {
   private func loadedEntry(
     _ source: AgentSource, _ facts: InjectFacts
   ) throws(InjectFailure) -> UInt64 {
-    guard let base = facts.agentBase, source.isMapped(in: facts.target.pid, at: base) else {
+    guard let base = facts.agentBase, source.isMapped(in: facts.target.shower, at: base) else {
       throw .otherAgent(facts.target.pid)
     }
     return base.lowerBound + source.file.entry
   }
+}
+
+/// What an agent that came into a running program is called by.
+public struct InjectedAgent: Equatable, Sendable {
+  /// The signal of CKPT_SIGNAL; else it is the program's own.
+  public var hasTrigger: Bool
+
+  /// The signal that `ckpt save` uses.
+  public var hasControl: Bool
 }
 
 /// Memory that the process has for as long as it is worked on: what the agent's entry is told, an

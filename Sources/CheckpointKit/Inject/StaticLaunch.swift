@@ -80,14 +80,17 @@ extension Launch {
     _ tracee: consuming Tracee, _ program: Int32
   ) throws(InjectFailure) {
     // The settings are in the program's environment.
-    let injection = Injection(agent: agent)
+    var injection = Injection(agent: agent)
     guard try hasExecuted(tracee) else { return }
     if takesSignalsAtStart(program) {
       _ = consume tracee
       awaitHandlers(program)
       let target: TargetFacts
       do throws(TargetFailure) { target = try .read(program) } catch { throw .target(error) }
-      return try injection.run(target)
+      // The runtime has taken it before we came, and not for the program.
+      injection.settings = [Setting("CKPT_SIGNAL", String(target.trigger))]
+      try injection.run(target)
+      return
     }
     let source = try AgentSource(agent)
     do throws(Errno) {
@@ -98,7 +101,7 @@ extension Launch {
     }
     try Standstill.reach(tracee, of: program)
     let maps = (try? Files.text(of: "/proc/\(program)/maps")) ?? ""
-    try injection.work(
+    _ = try injection.work(
       consume tracee, source, program, MapsLine.all(in: maps), .unknown, nil)
   }
 
