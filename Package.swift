@@ -58,14 +58,20 @@ if isFreestanding {
   ]
 } else {
   package.dependencies = [
-    .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.5.0")
+    .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.5.0"),
+    .package(url: "https://github.com/apple/swift-crypto.git", from: "4.0.0"),
   ]
   package.targets += [
     .systemLibrary(
       name: "CUnwind", pkgConfig: "libunwind-coredump", providers: [.apt(["libunwind-dev"])]),
+    .systemLibrary(name: "CStreams", providers: [.apt(["liblz4-dev", "libzstd-dev", "zlib1g-dev"])]),
     .target(
       name: "CheckpointKit",
-      dependencies: ["CImage", "CKernel", "CUnwind", "CheckpointImage", "Kernel", "KernelABI"],
+      dependencies: [
+        "CImage", "CKernel", "CUnwind", "CStreams", "CheckpointImage", "Kernel", "KernelABI",
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "CryptoExtras", package: "swift-crypto"),
+      ],
       swiftSettings: settings),
     .target(
       name: "CkptCommands",

@@ -6,7 +6,8 @@
 // SO_PEERCRED, `ckpt` sends a ckpt_request, the agent sends ckpt_report records, of which the last
 // has kind DONE, FAILED or WAITING; after DONE `ckpt` answers with a ckpt_commit, after WAITING it
 // queues the signal again, with the same value, in CKPT_PROTOCOL_PAUSE. The agent never waits
-// longer than CKPT_PROTOCOL_PATIENCE for `ckpt`, and goes on without it.
+// longer than CKPT_PROTOCOL_PATIENCE for `ckpt`, and goes on without it; with a stream, no longer
+// than stream_patience.
 #pragma once
 #include <stdint.h>
 
@@ -28,6 +29,7 @@ enum : uint32_t {
   // A snapshot executable; with DESCRIPTOR, a second descriptor is the program `restart`.
   CKPT_REQUEST_EXECUTABLE = 128,
   CKPT_REQUEST_FREEZE = 512,     // stop the process (SIGSTOP) once `ckpt` has committed
+  CKPT_REQUEST_STREAM = 256,     // the descriptor is a pipe or socket: all of it, in one pass
 };
 
 // Followed by path_bytes of path and label_bytes of label. An empty path is the agent's default.
@@ -37,7 +39,8 @@ struct ckpt_request {
   uint32_t version, flags;
   uint64_t token;
   int32_t sampled_tid;          // thread that got the signal, 0: any
-  uint32_t path_bytes, label_bytes, reserved;
+  uint32_t path_bytes, label_bytes;
+  uint32_t stream_patience;     // ms that nobody reads a stream, until it has failed; 0: 60 s
   int64_t sampled_call;         // the system call it was in before, -1: none, -2: not known
   uint64_t sampled_sp, sampled_pc, sampled_waited;
 };

@@ -15,6 +15,7 @@ extension ImageFailure {
       return CommandFailure(
         "cannot read \(path): the file is empty", status: .damagedImage,
         hints: ["was its disk full when it was copied?"])
+    case .packed(let failure): return failure.failure("cannot read \(path)")
     case .refused(let error):
       return CommandFailure(
         "cannot read \(path): \(error)", status: .damagedImage, hints: [error.hint])

@@ -31,8 +31,29 @@ struct Restart: ParsableCommand {
   @Flag(name: .shortAndLong, help: "Say what is done, on standard error.")
   var verbose = false
 
-  @Argument(help: "The image, or a snapshot executable.")
-  var image: String
+  @Option(
+    help: ArgumentHelp(
+      "Wait there for a sender: unix:PATH, tcp://[ADDRESS]:PORT, udp://[ADDRESS]:PORT.",
+      valueName: "place"))
+  var from: StreamPlace?
+
+  @OptionGroup var streaming: StreamOptions
+
+  @Argument(help: "The image, or a snapshot executable; - for standard input.")
+  var image: String?
+
+  func validate() throws {
+    guard (image == nil) != (from == nil) else {
+      throw ValidationError("give one image, or --from")
+    }
+    try streaming.check(from: from)
+    if isFed, lazy || lazyTouched {
+      throw ValidationError("--lazy needs an image in a file, as it is")
+    }
+  }
+
+  /// Whether the image comes through a pipe.
+  private var isFed: Bool { from != nil || image == "-" || streaming.hasKey }
 
   @Argument(
     parsing: .postTerminator,
@@ -49,9 +70,16 @@ struct Restart: ParsableCommand {
     if detach { options.append("--detach") }
     if let pidfile { options += ["--pidfile", pidfile] }
     if verbose { options.append("--verbose") }
-    // A leading dash would make the name an option.
-    options.append(image.hasPrefix("-") ? "./\(image)" : image)
+    if isFed { options += ["--feed"] + streaming.words }
+    options.append(place)
     return arguments.isEmpty ? options : options + ["--"] + arguments
+  }
+
+  private var place: String {
+    if let from { return from.text }
+    let image = image ?? "-"
+    // A leading dash would make the name an option.
+    return image.hasPrefix("-") && image != "-" ? "./\(image)" : image
   }
 
   func run() throws {

@@ -17,6 +17,24 @@ struct Save: ParsableCommand {
       valueName: "file"))
   var output: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Send the image there: unix:PATH, tcp://HOST:PORT, udp://HOST:PORT.", valueName: "place"))
+  var to: StreamPlace?
+
+  @Option(
+    help: ArgumentHelp(
+      "Compress it: none, lz4, zstd[:LEVEL[:THREADS]] or gzip[:LEVEL].", valueName: "way"))
+  var compress = StreamPacking.none
+
+  @Option(help: ArgumentHelp("How it is encrypted: aes-256-gcm or chacha20-poly1305."))
+  var cipher = StreamCipher.aes256GCM
+
+  @Option(help: ArgumentHelp("Send each datagram so often (udp).", valueName: "times"))
+  var `repeat` = 1
+
+  @OptionGroup var streaming: StreamOptions
+
   @Flag(help: "End the program once its image is safe.")
   var kill = false
 
@@ -53,15 +71,54 @@ struct Save: ParsableCommand {
     guard label.utf8.count <= 4096 else { throw ValidationError("--label takes up to 4096 bytes") }
     guard !(kill && freeze) else { throw ValidationError("--kill and --freeze exclude each other") }
     guard output != "" else { throw ValidationError("--output takes the name of a file") }
+    guard output == nil || to == nil else {
+      throw ValidationError("--output and --to exclude each other")
+    }
+    guard (1...100).contains(self.repeat) else {
+      throw ValidationError("--repeat takes 1 to 100")
+    }
+    if case .file = to { throw ValidationError("--to takes unix:, tcp:// or udp://; files are -o") }
+    if to == nil, output == nil, compress != .none || streaming.hasKey {
+      throw ValidationError("say with -o or --to where the image goes")
+    }
+    if to?.isNetwork == true, !streaming.hasKey {
+      throw ValidationError(
+        "an image is all of the program's memory: give a key to send it over a network, "
+          + "--key FILE of `ckpt keygen -o FILE`")
+    }
     guard exe else { return }
-    guard output != nil else { throw ValidationError("--exe needs --output") }
+    guard output != nil, output != "-" else { throw ValidationError("--exe needs --output") }
     guard !manner.incremental, !manner.precopy, !manner.thin else {
       throw ValidationError("--exe needs all of the memory: no --incremental, --precopy, --thin")
     }
+    guard compress == .none, !streaming.hasKey else {
+      throw ValidationError("--exe makes a program, which is neither compressed nor encrypted")
+    }
+  }
+
+  /// `nil`: a file, as it is.
+  private func streamOrder() throws(StreamFailure) -> StreamOrder? {
+    guard let place = to ?? output.map({ $0 == "-" ? .standard : .file($0) }) else { return nil }
+    var order = StreamOrder(place: place)
+    order.packing = compress
+    order.cipher = cipher
+    order.repeats = self.repeat
+    order.patience = streaming.patience
+    order.key = try streaming.sealKey()
+    return order.isPlainFile ? nil : order
   }
 
   func run() throws {
     let restart = exe ? try restartProgram() : nil
+    let stream: StreamOrder?
+    do throws(StreamFailure) { stream = try streamOrder() } catch {
+      throw error.failure("cannot save \(program)")
+    }
+    if stream?.place == .standard, isTerminal(1) {
+      throw CommandFailure(
+        "cannot save \(program): standard output is a terminal", status: .usage,
+        hints: ["name a file, or lead it into a pipe"])
+    }
     var bar = ProgressBar(isShown: !quiet && !json && isTerminal(2), start: monotonicTime())
     let saved: SavedImage
     let childCount: Int
@@ -70,6 +127,7 @@ struct Save: ParsableCommand {
       childCount = target.childCount()
       var order = SaveOrder(target: target, patience: timeout * 1_000_000_000)
       order.output = output
+      order.stream = stream
       order.label = label
       order.kills = kill
       order.freezes = freeze
@@ -94,7 +152,9 @@ struct Save: ParsableCommand {
           : "note: memory is copied ahead only for the program's own CKPT_FILE, not with -o\n")
     }
     if childCount > 0 { writeError(childNote(childCount)) }
-    writeOutput((json ? try jsonText(SaveReport(saved)) : saved.sentence) + "\n")
+    let words = (json ? try jsonText(SaveReport(saved)) : saved.sentence) + "\n"
+    // Standard output has the image.
+    if stream?.place == .standard { writeError(words) } else { writeOutput(words) }
   }
 
   /// How the image is to be made.

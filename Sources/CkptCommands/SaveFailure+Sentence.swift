@@ -49,6 +49,7 @@ extension SaveFailure {
         "cannot freeze \(program): the image is safe, but not all of the process stopped within \(seconds) s",
         hints: ["kill -STOP \(program)"])
     case .inject(let failure): return failure.failure(saving: program)
+    case .stream(let failure): return failure.failure("cannot save \(program)")
     case .busy(let seconds):
       return cannot(
         "other checkpoints of it were being written for \(seconds) s (EBUSY)", .failed,

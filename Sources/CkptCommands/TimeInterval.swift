@@ -4,6 +4,7 @@ internal import ArgumentParser
 struct TimeInterval: ExpressibleByArgument, Equatable, Sendable {
   /// As it was written: the agent reads it again.
   let text: String
+  let milliseconds: Int
 
   /// Longest time that the agent takes, in milliseconds: 366 days.
   private static let longest: UInt64 = 366 * 86_400_000
@@ -14,6 +15,7 @@ struct TimeInterval: ExpressibleByArgument, Equatable, Sendable {
       let count = UInt64(digits), (1...Self.longest / unit).contains(count), digits.count < 12
     else { return nil }
     text = argument
+    milliseconds = Int(count * unit)
   }
 
   private static func milliseconds(in unit: Substring) -> UInt64? {

@@ -52,8 +52,17 @@ public enum SharedSegments {
         SyscallNumber.shmget, Int(Int32(bitPattern: key)), Int(byteCount), flags))
   }
 
+  /// Attaches a segment.
+  ///
   /// Source: shmat(2).
-  public static func attach(_ identifier: Int32, at address: Address) throws(Errno) {
-    try systemCall(SyscallNumber.shmat, Int(identifier), address.argument, 0)
+  ///
+  /// - Parameter address: `Address.zero`: wherever there is room.
+  /// - Returns: where it is.
+  @discardableResult
+  public static func attach(
+    _ identifier: Int32, at address: Address
+  ) throws(Errno) -> Address {
+    let raw = try systemCall(SyscallNumber.shmat, Int(identifier), address.argument, 0)
+    return Address(UInt64(UInt(bitPattern: raw)))
   }
 }

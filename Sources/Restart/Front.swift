@@ -21,7 +21,7 @@ public enum Front {
         ExecutableDescription(
           image: try OwnExecutable.open(name: options.image), name: options.image
         ).write()
-      case .restart: try restart(options, own: own)
+      case .restart: try restart(options, arguments, own: own)
       }
     } catch {
       error.report()
@@ -37,13 +37,64 @@ public enum Front {
     _ = output.relinquish()
   }
 
-  private static func restart(_ options: Options, own: AddressRange) throws(RestartFailure) -> Never
-  {
+  private static func restart(
+    _ options: Options, _ arguments: Arguments, own: AddressRange
+  ) throws(RestartFailure) -> Never {
     let image =
       options.isExecutable
-      ? try OwnExecutable.open(name: options.image) : try openImage(options.image)
+      ? try OwnExecutable.open(name: options.image) : try open(options, arguments)
     try checkMachine(for: image, own: own)
     var launch = try Launch(image, options, own: own)
     launch.run()
+  }
+
+  /// Opens the image, wherever it comes from.
+  private static func open(
+    _ options: Options, _ arguments: Arguments
+  ) throws(RestartFailure) -> LoadedImage {
+    guard let stream = try stream(options, arguments) else {
+      return try openImage(options.image)
+    }
+    do throws(RestartFailure) {
+      return try openStream(stream)
+    } catch {
+      guard error.status == .badlyFed else { throw error }
+      exitGroup(status: Feeder.conclude(stream.feeder))
+    }
+  }
+
+  /// - Returns: `nil` when the image is a file that can be read as it is.
+  private static func stream(
+    _ options: Options, _ arguments: Arguments
+  ) throws(RestartFailure) -> StreamInput? {
+    if let number = options.stream {
+      try options.checkStream()
+      return StreamInput(
+        number == 0 ? try standardInput() : number, patience: options.patience)
+    }
+    if let feed = options.feed {
+      try options.checkStream()
+      var words = Feeder.Words()
+      for index in feed { try words.append(arguments[index]) }
+      let stream = try Feeder.start(words, environment: arguments.environment)
+      closeDescriptor(try standardInput())
+      return stream
+    }
+    guard Packing(of: options.image) != nil else { return nil }
+    try options.checkStream()
+    var words = Feeder.Words()
+    try words.append(Text("--"))
+    try words.append(options.image)
+    return try Feeder.start(words, environment: arguments.environment)
+  }
+
+  /// Takes the image off standard input, which would else become the program's.
+  private static func standardInput() throws(RestartFailure) -> Int32 {
+    try during("cannot read standard input") { () throws(Errno) in
+      let number = try Descriptors.duplicate(0, atLeast: 3)
+      let null = try FileDescriptor("/dev/null", .readOnly)
+      try Descriptors.duplicate(null.number, to: 0, closeOnExec: false)
+      return number
+    }
   }
 }

@@ -63,6 +63,7 @@ struct Launch {
       ).run()
     }
     closeDescriptor(status.writer)
+    if let stream = image.stream { closeDescriptor(stream.descriptor) }
     if channel.second >= 0 { closeDescriptor(channel.second) }
     lazy = LazyWatch(channel: channel.first)
     if options.isVerbose { tell(identity) }
@@ -77,6 +78,7 @@ struct Launch {
   ) -> Never {
     let outcome = supervisor.awaitOutcome(status.reader)
     guard outcome == .runs else { giveUp(outcome, supervisor, waiter) }
+    if let stream = image.stream, stream.feeder > 0 { Child.reap(stream.feeder) }
     lazy.begin()
     do throws(RestartFailure) { try pidFile?.commit(supervisor.child) } catch { error.report() }
     waiter.tell(0)
@@ -118,7 +120,10 @@ struct Launch {
     }
     let end = supervisor.awaitEnd(&lazy)
     switch end {
-    case .exited(let status) where status != 0:
+    case .exited(var status) where status != 0:
+      if status == RestartFailure.Status.badlyFed.rawValue, let stream = image.stream {
+        status = Feeder.conclude(stream.feeder)
+      }
       waiter.tell(status)
       exitGroup(status: status)
     case .killed(let signal) where outcome == .silent:

@@ -25,6 +25,9 @@ struct LoadedImage: BitwiseCopyable {
   /// The snapshot executable that it is in; `nil`: a file of its own.
   var executable: Executable?
 
+  /// Where all of it comes from; `nil`: from files.
+  var stream: StreamInput?
+
   /// The spans of a region, by index.
   func spans(of region: Int) -> Range<Int> {
     Int(firstSpans[region])..<Int(firstSpans[region + 1])

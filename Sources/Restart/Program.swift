@@ -32,7 +32,7 @@ struct Program {
   /// contents.
   ///
   /// Only what is used takes memory.
-  private static let arenaByteCount: UInt64 = 1 << 28
+  static let arenaByteCount: UInt64 = 1 << 28
 
   /// Becomes the program, or says why not and exits.
   func run() -> Never {
@@ -55,6 +55,10 @@ struct Program {
   private func bringBack(_ descriptors: inout OwnDescriptors) throws(RestartFailure) -> Never {
     if !isExecutable || image.executable?.startsInSavedDirectory == true { try enterDirectory() }
     _ = rawSystemCall(SyscallNumber.umask, Int(image.process.umask))
+    if let stream = image.stream {
+      try StreamRestore.run(
+        image, stream, handoff(descriptors), arguments, &descriptors)
+    }
     var arena = try during("cannot get memory for the restart") { () throws(Errno) in
       try Arena(mapping: Self.arenaByteCount)
     }

@@ -12,6 +12,9 @@ public struct RestartFailure: Error, Sendable, BitwiseCopyable {
     case usage = 64
     case damagedImage = 65
     case missingKernelFeature = 69
+
+    /// Whoever feeds the stream has failed, and said why: between the processes of a restart.
+    case badlyFed = 74
     case permission = 77
   }
 
@@ -59,6 +62,7 @@ public struct RestartFailure: Error, Sendable, BitwiseCopyable {
 
   /// Writes `restart: what NUMBER NAME: why (ERRNO)` and, if there is one, `hint: …`.
   public func report(to descriptor: Int32 = 2) {
+    guard status != .badlyFed else { return }
     var line = Line("restart: ")
     line.append(what)
     switch numberStyle {

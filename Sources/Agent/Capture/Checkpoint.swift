@@ -202,6 +202,8 @@ enum Checkpoint {
       Agent.state.configuration.wasAskedForChanges = true
     }
     if control.replacesParent(&survey.scratch) { wishes.isFull = true }
+    // What goes away through a pipe can't be a parent: what is watched is left as it is.
+    if control.isStream { wishes.tracking = .none }
     outcome.threads = UInt32(survey.threads.count)
     try during(.signals) { () throws(Errno) in try CallSettlement.run(&survey, isWhole: true) }
     dropRemadeCalls(survey)

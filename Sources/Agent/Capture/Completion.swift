@@ -115,7 +115,7 @@ enum Completion {
     do throws(Errno) {
       var writer = try ImageWriter(
         to: file.number, head, in: frame, isInClone: survey.isInClone,
-        scratch: &survey.scratch)
+        patience: control.streamPatience, scratch: &survey.scratch)
       defer { written = writer.position }
       try writer.write(survey, head) {
         control.reportProgress($0 &- start, of: head.fileByteCount)

@@ -65,7 +65,8 @@ struct Control: BitwiseCopyable {
     guard request.version == CKPT_PROTOCOL_VERSION, request.token == token,
       UInt64(request.path_bytes) + UInt64(request.label_bytes) + size == count,
       request.path_bytes < UInt32(CKPT_PROTOCOL_PATH_BYTES), wantsDescriptor == (output >= 0),
-      (program >= 0) == (isExecutable && wantsDescriptor)
+      (program >= 0) == (isExecutable && wantsDescriptor),
+      !isStream || wantsDescriptor && !isExecutable
     else {
       closeReceived()
       throw .invalid
@@ -93,6 +94,20 @@ struct Control: BitwiseCopyable {
     own.program = program
     own.tracker = TrackDescriptor.hidden
     return own
+  }
+
+  /// Whether the image goes through a pipe or a socket.
+  var isStream: Bool { socket != nil && request.flags & CKPT_REQUEST_STREAM != 0 }
+
+  /// Milliseconds that nobody reads a stream, until it has failed.
+  var streamPatience: Int {
+    request.stream_patience == 0 ? ImageWriter.patience : Int(request.stream_patience)
+  }
+
+  /// Milliseconds to wait for `ckpt`: the last bytes of a stream may be on their way for long.
+  private var patience: Int {
+    let usual = Int(CKPT_PROTOCOL_PATIENCE / 1_000_000)
+    return isStream ? max(usual, streamPatience) : usual
   }
 
   /// Whether the process is to end once the image is safe.
@@ -180,7 +195,9 @@ struct Control: BitwiseCopyable {
       if output >= 0 {
         let file = FileDescriptor(adopting: output)
         output = -1
-        return try ImageFile.given(file, scratch: &survey.scratch)
+        return isStream
+          ? try ImageFile.stream(file, scratch: &survey.scratch)
+          : try ImageFile.given(file, scratch: &survey.scratch)
       }
       return try ImageFile.create(path, replaces: replaces, scratch: &survey.scratch)
     } catch {
@@ -252,7 +269,9 @@ struct Control: BitwiseCopyable {
     report.cause = outcome.cause
     report.flags = outcome.flags
     send(report, naming: path.address, path.byteCount, socket)
-    guard let received = try? socket.receive(to: reply, capacity: 64) else { return false }
+    guard
+      let received = try? socket.receive(to: reply, capacity: 64, milliseconds: patience)
+    else { return false }
     if received.first >= 0 { closeDescriptor(received.first) }
     if received.second >= 0 { closeDescriptor(received.second) }
     let commit = Memory.load(ckpt_commit.self, at: reply)

@@ -74,10 +74,9 @@ struct ControlSocket: BitwiseCopyable {
   /// Waits until a message is there.
   ///
   /// - Throws: `timedOut`.
-  private func awaitMessage() throws(Errno) {
+  private func awaitMessage(_ milliseconds: Int) throws(Errno) {
     // struct pollfd: the descriptor, POLLIN.
     var poll = UInt64(UInt32(bitPattern: number)) | 1 << 32
-    let milliseconds = Int(CKPT_PROTOCOL_PATIENCE / 1_000_000)
     let number = try withAddress(of: &poll) { (address) throws(Errno) in
       try systemCall(SyscallNumber.poll, address.argument, 1, milliseconds)
     }
@@ -93,9 +92,10 @@ struct ControlSocket: BitwiseCopyable {
 
   /// Receives one message, and up to two descriptors that come along.
   func receive(
-    to address: Address, capacity: UInt64
+    to address: Address, capacity: UInt64,
+    milliseconds: Int = Int(CKPT_PROTOCOL_PATIENCE / 1_000_000)
   ) throws(Errno) -> Message {
-    try awaitMessage()
+    try awaitMessage(milliseconds)
     var vector = ckernel_iovec(base: address.rawValue, byte_count: capacity)
     // struct cmsghdr (16 bytes) and two descriptors, in 8-byte words.
     var control = InlineArray<3, UInt64>(repeating: 0)

@@ -23,6 +23,7 @@ struct ImageFile: ~Copyable {
     case temporary
     case device  // /dev/full and its kin: written to as it is
     case given  // by `ckpt`, which gives it its name
+    case stream  // a pipe or a socket of `ckpt`'s
   }
 
   private init(
@@ -96,6 +97,18 @@ struct ImageFile: ~Copyable {
     try Files.setMode(file.number, 0o755 & ~umask)
   }
 
+  /// A pipe or a socket that somebody else reads.
+  ///
+  /// From here on writing to it does not wait; `ImageWriter` waits, for so long and no longer.
+  static func stream(
+    _ file: consuming FileDescriptor, scratch: inout Arena
+  ) throws(Errno) -> ImageFile {
+    let number = file.number
+    try Descriptors.setStatus(number, try Descriptors.status(number) | .nonBlocking)
+    let none = try ImagePath(in: &scratch)
+    return ImageFile(file, .stream, path: none, temporary: none)
+  }
+
   /// Makes the contents durable, then visible under the path.
   ///
   /// - Throws: with nothing left behind, and what was there before untouched.
@@ -116,6 +129,7 @@ struct ImageFile: ~Copyable {
 
   /// A device that knows no such thing needs none.
   private borrowing func synchronize() throws(Errno) {
+    guard kind != .stream else { return }
     do throws(Errno) { try file.synchronize() } catch {
       guard error == .invalid, kind == .device || kind == .given else { throw error }
     }
@@ -123,7 +137,7 @@ struct ImageFile: ~Copyable {
 
   private borrowing func name() throws(Errno) {
     switch kind {
-    case .device, .given: return
+    case .device, .given, .stream: return
     case .unnamed: try link()
     case .temporary: break
     }

@@ -43,10 +43,16 @@ struct ImageWriter: ~Copyable {
   private var writeAhead: WriteAhead
   private var direct: DirectWrites
 
+  /// Milliseconds that nobody reads what is written, until it has failed.
+  private let patience: Int
+  static let patience = 60_000
+
   init(
     to descriptor: Int32, _ head: ImageHead, in frame: ExecutableFrame? = nil, isInClone: Bool,
+    patience: Int = patience,
     scratch: inout Arena
   ) throws(Errno) {
+    self.patience = patience
     let bounce = try scratch.reserve(Self.chunkByteCount, alignment: pageByteCount)
     let gathered = try scratch.reserve(Self.chunkByteCount, alignment: pageByteCount)
     let fileByteCount = frame?.fileByteCount ?? head.fileByteCount
@@ -338,13 +344,24 @@ struct ImageWriter: ~Copyable {
   private mutating func put(from address: Address, byteCount: UInt64) throws(Errno) {
     var done: UInt64 = 0
     while done < byteCount {
-      let count = try retryingInterrupts { () throws(Errno) in
-        try systemCall(
-          SyscallNumber.write, Int(descriptor), (address + done).argument, Int(byteCount - done))
-      }
+      let count = try writeOnce(from: address + done, byteCount: byteCount - done)
       guard count > 0 else { throw .inputOutput }
-      done += UInt64(count)
-      position += UInt64(count)
+      done += count
+      position += count
+    }
+  }
+
+  /// Writes once; a pipe or socket that is full gets its time.
+  ///
+  /// - Throws: `timedOut` when nobody reads.
+  private func writeOnce(from address: Address, byteCount: UInt64) throws(Errno) -> UInt64 {
+    while true {
+      do throws(Errno) {
+        return try Files.write(descriptor, from: address, byteCount: byteCount)
+      } catch {
+        guard error == .tryAgain else { throw error }
+      }
+      try Descriptors.awaitWritable(descriptor, milliseconds: patience)
     }
   }
 

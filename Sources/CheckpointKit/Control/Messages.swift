@@ -25,6 +25,10 @@ public struct ControlRequest: Equatable, Sendable {
   public var freezes = false
   public var manner = SaveManner()
 
+  /// Whether the descriptor is a pipe, and how many milliseconds it may be full; 0: a minute.
+  public var isStream = false
+  public var streamPatience: UInt32 = 0
+
   /// With a descriptor: the absolute name that the file will have.
   public var path = ""
   public var label = ""
@@ -39,6 +43,7 @@ public struct ControlRequest: Equatable, Sendable {
     if passesDescriptor { flags |= CKPT_REQUEST_DESCRIPTOR }
     if kills { flags |= CKPT_REQUEST_KILL }
     if freezes { flags |= CKPT_REQUEST_FREEZE }
+    if isStream { flags |= CKPT_REQUEST_STREAM }
     // A path that is too long for a message is as good as none.
     let isLong = path.utf8.count >= Int(CKPT_PROTOCOL_PATH_BYTES)
     let pathBytes = isLong ? [] : Array(path.utf8)
@@ -46,7 +51,8 @@ public struct ControlRequest: Equatable, Sendable {
     let request = ckpt_request(
       version: UInt32(CKPT_PROTOCOL_VERSION), flags: flags, token: token.rawValue,
       sampled_tid: sampledThread, path_bytes: UInt32(pathBytes.count),
-      label_bytes: UInt32(labelBytes.count), reserved: 0, sampled_call: sample.call,
+      label_bytes: UInt32(labelBytes.count), stream_patience: streamPatience,
+      sampled_call: sample.call,
       sampled_sp: sample.stackPointer,
       sampled_pc: sample.programCounter, sampled_waited: sample.waited)
     return bytes(of: request) + pathBytes + labelBytes

@@ -11,6 +11,9 @@ public enum ImageFailure: Error, Equatable, Sendable {
 
   case empty
   case refused(ImageError)
+
+  /// It is compressed or encrypted, and can't be unpacked.
+  case packed(StreamFailure)
 }
 
 /// An image in a file.
@@ -29,31 +32,89 @@ public final class ImageFile: ImageSource {
 
   /// Opens the file; of what is in it, only the program part of a snapshot executable is looked at.
   public init(path: String) throws(ImageFailure) {
+    self.path = path
+    let number: Int32
+    let facts: FileFacts
     do throws(Errno) {
       // Not to wait for a writer when it is a FIFO.
-      let file = try Files.open(path, .readOnly | .nonBlocking | .noControllingTerminal)
-      let facts = try Files.facts(ofDescriptor: file.number)
-      self.path = path
-      byteCount = facts.byteCount
-      descriptor = file
-      kind = facts.kind
-      (device, inode) = (facts.device, facts.inode)
+      number = try Files.open(path, .readOnly | .nonBlocking | .noControllingTerminal)
+        .relinquish()
+      facts = try Files.facts(ofDescriptor: number)
     } catch {
       throw .unreadable(error)
     }
-    guard kind == .regular else { throw .notAFile(kind) }
-    guard byteCount != 0 else { throw .empty }
+    let file = FileDescriptor(adopting: number)
+    guard facts.kind == .regular else { throw .notAFile(facts.kind) }
+    guard facts.byteCount != 0 else { throw .empty }
+    (device, inode) = (facts.device, facts.inode)
+    if let unpacked = try Self.unpacked(file, path) {
+      isPacked = true
+      byteCount = unpacked.byteCount
+      descriptor = FileDescriptor(adopting: unpacked.number)
+    } else {
+      isPacked = false
+      byteCount = facts.byteCount
+      descriptor = file
+    }
     try findImage()
   }
 
   private func findImage() throws(ImageFailure) {
+    guard !isPacked else { return }
     var file = self
     do { executable = try Executable.find(in: &file) } catch { throw ImageFailure(error) }
     guard let executable else { return }
     (start, byteCount) = (executable.imageOffset, executable.imageByteCount)
   }
 
-  private let kind: FileKind?
+  /// Whether the file is compressed: what is read is a copy of what is in it.
+  let isPacked: Bool
+
+  /// Where a program finds the bytes of the image, as long as this object lives.
+  var readablePath: String { isPacked ? "/proc/self/fd/\(descriptor.number)" : path }
+
+  /// What is in a compressed file, in a file without a name beside the temporary ones.
+  ///
+  /// - Returns: `nil` when the file is no compressed one; else a number that the caller owns.
+  private static func unpacked(
+    _ file: borrowing FileDescriptor, _ path: String
+  ) throws(ImageFailure) -> (number: Int32, byteCount: UInt64)? {
+    var prefix = [UInt8](repeating: 0, count: 8)
+    let number: Int32
+    do throws(Errno) {
+      let count = try withAddress(ofMutableBytes: &prefix) { address throws(Errno) in
+        try file.readFully(to: address, byteCount: 8, at: 0)
+      }
+      guard count == 8, StreamFailure.Format(prefix: prefix) != nil else { return nil }
+      number = try temporary()
+    } catch {
+      throw .unreadable(error)
+    }
+    let copy = FileDescriptor(adopting: number)
+    var byteCount: UInt64 = 0
+    do throws(StreamFailure) {
+      let source = try openedSource(.file(path), key: nil, StreamPatience()) {}
+      try pump(source, to: DescriptorSink(copy.number, "a temporary file", patience: -1)) {
+        byteCount = $0
+      }
+    } catch {
+      throw .packed(error)
+    }
+    guard byteCount > 0 else { throw .empty }
+    return (copy.relinquish(), byteCount)
+  }
+
+  /// On a disk where there is one: an image may be larger than memory.
+  private static func temporary() throws(Errno) -> Int32 {
+    for folder in ["/var/tmp", "/tmp"] {
+      if let number = try? Files.open(folder, .readWrite | .temporaryFile, mode: 0o600).relinquish()
+      {
+        return number
+      }
+    }
+    let name: StaticString = "ckpt-image"
+    return try Kernel.Files.memoryFile(name: name.address, flags: 0)
+  }
 
   /// Which file this is, together.
   let device: UInt64
@@ -93,7 +154,9 @@ public final class ImageFile: ImageSource {
   }
 
   /// Where the file really is, through symbolic links.
-  var realPath: String? { try? Files.linkTarget("/proc/self/fd/\(descriptor.number)") }
+  var realPath: String? {
+    isPacked ? absolutePath(path) : try? Files.linkTarget("/proc/self/fd/\(descriptor.number)")
+  }
 }
 
 extension ImageFailure {

@@ -7,6 +7,9 @@ public struct SaveOrder: Equatable, Sendable {
 
   /// `nil`: where the agent's own settings say.
   public var output: String?
+
+  /// `nil`: the image is written to a file, as it is.
+  public var stream: StreamOrder?
   public var label = ""
   public var kills = false
 
@@ -66,6 +69,8 @@ public enum SaveFailure: Error, Equatable, Sendable {
   /// The image is safe, but the process does not stand still.
   case runsOn(seconds: UInt64)
   case inject(InjectFailure)
+  /// The way that the image was to go.
+  case stream(StreamFailure)
 }
 
 /// Asks the agent in a process to save it, and waits until the image is safe on disk.
@@ -75,6 +80,7 @@ public enum SaveFailure: Error, Equatable, Sendable {
 public func save(
   _ order: SaveOrder, progress: (ControlReport.Progress) -> Void
 ) throws(SaveFailure) -> SavedImage {
+  if let stream = order.stream { return try save(order, through: stream, progress: progress) }
   var delivery = try delivery(for: order)
   var output: OutputFile?
   var passed: [Int32] = []
@@ -110,7 +116,7 @@ public func save(
 
 extension SaveOrder {
   /// The same with the process as it is now: its threads come and go.
-  fileprivate func looking() throws(SaveFailure) -> SaveOrder {
+  func looking() throws(SaveFailure) -> SaveOrder {
     var order = self
     do throws(TargetFailure) { order.target = try .read(target.pid) } catch {
       throw .target(error)
@@ -123,7 +129,7 @@ extension SaveOrder {
 /// do while another checkpoint is taken.
 private let blockedPatience: UInt64 = 5_000_000_000
 
-private func delivery(for order: SaveOrder) throws(SaveFailure) -> Delivery {
+func delivery(for order: SaveOrder) throws(SaveFailure) -> Delivery {
   let deadline = Clock.monotonic + min(order.patience, blockedPatience)
   var target = order.target
   while true {

@@ -42,6 +42,10 @@ struct SaveSession: ~Copyable {
     request.kills = order.kills
     request.freezes = order.freezes
     request.manner = order.manner
+    if let stream = order.stream {
+      request.isStream = true
+      request.streamPatience = UInt32(clamping: max(0, stream.patience.idle))
+    }
     request.path = path
     request.label = order.label
     request.sampledThread = delivery.tid
@@ -111,7 +115,7 @@ struct SaveSession: ~Copyable {
   }
 
   /// The agent names the image as the program sees it: from its own working directory.
-  private borrowing func located(_ written: ControlReport.Written) -> ControlReport.Written {
+  borrowing func located(_ written: ControlReport.Written) -> ControlReport.Written {
     guard !written.path.isEmpty, !written.path.hasPrefix("/"),
       let folder = try? Files.linkTarget("/proc/\(order.target.pid)/cwd")
     else { return written }
@@ -120,7 +124,7 @@ struct SaveSession: ~Copyable {
     return written
   }
 
-  private borrowing func nextReport(
+  borrowing func nextReport(
     _ connection: borrowing ControlConnection
   ) throws(SaveFailure) -> ControlReport {
     let message: [UInt8]

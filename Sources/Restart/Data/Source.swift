@@ -15,6 +15,9 @@ struct Source: BitwiseCopyable {
   /// No image: the digests of its bytes are in one.
   var isFile = false
 
+  /// Its bytes were checked when they came, and nobody else can have changed them since.
+  var isVerified = false
+
   /// Of an image: where its digests lie.
   var end = ImageEnd(digestsOffset: 0, pieceCount: 0)
 

@@ -1,4 +1,5 @@
 internal import CImage
+internal import CheckpointImage
 internal import Kernel
 internal import KernelABI
 
@@ -27,11 +28,20 @@ enum KernelService: BitwiseCopyable {
         .missingKernelFeature, "cannot restart: this kernel gives programs no vdso",
         hint: "it was started with vdso=0")
     }
-    guard saved.hasLayout(of: live), try Self.hasSameCode(work, reader, saved, live) else {
+    guard saved.hasLayout(of: live), try Self.isSame(work, reader, saved, live) else {
       self = .patched
       return
     }
     self = .moved
+  }
+
+  /// The code of a stream comes too late to be compared: its digest is in the head.
+  private static func isSame(
+    _ work: Workspace, _ reader: DataReader, _ saved: KernelMappings, _ live: KernelMappings
+  ) throws(RestartFailure) -> Bool {
+    guard work.image.stream != nil else { return try hasSameCode(work, reader, saved, live) }
+    let code = Memory.bytes(at: live.code.start, count: Int(live.code.byteCount))
+    return XXH3.digest(code) == work.image.machine.vdso_digest
   }
 
   /// Pages that aren't in the image are zero.

@@ -59,7 +59,8 @@ enum MemoryRestore {
     leave(work, handoff)
   }
 
-  private static func put(
+  /// Keeps the arguments where the program finds them.
+  static func put(
     _ arguments: ProgramArguments, at plan: MemoryPlan
   ) throws(RestartFailure) {
     let place = plan.arguments
@@ -72,7 +73,7 @@ enum MemoryRestore {
   }
 
   /// Hands over to the agent, which unmaps this program.
-  private static func leave(_ work: Workspace, _ handoff: ckpt_handoff) -> Never {
+  static func leave(_ work: Workspace, _ handoff: ckpt_handoff) -> Never {
     var handoff = handoff
     handoff.version = CKPT_HANDOFF_VERSION
     handoff.scratch_start = work.range.start.rawValue

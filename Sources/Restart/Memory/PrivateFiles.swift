@@ -43,7 +43,7 @@ struct PrivateFiles {
         try make(region)
       })
     try fill(file, first: first)
-    seal(file)
+    if work.stream == nil { seal(file.number) }
     var index = first
     while index >= 0 {
       let region = work.image.regions[index]
@@ -53,6 +53,26 @@ struct PrivateFiles {
           descriptor: file.number, offset: region.file_offset)
       }
       index = Int(work.next[index])
+    }
+    if let stream = work.stream { keep(file.relinquish(), first: first, stream) }
+  }
+
+  /// Leaves a file open that is filled later.
+  private func keep(_ number: Int32, first: Int, _ stream: StreamRoom) {
+    var index = first
+    while index >= 0 {
+      stream.files[index] = number
+      index = Int(work.next[index])
+    }
+  }
+
+  /// Seals and closes the files that a stream has filled.
+  func sealAll(_ stream: StreamRoom) {
+    for first in 0..<stream.files.count where stream.files[first] >= 0 {
+      let number = stream.files[first]
+      seal(number)
+      closeDescriptor(number)
+      keep(-1, first: first, stream)
     }
   }
 
@@ -96,7 +116,9 @@ struct PrivateFiles {
       size = max(size, region.file_offset + region.range.byteCount)
       for index in work.image.spans(of: next) {
         let span = work.image.spans[index]
-        guard span.isClean, work.isMapped[next] == 0 else { continue }
+        // What comes with the stream comes later.
+        guard span.isClean, work.isMapped[next] == 0, work.stream == nil || span.source != 0
+        else { continue }
         var pieces = DataPieces(
           span.part(from: 0, span.byteCount, to: work.buffer, region: region.start))
         try copy(
@@ -134,7 +156,7 @@ struct PrivateFiles {
   /// Where it fails, nobody has the file open anyway.
   ///
   /// Source: fcntl(2), F_ADD_SEALS: F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE.
-  private func seal(_ file: borrowing FileDescriptor) {
-    try? Descriptors.addSeals(file.number, 1 | 2 | 4 | 8)
+  private func seal(_ number: Int32) {
+    try? Descriptors.addSeals(number, 1 | 2 | 4 | 8)
   }
 }

@@ -9,13 +9,17 @@ struct RegionFill {
   let hugePages: HugePages
 
   func run() throws(RestartFailure) {
-    for index in 0..<work.image.regions.count { adviseHugePages(work.image.regions[index]) }
+    adviseHugePages()
     let plan = try plan()
     defer { finish(plan) }
     try FillWorker.fill(plan, work, hugePages)
   }
 
   /// What the program wished is told before the pages are made.
+  func adviseHugePages() {
+    for index in 0..<work.image.regions.count { adviseHugePages(work.image.regions[index]) }
+  }
+
   private func adviseHugePages(_ region: ckpt_region) {
     guard region.kind == CKPT_REGION_ANONYMOUS || region.kind == CKPT_REGION_PRIVATE_FILE else {
       return

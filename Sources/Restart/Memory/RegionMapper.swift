@@ -35,6 +35,29 @@ struct RegionMapper {
     try PrivateFiles(work: work, reader: reader, mapsImage: mapsImage).mapAll()
   }
 
+  /// Maps what the program has for itself, to be filled from a stream.
+  func mapPrivate() throws(RestartFailure) {
+    for index in 0..<work.image.regions.count {
+      let region = work.image.regions[index]
+      let isKernel = region.kind == CKPT_REGION_VDSO || region.kind == CKPT_REGION_VVAR
+      if region.kind == CKPT_REGION_ANONYMOUS || isKernel && service.mapsAsMemory(region) {
+        try mapAnonymous(region)
+      }
+    }
+    try PrivateFiles(work: work, reader: reader).mapAll()
+  }
+
+  /// Maps the rest, once all of the stream is there.
+  func mapShared() throws(RestartFailure) {
+    for index in 0..<work.image.regions.count
+    where work.image.regions[index].kind == CKPT_REGION_SHARED_FILE {
+      try SharedFile.map(work.image.regions[index], work)
+    }
+    let shared = SharedRegions(work: work, reader: reader)
+    try shared.mapObjects()
+    try shared.attachSegments()
+  }
+
   private func mapAnonymous(_ region: ckpt_region) throws(RestartFailure) {
     var flags = MapFlags.private | .anonymous
     if region.has(CKPT_REGION_NO_RESERVE) { flags = flags | .noReserve }

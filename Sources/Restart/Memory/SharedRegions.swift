@@ -75,7 +75,8 @@ struct SharedRegions {
   func attachSegments() throws(RestartFailure) {
     for object in 0..<work.image.objects.count
     where work.image.objects[object].kind == CKPT_OBJECT_SYSV && work.firstOfObject[object] >= 0 {
-      try SharedSegment(work: work, reader: reader, object: object).attach()
+      let segment = SharedSegment(work: work, reader: reader, object: object)
+      if work.stream == nil { try segment.attach() } else { try segment.attachInParts() }
     }
   }
 

@@ -73,6 +73,67 @@ struct SharedSegment {
     }
   }
 
+  // MARK: Beside what is there
+
+  /// Attaches the segment where there is room, fills it, and moves what the program had of it to its
+  /// place: other memory lies around that already.
+  func attachInParts() throws(RestartFailure) {
+    let identifier = try during(
+      "cannot make a System V shared memory segment again",
+      hint: "`ipcs -m` lists them; another process may use it", number: UInt64(key),
+      numberStyle: .hexadecimal
+    ) { () throws(Errno) in try acquire() }
+    var index = Int(work.firstOfObject[object])
+    var isFilled = false
+    while index >= 0 {
+      let room = try attachAnywhere(identifier)
+      if !isFilled { try reader.fill(object, from: work, at: room.start) }
+      isFilled = true
+      index = try move(room, from: index)
+    }
+    if record.mode & SharedSegments.markedForRemoval != 0 {
+      try? SharedSegments.remove(identifier)
+    }
+  }
+
+  private func attachAnywhere(_ identifier: Int32) throws(RestartFailure) -> AddressRange {
+    try during("cannot attach a System V shared memory segment") { () throws(Errno) in
+      let status = try SharedSegments.status(of: identifier)
+      let start = try SharedSegments.attach(identifier, at: .zero)
+      return AddressRange(start: start, byteCount: roundedUpToPage(status.byteCount)) ?? .empty
+    }
+  }
+
+  /// Moves the parts of one attachment and unmaps what is left of it.
+  ///
+  /// - Returns: the first region of the next attachment, -1: there is none.
+  private func move(_ room: AddressRange, from first: Int) throws(RestartFailure) -> Int {
+    let origin = work.image.regions[first].range.start - work.image.regions[first].file_offset
+    var position: UInt64 = 0
+    var index = first
+    while index >= 0 {
+      let region = work.image.regions[index]
+      guard region.range.start - region.file_offset == origin else { break }
+      let end = region.file_offset + region.range.byteCount
+      guard region.file_offset >= position, end <= room.byteCount,
+        let part = AddressRange(
+          start: room.start + region.file_offset, byteCount: region.range.byteCount)
+      else {
+        throw RestartFailure(
+          .damagedImage, "cannot restart: a System V segment is smaller than what shows it, at",
+          number: region.start, numberStyle: .hexadecimal)
+      }
+      try unmap(from: room.start + position, to: part.start)
+      try during(
+        "cannot bring a System V segment to", number: region.start, numberStyle: .hexadecimal
+      ) { () throws(Errno) in try Mapping.move(part, to: region.range.start) }
+      position = end
+      index = Int(work.next[index])
+    }
+    try unmap(from: room.start + position, to: room.end)
+    return index
+  }
+
   // MARK: Identity
 
   /// The key is a part of the name that the kernel gives it, /SYSV and eight digits.

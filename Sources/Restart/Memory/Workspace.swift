@@ -45,6 +45,12 @@ struct Workspace: BitwiseCopyable {
   /// What a lazy restart needs; `nil`: it isn't one.
   private(set) var lazy: LazyRoom?
 
+  /// What a restart from a stream needs; `nil`: it isn't one.
+  private(set) var stream: StreamRoom?
+
+  /// Whether digests are noted: nothing is compared yet.
+  private var notes = false
+
   /// Bytes to map for an image.
   static func byteCount(for image: LoadedImage, isLazy: Bool) -> UInt64 {
     let regions = UInt64(image.regions.count)
@@ -60,6 +66,7 @@ struct Workspace: BitwiseCopyable {
       + (hugePageByteCount + FillWorker.byteCount) * UInt64(FillWorker.limit)
       + DataPieces.byteCountLimit + pathCapacity + (64 << 10)
       + (isLazy ? LazyRoom.byteCount(for: image) : 0)
+      + (image.stream == nil ? 0 : StreamRoom.byteCount(for: image))
   }
 
   /// Maps it and copies the head of the image and what was made of it into it.
@@ -97,6 +104,10 @@ struct Workspace: BitwiseCopyable {
       for _ in 0..<image.regions.count { try isMapped.append(0) }
       self.isMapped = isMapped
       lazy = isLazy ? try LazyRoom(for: image, in: &arena) : nil
+      if image.stream != nil {
+        stream = try StreamRoom(for: image, in: &arena)
+        notes = true
+      }
       self.arena = arena
     } catch {
       throw RestartFailure(
@@ -127,7 +138,9 @@ struct Workspace: BitwiseCopyable {
     let copied = try copy(sources, to: &arena)
     for index in 0..<copied.count {
       var source = copied[index]
-      source.blocks = try copy(source.blocks, byteCount: source.end.blockCount * 8, to: &arena)
+      if source.blocks != .zero {
+        source.blocks = try copy(source.blocks, byteCount: source.end.blockCount * 8, to: &arena)
+      }
       source.name = try copy(source.name, byteCount: UInt64(source.nameByteCount), to: &arena)
       copied[index] = source
     }
@@ -171,6 +184,12 @@ extension Workspace {
 
   /// A reader with a worker's own room for digests.
   func reader(_ worker: Int) -> DataReader {
-    DataReader(image.sources, cache: workers + UInt64(worker) * FillWorker.byteCount)
+    var reader = DataReader(
+      image.sources, cache: workers + UInt64(worker) * FillWorker.byteCount)
+    if notes, let stream { reader.notes = stream.digests }
+    return reader
   }
+
+  /// From now on nothing is noted: all of the stream was compared.
+  mutating func endNotes() { notes = false }
 }

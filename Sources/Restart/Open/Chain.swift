@@ -48,10 +48,7 @@ struct Chain {
   mutating func open(_ path: Text, called name: Text? = nil) throws(RestartFailure) {
     var last = try OpenedImage(opening: path, called: name ?? path)
     let count = 1 + Int(last.parent?.depth ?? 0)
-    images = try Self.prepared { (arena) throws(Errno) in
-      try Table(in: &arena, capacity: count)
-    }
-    try append(last)
+    try begin(with: last)
     while let parent = last.parent {
       // Shorter than it says it may be: an image that was merged in its place needs no other.
       guard Int(parent.depth) <= count - images.count else {
@@ -61,6 +58,14 @@ struct Chain {
       last = try ParentSearch(child: last, parent: parent).open()
       try append(last)
     }
+  }
+
+  /// Takes the newest image.
+  mutating func begin(with image: OpenedImage) throws(RestartFailure) {
+    images = try Self.prepared { (arena) throws(Errno) in
+      try Table(in: &arena, capacity: 1 + Int(image.parent?.depth ?? 0))
+    }
+    try append(image)
   }
 
   private mutating func append(_ image: OpenedImage) throws(RestartFailure) {

@@ -56,7 +56,7 @@ struct Arguments: BitwiseCopyable {
   private let start: Address
 
   /// Where the pointers to the environment lie.
-  private let environment: Address
+  let environment: Address
 
   /// - Parameter stack: what the kernel left there: argc, then the pointers of argv.
   ///

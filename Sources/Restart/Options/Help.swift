@@ -1,6 +1,6 @@
 /// What `restart --help` prints.
 let helpText: StaticString = """
-  usage: restart [OPTIONS] IMAGE [-- ARGUMENT...]
+  usage: restart [OPTIONS] IMAGE|- [-- ARGUMENT...]
 
   Brings the process saved in IMAGE back and stays in front of it as its parent: its exit
   status, its death by a signal, the terminal and the signals sent to `restart` pass through.
@@ -8,6 +8,9 @@ let helpText: StaticString = """
     --detach          return once the program runs; it goes on in the background
     --lazy            let it run at once, and read its memory while it runs
     --lazy-touched    read only what it touches: the image must stay
+    -                 read the image from standard input, once and in its order
+    --from-descriptor=N    likewise, from an open descriptor
+    --idle=SECONDS    give up when nothing more comes of it for so long (60)
     --pidfile FILE    write the program's process ID to FILE once it runs
     --private-pids    give it a PID namespace of its own, also where that isn't needed
     --fresh-pids      take whichever process and thread IDs are free

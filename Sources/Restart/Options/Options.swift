@@ -45,6 +45,15 @@ struct Options: BitwiseCopyable {
   /// This program is itself a snapshot executable, and so its own image.
   var isExecutable = false
 
+  /// The descriptor that the image comes through; `nil`: it is a file.
+  var stream: Int32?
+
+  /// The words that are for `ckpt feed`; `nil`: it isn't asked for.
+  var feed: Range<Int>?
+
+  /// Milliseconds without a byte of a stream until it has failed.
+  var patience = 60_000
+
   /// - Throws: a failure of status `.usage`.
   init(parsing arguments: Arguments) throws(RestartFailure) {
     var index = 0
@@ -54,12 +63,18 @@ struct Options: BitwiseCopyable {
     while index < arguments.count {
       let word = arguments[index]
       index += 1
-      if hasImage, word == "--" {
+      if hasImage || stream != nil || feed != nil, word == "--" {
         hasArguments = true
-        self.arguments = arguments.rest(from: index, name: image)
+        self.arguments = arguments.rest(from: index, name: hasImage ? image : Text("-"))
         break
       } else if takesOptions, word == "--" {
         takesOptions = false
+      } else if takesOptions, word == "--feed" {
+        let start = index
+        while index < arguments.count, !(arguments[index] == "--") { index += 1 }
+        feed = start..<index
+      } else if takesOptions, word == "-" {
+        try takeStream(0)
       } else if takesOptions, word.starts(with: "-") {
         if word == "--pidfile" {
           guard index < arguments.count else { throw Self.usage("--pidfile needs a file name") }
@@ -77,7 +92,11 @@ struct Options: BitwiseCopyable {
         image = word
       }
     }
-    guard hasImage, !image.isEmpty else { throw Self.usage("no image given") }
+    let comes = stream != nil || feed != nil
+    if comes { image = Text("-") }
+    guard comes != hasImage, !image.isEmpty else {
+      throw Self.usage(hasImage ? "one image at a time" : "no image given")
+    }
     if !hasArguments { self.arguments = arguments.rest(from: arguments.count, name: image) }
     if let pidFile, pidFile.isEmpty { throw Self.usage("--pidfile needs a file name") }
   }
@@ -102,8 +121,42 @@ struct Options: BitwiseCopyable {
       try choose(.private)
     } else if word.starts(with: "--pidfile=") {
       pidFile = word.dropping(10)
+    } else if word.starts(with: "--from-descriptor=") {
+      try takeStream(try Self.number(word, after: 18, atMost: 1 << 20))
+    } else if word.starts(with: "--idle=") {
+      patience = 1000 * Int(try Self.number(word, after: 7, atMost: 86_400))
     } else {
       throw Self.usage("unknown option", word)
+    }
+  }
+
+  private mutating func takeStream(_ descriptor: Int32) throws(RestartFailure) {
+    guard stream == nil else { throw Self.usage("one image at a time") }
+    stream = descriptor
+  }
+
+  /// The decimal number behind the first bytes of a word.
+  private static func number(
+    _ word: Text, after count: Int, atMost limit: Int32
+  ) throws(RestartFailure) -> Int32 {
+    var value: Int32 = 0
+    for index in count..<word.byteCount {
+      let digit = Int32(word.byte(at: index)) - 0x30
+      guard digit >= 0, digit < 10, value <= (limit - digit) / 10 else {
+        throw usage("no such number", word)
+      }
+      value = value * 10 + digit
+    }
+    guard word.byteCount > count else { throw usage("it needs a number", word) }
+    return value
+  }
+
+  /// A stream is read once, in its order.
+  ///
+  /// - Throws: a failure of status `.usage` for what only a file can do.
+  func checkStream() throws(RestartFailure) {
+    guard laziness == .none else {
+      throw Self.usage("--lazy needs an image in a file, uncompressed")
     }
   }
 

@@ -48,6 +48,20 @@ enum Child {
       code: information.code, status: Int32(truncatingIfNeeded: information.value))
   }
 
+  /// Waits for a child to end; what goes wrong counts as a good end.
+  static func awaitEvent(of pid: Int32) -> ChildEvent {
+    var information = ckernel_siginfo()
+    _ = try? withAddress(of: &information) { (address) throws(Errno) in
+      try retryingInterrupts { () throws(Errno) in
+        try systemCall(SyscallNumber.waitid, one, Int(pid), address.argument, exited)
+      }
+    }
+    guard information.pid == pid else { return .exited(status: 0) }
+    return ChildEvent(
+      code: information.code, status: Int32(truncatingIfNeeded: information.value))
+      ?? .exited(status: 0)
+  }
+
   /// Waits for a child that is about to end.
   static func reap(_ pid: Int32) {
     _ = try? retryingInterrupts { () throws(Errno) in

@@ -1,0 +1,90 @@
+internal import Kernel
+internal import KernelABI
+
+/// Connections of a stream's ends.
+enum StreamSockets {
+  private static let nonBlocking: Int32 = 0o4000
+
+  static func address(of place: StreamPlace) throws(StreamFailure) -> SocketAddress {
+    switch place {
+    case .tcp(let host, let port): return try hostAddress(host, port, isDatagram: false)
+    case .udp(let host, let port): return try hostAddress(host, port, isDatagram: true)
+    case .unix(let path): return unixAddress(path)
+    case .standard, .file: return SocketAddress()
+    }
+  }
+
+  /// Source: unix(7), sockaddr_un.
+  private static func unixAddress(_ path: String) -> SocketAddress {
+    let bytes = Array(path.utf8)
+    var address = SocketAddress(byteCount: UInt32(bytes.count + 3))
+    address.setByte(1, at: 0)
+    for (index, byte) in bytes.enumerated() { address.setByte(byte, at: index + 2) }
+    return address
+  }
+
+  /// Connects within the patience for it.
+  static func connect(
+    to place: StreamPlace, _ patience: StreamPatience
+  ) throws(StreamFailure) -> FileDescriptor {
+    let address = try address(of: place)
+    do throws(Errno) {
+      let socket = FileDescriptor(
+        adopting: try Sockets.make(
+          address.family, Sockets.Kind.stream | nonBlocking, 0))
+      do throws(Errno) {
+        try Sockets.connect(socket.number, to: address)
+      } catch {
+        guard error == inProgress else { throw error }
+        try Descriptors.awaitWritable(socket.number, milliseconds: patience.connect)
+        // SOL_SOCKET, SO_ERROR
+        let result = try Sockets.option(socket.number, 1, 4)
+        if result != 0 { throw Errno(rawValue: result) }
+      }
+      return socket
+    } catch {
+      throw .connect(place.text, error)
+    }
+  }
+
+  private static let inProgress = Errno(rawValue: 115)  // EINPROGRESS
+
+  /// Waits for one sender, for as long as it takes, and takes no other.
+  ///
+  /// `isReady` hears of it when senders may come.
+  static func accept(
+    at place: StreamPlace, isReady: () -> Void
+  ) throws(StreamFailure) -> FileDescriptor {
+    let address = try address(of: place)
+    do throws(Errno) {
+      let socket = FileDescriptor(
+        adopting: try Sockets.make(address.family, Sockets.Kind.stream, 0))
+      // A port of a connection that has just ended may be had again.
+      _ = try? Sockets.setOption(socket.number, 1, 2, 1)
+      try Sockets.bind(socket.number, to: address)
+      defer { if case .unix(let path) = place { _ = try? Files.remove(path) } }
+      if case .unix(let path) = place {
+        try withPath(path) { path throws(Errno) in try Kernel.Files.setMode(path: path, 0o600) }
+      }
+      try Sockets.listen(socket.number, backlog: 1)
+      isReady()
+      while true {
+        let connection = FileDescriptor(adopting: try Sockets.accept(socket.number))
+        if isOurs(connection.number, place) { return connection }
+      }
+    } catch {
+      throw .listen(place.text, error)
+    }
+  }
+
+  /// Whether the one at the other end of a Unix socket is this user or root.
+  ///
+  /// Who sends over a network shows by the key that it may.
+  private static func isOurs(_ number: Int32, _ place: StreamPlace) -> Bool {
+    guard case .unix = place else { return true }
+    // struct ucred: PID, user, group.
+    var credentials = InlineArray<3, UInt32>(repeating: 0)
+    guard (try? Sockets.option(number, 1, 17, into: &credentials)) != nil else { return false }
+    return credentials[1] == 0 || credentials[1] == UInt32(rawSystemCall(SyscallNumber.geteuid))
+  }
+}

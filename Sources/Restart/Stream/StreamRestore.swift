@@ -1,0 +1,98 @@
+internal import CImage
+internal import Kernel
+internal import KernelABI
+
+/// A restart from a stream: memory first, in the order in which it comes.
+///
+/// What can be seen from outside (descriptors, shared memory, locks) is made when all digests have
+/// been found right.
+enum StreamRestore {
+  /// Runs in the new process; see `MemoryRestore.run`.
+  ///
+  /// - Parameters:
+  ///   - arguments: for the program.
+  ///   - own: what `restart` itself has open; the caller says there what goes wrong.
+  static func run(
+    _ image: LoadedImage, _ stream: StreamInput, _ handoff: ckpt_handoff,
+    _ arguments: ProgramArguments, _ own: inout OwnDescriptors
+  ) throws(RestartFailure) -> Never {
+    let place = AddressRange(start: handoff.own_start, end: handoff.own_end) ?? .empty
+    let live = try LiveMappings()
+    let plan = try MemoryPlan(
+      image, own: place, live: live, isLazy: false, argumentByteCount: arguments.byteCount)
+    try MemoryRestore.put(arguments, at: plan)
+    var work = try Workspace(at: plan.scratch, for: image, isLazy: false)
+    guard let room = work.stream else { throw stream.endedEarly }
+    var kernel = KernelMappings(in: live)
+    let service = try KernelService(work, work.reader(0), kernel)
+    let hugePages = HugePages(for: work)
+    raiseLimit()
+    try plan.clear(&kernel, own: place)
+    try service.place(&kernel, work)
+    try RegionMapper(work: work, reader: work.reader(0), service: service, notes: 2).mapPrivate()
+    RegionFill(work: work, service: service, hugePages: hugePages).adviseHugePages()
+
+    let spool = try read(stream, work, room, service, hugePages)
+    try makeShared(&work, spool, service, &own)
+    try service.patch(kernel, work)
+    try RegionState(work: work, service: service, notes: own.errors).apply()
+    work.image.closeSources()
+    try LockRestore.run(work.image, isExecutable: false)
+    if own.errors >= 0 { closeDescriptor(own.errors) }
+    var handoff = handoff
+    handoff.arguments = plan.arguments.start.rawValue
+    handoff.status_descriptor = own.status
+    handoff.executable_descriptor = own.executable
+    MemoryRestore.leave(work, handoff)
+  }
+
+  /// Files in memory are open all at once while they are filled.
+  private static func raiseLimit() {
+    guard var limit = try? ResourceLimit(ResourceLimit.openFiles) else { return }
+    limit.current = limit.maximum
+    try? limit.set(ResourceLimit.openFiles)
+  }
+
+  /// - Returns: the file with the contents of objects, -1: there are none.
+  private static func read(
+    _ stream: StreamInput, _ work: Workspace, _ room: StreamRoom, _ service: KernelService,
+    _ hugePages: HugePages
+  ) throws(RestartFailure) -> Int32 {
+    var fill = StreamFill(work, room, stream, service, hugePages)
+    let spool = try fill.run()
+    var check = StreamCheck(work: work, room: room, stream: fill.stream)
+    try check.run()
+    PrivateFiles(work: work, reader: work.reader(0)).sealAll(room)
+    closeDescriptor(stream.descriptor)
+    work.image.sources.update(0) {
+      $0.descriptor = spool
+      $0.isVerified = true
+    }
+    return spool
+  }
+
+  /// Descriptors, and the memory that they and others show.
+  ///
+  /// The tables that this takes lie where the kernel puts them, perhaps where shared memory belongs:
+  /// they go before that comes.
+  private static func makeShared(
+    _ work: inout Workspace, _ spool: Int32, _ service: KernelService, _ own: inout OwnDescriptors
+  ) throws(RestartFailure) {
+    work.endNotes()
+    let takesTerminal = own.takesTerminal
+    let executable = own.executable
+    own = OwnDescriptors(sources: work.image.sources, status: own.status)
+    own.executable = executable
+    own.takesTerminal = takesTerminal
+    var arena = try during("cannot get memory for the restart") { () throws(Errno) in
+      try Arena(mapping: Program.arenaByteCount)
+    }
+    let whole = arena.range
+    let objects = try DescriptorRestore.run(work.image, keeping: &own, in: &arena)
+    try SharedRegions.prepare(&work, objects)
+    try? Mapping.unmap(whole)
+    try RegionMapper(
+      work: work, reader: work.reader(0), service: service, notes: own.errors
+    ).mapShared()
+  }
+}
