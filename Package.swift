@@ -64,7 +64,8 @@ if isFreestanding {
   package.targets += [
     .systemLibrary(
       name: "CUnwind", pkgConfig: "libunwind-coredump", providers: [.apt(["libunwind-dev"])]),
-    .systemLibrary(name: "CStreams", providers: [.apt(["liblz4-dev", "libzstd-dev", "zlib1g-dev"])]),
+    .systemLibrary(
+      name: "CStreams", providers: [.apt(["liblz4-dev", "libzstd-dev", "zlib1g-dev"])]),
     .target(
       name: "CheckpointKit",
       dependencies: [

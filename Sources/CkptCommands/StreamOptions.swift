@@ -6,7 +6,8 @@ struct StreamOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Encrypt with, or open with, this key file.", valueName: "file"))
   var key: String?
 
-  @Option(help: ArgumentHelp("A passphrase in place of a key: the file's first line.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("A passphrase in place of a key: the file's first line.", valueName: "file"))
   var passphraseFile: String?
 
   @Option(help: ArgumentHelp("Likewise, from an open descriptor.", valueName: "number"))

@@ -49,7 +49,9 @@ private final class ArraySink: ByteSink {
 private func bytes(_ count: Int, seed: UInt64) -> [UInt8] {
   var random = Seeded(state: seed)
   // Half of it repeats itself.
-  return (0..<count).map { $0 & 64 == 0 ? UInt8(truncatingIfNeeded: $0) : UInt8(truncatingIfNeeded: random.next()) }
+  return (0..<count).map {
+    $0 & 64 == 0 ? UInt8(truncatingIfNeeded: $0) : UInt8(truncatingIfNeeded: random.next())
+  }
 }
 
 private let key = SealKey.secret([UInt8](repeating: 7, count: 32))
@@ -118,7 +120,9 @@ private func attempt(
     #expect(StreamPacking("zstd:19:4") == .zstd(level: 19, threads: 4))
     #expect(StreamPacking("gzip:9") == .gzip(level: 9))
     #expect(StreamPacking("lz4") == .lz4 && StreamPacking("none") == StreamPacking.none)
-    for bad in ["", "zip", "lz4:1", "zstd:20", "zstd:0", "zstd:3:0", "zstd:3:4:5", "gzip:x", "gzip:10"] {
+    for bad in [
+      "", "zip", "lz4:1", "zstd:20", "zstd:0", "zstd:3:0", "zstd:3:4:5", "gzip:x", "gzip:10",
+    ] {
       #expect(StreamPacking(bad) == nil, "\(bad)")
     }
   }
@@ -168,7 +172,8 @@ private func attempt(
       [0x04, 0x22, 0x4D, 0x18], [0x28, 0xB5, 0x2F, 0xFD], [0x1F, 0x8B, 0x08], SealHeader.magic,
     ]
     for round in 0..<200 {
-      let tail = (0..<Int(random.next() % 5000)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+      let tail = (0..<Int(random.next() % 5000)).map { _ in UInt8(truncatingIfNeeded: random.next())
+      }
       _ = attempt(magics[round % 4] + tail, key: round % 2 == 0 ? key : nil)
     }
   }

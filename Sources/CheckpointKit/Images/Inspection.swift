@@ -72,6 +72,14 @@ public struct Inspection: Sendable {
     }
   }
 
+  /// Of an image that goes by: there is nothing to be read of it again.
+  init(passing head: ImageHead) {
+    path = "-"
+    file = CheckpointImageFile(head)
+    totals = Totals(file)
+    needs = MachineNeeds(file.machine)
+  }
+
   public init(path: String, withBacktraces: Bool) throws(ImageFailure) {
     self.path = path
     let image = try ImageFile(path: path)

@@ -171,8 +171,9 @@ final class DatagramSource: ByteSource {
       if error == .timedOut { throw .gap(missing: next) }
       throw .read(name, error)
     }
-    guard (Datagram.headByteCount...(Datagram.headByteCount + Datagram.dataByteCount))
-      .contains(count), Memory.load(UInt64.self, at: received.address) == Datagram.magic
+    guard
+      (Datagram.headByteCount...(Datagram.headByteCount + Datagram.dataByteCount))
+        .contains(count), Memory.load(UInt64.self, at: received.address) == Datagram.magic
     else { return }
     try take(count)
   }

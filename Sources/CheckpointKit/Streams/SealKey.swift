@@ -63,8 +63,9 @@ public enum SealKey: Equatable, Sendable {
   /// The first line of a descriptor, as a passphrase.
   public static func readLine(from number: Int32, _ name: String) throws(StreamFailure) -> SealKey {
     let bytes: [UInt8]
-    do throws(Errno) { bytes = try Files.contents(of: "/proc/self/fd/\(number)", limit: 4096) }
-    catch {
+    do throws(Errno) {
+      bytes = try Files.contents(of: "/proc/self/fd/\(number)", limit: 4096)
+    } catch {
       throw .key(name, error)
     }
     let line = Array(bytes.prefix { $0 != 0x0A })

@@ -25,7 +25,8 @@ enum Packing: UInt8, BitwiseCopyable {
       let file = try? FileDescriptor(path: path.address, .readOnly | .nonBlocking),
       (try? FileStatus(of: file.number))?.kind == .regular,
       let count = try? withAddress(
-        of: &prefix, { (address) throws(Errno) in
+        of: &prefix,
+        { (address) throws(Errno) in
           try file.readFully(to: address, byteCount: 8, at: 0)
         }), count == 8
     else { return nil }
