@@ -11,6 +11,9 @@ struct AgentState: BitwiseCopyable {
   /// Number of the last stop.
   var epoch: UInt32 = 0
 
+  /// Whether threads were met that block the agent's own signal; see `Quiesce`.
+  var looksFirst = false
+
   /// Checkpoints written so far.
   var counter: UInt32 = 0
 
@@ -71,7 +74,8 @@ struct ActionBits: BitwiseCopyable {
 
 /// The one state, which the loader maps: constant initialisers only.
 nonisolated(unsafe) private var storage = AgentState()
-nonisolated(unsafe) private var words = InlineArray<7, UInt32>(repeating: 0)
+nonisolated(unsafe) private var words = InlineArray<4, UInt32>(repeating: 0)
+nonisolated(unsafe) private var gateWords = InlineArray<4, UInt32>(repeating: 0)
 nonisolated(unsafe) private var path = InlineArray<4096, UInt8>(repeating: 0)
 
 /// Access to the agent's state.
@@ -87,25 +91,33 @@ enum Agent {
   /// Thread that takes a checkpoint, 0: none.
   static var leader: FutexWord { word(0) }
 
-  /// Epoch of the stop that is on, 0: none; parked threads wait while it is theirs.
-  static var gate: FutexWord { word(1) }
-
   /// Threads that have noted their state and wait.
-  static var parked: FutexWord { word(2) }
+  static var parked: FutexWord { word(1) }
 
   /// As many parked threads the leader waits for: who makes them so many wakes it.
-  static var wanted: FutexWord { word(6) }
-
-  /// Threads that came to the gate, whether it was closed or not.
-  static var arrived: FutexWord { word(4) }
+  static var wanted: FutexWord { word(2) }
 
   /// The process whose state this is, 0: not known yet.
   ///
   /// A forked child finds its parent's here.
-  static var owner: FutexWord { word(5) }
+  static var owner: FutexWord { word(3) }
+
+  /// Where the words of the gate lie, a ckernel_gate.
+  static var gatePlace: Address {
+    unsafe withUnsafeMutablePointer(to: &gateWords) { unsafe Address(UnsafeRawPointer($0)) }
+  }
+
+  /// Epoch of the stop that is on, 0: none; parked threads wait while it is theirs.
+  static var gate: FutexWord { FutexWord(at: gatePlace) }
+
+  /// Threads that came to the gate, whether it was closed or not.
+  static var arrived: FutexWord { FutexWord(at: gatePlace + 4) }
 
   /// Threads that have left the agent's memory for good.
-  static var departed: FutexWord { word(3) }
+  static var departed: FutexWord { FutexWord(at: gatePlace + 8) }
+
+  /// Whether parked threads have something to do before they go on, `Park.Errand` bits.
+  static var errands: FutexWord { FutexWord(at: gatePlace + 12) }
 
   /// Where the path of the last image lies, NUL-terminated; see `Lineage`.
   static var parentPath: Address {

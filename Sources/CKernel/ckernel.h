@@ -60,6 +60,29 @@ static inline __attribute__((naked, noreturn)) void ckernel_leave_to(
   __asm__ volatile("jmp *%r8");
 }
 
+// The words that a stop's threads meet at; ckernel_wait_at_gate knows their places.
+struct ckernel_gate { uint32_t epoch, arrived, departed, errands; };
+_Static_assert(__builtin_offsetof(struct ckernel_gate, epoch) == 0, "epoch");
+_Static_assert(__builtin_offsetof(struct ckernel_gate, arrived) == 4, "arrived");
+_Static_assert(__builtin_offsetof(struct ckernel_gate, departed) == 8, "departed");
+_Static_assert(__builtin_offsetof(struct ckernel_gate, errands) == 12, "errands");
+
+// Sleeps while a gate has `epoch`. Then goes through it, counts itself as departed, wakes whoever waits
+// for the last to depart, and returns from the signal, writing to no stack: a clone shares it, and a first
+// write costs a copy of the page. With errands it only returns.
+// futex(2): 202, FUTEX_WAIT_PRIVATE 128, FUTEX_WAKE_PRIVATE 129.
+static inline __attribute__((naked)) void ckernel_wait_at_gate(
+    uint64_t gate, uint32_t epoch, uint64_t ucontext) {
+  __asm__ volatile(
+      "mov %rdx, %r8\n\tmov %esi, %edx\n\tmov $128, %esi\n\txor %r10d, %r10d\n"
+      "1:\tcmp %edx, (%rdi)\n\tjne 2f\n\tmov $202, %eax\n\tsyscall\n\tjmp 1b\n"
+      "2:\tcmpl $0, 12(%rdi)\n\tjne 4f\n\t"
+      "mov $1, %eax\n\tlock xadd %eax, 8(%rdi)\n\tinc %eax\n\tcmp 4(%rdi), %eax\n\tjne 3f\n\t"
+      "add $8, %rdi\n\tmov $129, %esi\n\tmov $0x7fffffff, %edx\n\tmov $202, %eax\n\tsyscall\n"
+      "3:\tmov %r8, %rsp\n\tmov $15, %eax\n\tsyscall\n\tud2\n"
+      "4:\tret");
+}
+
 // Calls body(argument) on another stack and comes back to this one.
 static inline __attribute__((naked)) void ckernel_call_on_stack(
     uint64_t stack_top, void (*body)(uint64_t), uint64_t argument) {

@@ -25,6 +25,18 @@ public struct FileDescriptor: ~Copyable {
     number = Int32(truncatingIfNeeded: raw)
   }
 
+  /// Opens the file that a path leads to from an open directory.
+  ///
+  /// Source: openat(2).
+  public init(path: Address, in directory: Int32, _ flags: OpenFlags) throws(Errno) {
+    let raw = try retryingInterrupts { () throws(Errno) in
+      try systemCall(
+        SyscallNumber.openat, Int(directory), path.argument,
+        Int((flags | .closeOnExec).rawValue), 0)
+    }
+    number = Int32(truncatingIfNeeded: raw)
+  }
+
   public init(_ path: StaticString, _ flags: OpenFlags) throws(Errno) {
     try self.init(path: path.address, flags)
   }

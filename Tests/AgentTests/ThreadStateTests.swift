@@ -42,6 +42,8 @@ import Testing
     Thread.sleep(forTimeInterval: 0.3)
     var scratch = try Arena(mapping: 1 << 20)
     var sampler = try CallSampler(in: &scratch)
+    let tasks = try FileDescriptor("/proc/self/task", .readOnly)
+    sampler.tasks = tasks.number
     let sample = sampler.sample(identifier.value)
     let elapsed = UInt64(Date().timeIntervalSince(start) * 1e9)
     #expect(sample.line != nil)
@@ -52,6 +54,8 @@ import Testing
   @Test func aThreadThatIsGoneHasNoSample() throws {
     var scratch = try Arena(mapping: 1 << 20)
     var sampler = try CallSampler(in: &scratch)
+    let tasks = try FileDescriptor("/proc/self/task", .readOnly)
+    sampler.tasks = tasks.number
     #expect(sampler.sample(1 << 30).line == nil)
     try Mapping.unmap(scratch.range)
   }

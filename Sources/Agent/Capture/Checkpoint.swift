@@ -164,7 +164,8 @@ enum Checkpoint {
       _ = survey.root.signals.requeue(of: 0, process: process, current: own)
     }
     _ = survey.root.signals.requeue(of: own, process: process, current: own)
-    Gate.open()
+    let hasSignals = survey.root.signals.claimed.value > 0
+    Gate.open(errands: hasSignals || RemadeCalls.areWatched ? Park.Errand.comeBack : 0)
   }
 
   private static func hasParkedMain(_ survey: Survey) -> Bool {

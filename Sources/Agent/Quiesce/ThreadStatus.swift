@@ -9,6 +9,9 @@ struct ThreadStatus {
   var isZombie = false
   var blocked: UInt64 = 0
 
+  /// Signals that wait for this thread alone.
+  var pending: UInt64 = 0
+
   /// Threads that the process has, with those that have ended and aren't buried.
   var processThreads = 0
 
@@ -34,6 +37,9 @@ struct ThreadStatus {
       } else if cursor.take("Threads:") {
         cursor.skipBlanks()
         processThreads = Int(cursor.number() ?? 0)
+      } else if cursor.take("SigPnd:") {
+        cursor.skipBlanks()
+        pending = cursor.number(radix: 16) ?? 0
       } else if cursor.take("SigBlk:") {
         cursor.skipBlanks()
         blocked = cursor.number(radix: 16) ?? 0

@@ -1,4 +1,5 @@
 internal import CImage
+internal import CKernel
 internal import Kernel
 internal import KernelABI
 
@@ -6,7 +7,8 @@ extension SignalTables {
   /// Takes the calling thread's own pending signals off its queue and notes them.
   ///
   /// Every thread, the leader too, calls this in its handler, where all signals are blocked. They
-  /// come back by `requeue`, in the same order.
+  /// come back by `requeue`, in the same order. Requests to stop are dropped: whoever calls this has
+  /// stopped already.
   ///
   /// Stopped-world safe; under 500 bytes of stack.
   ///
@@ -14,7 +16,7 @@ extension SignalTables {
   @inline(never)
   func notePrivate(thread: Int32) -> UInt64 {
     guard PendingSignals.blocked != 0 else { return 0 }
-    let all = OwnStatus.privatePending
+    var all = OwnStatus.privatePending
     var left = all
     while left != 0, let record = claim() {
       Memory.store(thread, at: record)
@@ -22,7 +24,9 @@ extension SignalTables {
         Memory.store(UInt32(0), at: record + 4)
         break
       }
-      Memory.store(UInt32(signal), at: record + 4)
+      let isRequest = StopRequest(Memory.load(ckernel_siginfo.self, at: record + 8)) != nil
+      Memory.store(UInt32(isRequest ? 0 : signal), at: record + 4)
+      all = isRequest ? all & ~Signal.bit(signal) : all | Signal.bit(signal)
       // A real-time signal may be queued more than once, and once more for the process.
       left = signal < 32 ? left & ~Signal.bit(signal) : left & OwnStatus.privatePending
     }

@@ -125,11 +125,15 @@ enum InterruptedCalls {
   private static let syscallBytes: UInt16 = 0x050F
 
   private static func stop(_ context: ckernel_sigcontext) -> InterruptedCall.Stop {
-    InterruptedCall.Stop(
+    // Most often both instructions can be read at once.
+    let around = peek(UInt32(0), at: context.rip &- 2)
+    let before = around.map { UInt16(truncatingIfNeeded: $0) }
+    let after = around.map { UInt16(truncatingIfNeeded: $0 >> 16) }
+    return InterruptedCall.Stop(
       programCounter: context.rip, stackPointer: context.rsp,
       result: Int64(bitPattern: context.rax),
-      isBehindCall: peek(UInt16(0), at: context.rip &- 2) == syscallBytes,
-      isAtCall: peek(UInt16(0), at: context.rip) == syscallBytes)
+      isBehindCall: (before ?? peek(UInt16(0), at: context.rip &- 2)) == syscallBytes,
+      isAtCall: (after ?? peek(UInt16(0), at: context.rip)) == syscallBytes)
   }
 
   /// What lies at `address`, `nil` when it can't be read.

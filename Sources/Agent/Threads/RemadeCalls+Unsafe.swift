@@ -40,6 +40,9 @@ enum RemadeCalls {
     if let index = index(of: thread) { unsafe entries[index].earlier = earlier }
   }
 
+  /// Whether there may be any thread that is watched.
+  static var areWatched: Bool { unsafe count > 0 }
+
   static func isWatched(_ thread: Int32) -> Bool { index(of: thread) != nil }
 
   /// Watches a thread from now on; for the leader, when all are parked.

@@ -27,12 +27,19 @@ struct ImageWriter: ~Copyable {
   /// Room to copy what can't be written straight from where it is.
   private let bounce: Address
 
-  /// Small runs that wait to be written together: a change has thousands of a page each.
-  private let gathered: Address
+  /// Runs that wait to be written together: a change has thousands of a page each.
+  private let ownGathered: Address
+
+  /// Where they are copied to, as much as there is room, and how much is there: a stage of the
+  /// direct writes, or `ownGathered`.
+  private var gathered: Address
+  private var gatheredCapacity: UInt64 = 0
   private var gatheredByteCount: UInt64 = 0
 
-  /// Where the next byte goes in the file.
+  /// Where the next byte goes in the file, and where the file's own position is: direct writes don't
+  /// move it.
   private(set) var position: UInt64
+  private var filePosition: UInt64 = 0
 
   /// Of which the region is open for reading, `nil`: none needs it.
   private var readable: Readable?
@@ -62,6 +69,7 @@ struct ImageWriter: ~Copyable {
       byteCount: byteCount, .read | .write, .private | .anonymous | .noReserve)
     sectionRange = AddressRange(start: section, byteCount: byteCount) ?? .empty
     self.bounce = bounce
+    ownGathered = gathered
     self.gathered = gathered
     self.writeAhead = writeAhead
     direct = DirectWrites(
@@ -82,7 +90,7 @@ struct ImageWriter: ~Copyable {
     if let share = survey.copied?.share {
       try Files.write(
         descriptor, from: head.bytes.start, byteCount: head.bytes.byteCount, at: 0)
-      position = try Descriptors.seek(descriptor, to: share.dataEnd)
+      position = share.dataEnd
     } else {
       if let frame { try put(from: frame.head.start, byteCount: frame.head.byteCount) }
       try put(from: head.bytes.start, byteCount: head.bytes.byteCount)
@@ -118,8 +126,8 @@ struct ImageWriter: ~Copyable {
     if run.kind == CKPT_RUN_FILE {
       try digestCarefully(run)
     } else if region.kind == CKPT_REGION_PRIVATE_FILE {
-      try putCarefully(run)
-    } else if run.byte_count <= Self.chunkByteCount || isInUse(run, survey) {
+      try putCopied(run, from: Address(run.address), isCareful: true)
+    } else if direct.isOn || run.byte_count <= Self.chunkByteCount || isInUse(run, survey) {
       try putCopied(run, from: survey.place(of: run))
     } else {
       try putStraight(run, from: survey.place(of: run))
@@ -181,38 +189,47 @@ struct ImageWriter: ~Copyable {
     return false
   }
 
-  /// Digests and writes a copy.
-  private mutating func putCopied(_ run: ckpt_run, from place: Address) throws(Errno) {
+  /// Digests and writes a copy, together with what comes before and after it.
+  ///
+  /// - Parameter isCareful: whether some of it may be impossible to read.
+  private mutating func putCopied(
+    _ run: ckpt_run, from place: Address, isCareful: Bool = false
+  ) throws(Errno) {
     var done: UInt64 = 0
     while done < run.byte_count {
-      let count = min(Self.chunkByteCount, run.byte_count - done)
-      if gatheredByteCount + count > Self.chunkByteCount { try putGathered() }
+      if gatheredByteCount == gatheredCapacity { try beginGathering() }
+      // Small enough to be in the processor's cache when it is digested.
+      let room = min(Self.cachedByteCount, gatheredCapacity - gatheredByteCount)
+      let count = min(room, run.byte_count - done)
       let copy = gathered + gatheredByteCount
-      Memory.copy(from: place + done, to: copy, byteCount: count)
+      if isCareful {
+        copyCarefully(from: place + done, to: copy, byteCount: count)
+      } else {
+        Memory.copy(from: place + done, to: copy, byteCount: count)
+      }
       try addDigests(of: copy, byteCount: count)
       gatheredByteCount += count
       done += count
     }
   }
 
-  private mutating func putCarefully(_ run: ckpt_run) throws(Errno) {
+  /// Writes what is gathered and finds room for more.
+  private mutating func beginGathering() throws(Errno) {
     try putGathered()
-    var done: UInt64 = 0
-    while done < run.byte_count {
-      let count = min(Self.chunkByteCount, run.byte_count - done)
-      try putChunk(
-        at: try copied(from: Address(run.address) + done, byteCount: count), byteCount: count)
-      done += count
-    }
+    gathered = direct.isOn ? try direct.freeStage() : ownGathered
+    // It may be off by now.
+    gatheredCapacity =
+      gathered == ownGathered ? Self.chunkByteCount : DirectWrites.stageByteCount
   }
+
 
   /// Digests what stays in its file.
   private mutating func digestCarefully(_ run: ckpt_run) throws(Errno) {
     var done: UInt64 = 0
     while done < run.byte_count {
       let count = min(Self.chunkByteCount, run.byte_count - done)
-      try addDigests(
-        of: try copied(from: Address(run.address) + done, byteCount: count), byteCount: count)
+      copyCarefully(from: Address(run.address) + done, to: bounce, byteCount: count)
+      try addDigests(of: bounce, byteCount: count)
       done += count
     }
   }
@@ -222,7 +239,6 @@ struct ImageWriter: ~Copyable {
   /// The page cache then takes large folios (ext4, XFS), and writing is half as fast again.
   private mutating func putStraight(_ run: ckpt_run, from start: Address) throws(Errno) {
     try putGathered()
-    if direct.isOn { return try putDirectly(run, from: start) }
     var digested: UInt64 = 0
     var written: UInt64 = 0
     while digested < run.byte_count {
@@ -239,42 +255,20 @@ struct ImageWriter: ~Copyable {
     }
   }
 
-  /// Copies, digests and writes past the page cache; the file's own position follows.
-  private mutating func putDirectly(_ run: ckpt_run, from start: Address) throws(Errno) {
-    var done: UInt64 = 0
-    while done < run.byte_count {
-      let count = min(DirectWrites.stageByteCount, run.byte_count - done)
-      let stage = try direct.freeStage()
-      // Small enough to be in the cache when it is digested.
-      var part: UInt64 = 0
-      while part < count {
-        let some = min(Self.cachedByteCount, count - part)
-        Memory.copy(from: start + done + part, to: stage + part, byteCount: some)
-        try addDigests(of: stage + part, byteCount: some)
-        part += some
-      }
-      try direct.write(from: stage, byteCount: count, at: position)
-      position += count
-      done += count
-    }
-    position = try Descriptors.seek(descriptor, to: position)
-  }
-
-  /// Copies a chunk to `bounce`; what can't be read becomes zero.
-  private func copied(from source: Address, byteCount: UInt64) throws(Errno) -> Address {
+  /// Copies; what can't be read becomes zero.
+  private func copyCarefully(from source: Address, to target: Address, byteCount: UInt64) {
     var done: UInt64 = 0
     while done < byteCount {
       let count =
         (try? Memory.readTolerantly(
-          from: source + done, to: bounce + done, byteCount: byteCount - done)) ?? 0
+          from: source + done, to: target + done, byteCount: byteCount - done)) ?? 0
       if count == 0 {
         let page = min(pageByteCount - done % pageByteCount, byteCount - done)
-        Memory.zero(AddressRange(start: bounce + done, byteCount: page) ?? .empty)
+        Memory.zero(AddressRange(start: target + done, byteCount: page) ?? .empty)
         done += page
       }
       done += count
     }
-    return bounce
   }
 
   private mutating func put(_ extent: ckpt_extent, from source: ExtentSource) throws(Errno) {
@@ -284,7 +278,7 @@ struct ImageWriter: ~Copyable {
       if source.memory == .zero {
         try fillBounce(from: source.descriptor, at: source.offset + done, byteCount: count)
       } else {
-        _ = try copied(from: source.memory + done, byteCount: count)
+        copyCarefully(from: source.memory + done, to: bounce, byteCount: count)
       }
       try putChunk(at: bounce, byteCount: count)
       done += count
@@ -312,9 +306,15 @@ struct ImageWriter: ~Copyable {
   }
 
   private mutating func putGathered() throws(Errno) {
-    guard gatheredByteCount > 0 else { return }
-    try put(from: gathered, byteCount: gatheredByteCount)
+    let count = gatheredByteCount
     gatheredByteCount = 0
+    gatheredCapacity = 0
+    guard count > 0 else { return }
+    guard gathered == ownGathered else {
+      try direct.write(from: gathered, byteCount: count, at: position)
+      return position += count
+    }
+    try put(from: gathered, byteCount: count)
     writeAhead.didWrite(upTo: position)
   }
 
@@ -342,12 +342,16 @@ struct ImageWriter: ~Copyable {
   }
 
   private mutating func put(from address: Address, byteCount: UInt64) throws(Errno) {
+    if filePosition != position {
+      filePosition = try Descriptors.seek(descriptor, to: position)
+    }
     var done: UInt64 = 0
     while done < byteCount {
       let count = try writeOnce(from: address + done, byteCount: byteCount - done)
       guard count > 0 else { throw .inputOutput }
       done += count
       position += count
+      filePosition += count
     }
   }
 
