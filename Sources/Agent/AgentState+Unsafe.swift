@@ -47,6 +47,9 @@ struct AgentState: BitwiseCopyable {
   /// The userfaultfd that tells what was written since the last image.
   var tracker = TrackDescriptor.Memo()
 
+  /// Memory that is kept for copies of what was written.
+  var copyRoom = CopyRoom.Memo()
+
   /// What a companion copies ahead.
   var precopy = Precopy.State()
 

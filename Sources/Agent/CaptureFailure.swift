@@ -25,6 +25,7 @@ public struct CaptureFailure: Error, Equatable, Sendable, BitwiseCopyable {
     case control = 16  // the control socket
     case layout = 17  // more than the format can hold
     case restartProgram = 18  // `restart`, for a snapshot executable; named, if it was looked for
+    case openParent = 19  // an image that the new one was to be a change to, named: the path
   }
 
   public let step: Step

@@ -36,6 +36,7 @@ extension AgentFailure {
     case .layout: "it has more parts than an image can hold"
     case .restartProgram:
       "the program restart\(nameInParentheses) can't be made the beginning of an executable"
+    case .openParent: "\(nameOrImage), of which the image was to have the changes, can't be read"
     case nil: "its agent is newer than this ckpt, and has a reason that ckpt doesn't know"
     }
   }
@@ -47,6 +48,7 @@ extension AgentFailure {
     if let hint = reason?.hint { return hint }
     return switch step {
     case .openImage, .writeImage, .synchronizeImage, .renameImage: errno?.outputHint
+    case .openParent: "save again: the next image has all of the memory, and needs no other"
     case .prepare: "the program is short of memory or address space (ulimit -v)"
     case .descriptors, .control: errno == .tooManyOpen ? Reason.tooManyDescriptors.hint : nil
     case .restartProgram: "CKPT_RESTART names one that belongs to this ckpt"

@@ -59,15 +59,14 @@ enum Completion {
   /// of the memory.
   private static func openChain(_ survey: inout Survey) throws(CaptureFailure) {
     guard survey.hasParent else { return }
+    var path = try during(.prepare) { () throws(Errno) in try ImagePath(in: &survey.scratch) }
     do throws(Errno) {
-      survey.chain = try ParentChain(&survey)
+      survey.chain = try ParentChain(&survey, at: &path)
     } catch {
       // This clone has not all of the memory.
-      if survey.staging != nil {
-        let path = survey.parent.path
+      guard survey.staging == nil else {
         throw CaptureFailure(
-          .openImage, error, name: survey.strings.base + UInt64(path.offset),
-          nameByteCount: path.byte_count)
+          .openParent, error, name: path.address, nameByteCount: UInt32(path.byteCount))
       }
       survey.dropParent()
     }

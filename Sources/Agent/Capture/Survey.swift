@@ -24,6 +24,9 @@ struct Survey: BitwiseCopyable {
   /// Memory that ends with the checkpoint.
   var scratch: Arena
 
+  /// Memory that is kept from one checkpoint to the next, and no part of the image either.
+  var room = CopyRoom.range
+
   /// What the program shares with a clone that writes, `nil` while there is none.
   var page: WriterPage?
 

@@ -88,7 +88,9 @@ enum Clone {
     defer {
       survey.staging?.left.bringBack()
       survey.staging = nil
+      _ = try? Mapping.advise(survey.room, Advice.dontFork)
     }
+    if !survey.room.isEmpty { try inherit(survey.room) }
     guard let maps = try? RegionList.text(&survey.scratch) else { return false }
     let place = try survey.scratch.reserve(UInt64(MemoryLayout<Job>.stride))
     let stack = try survey.scratch.reserve(2 * stackByteCount + 16, alignment: pageByteCount)

@@ -61,25 +61,28 @@ enum RegionList {
 
   /// Appends the parts of a region that belong to the program.
   ///
-  /// The kernel may have merged the scratch memory with a neighbour of the same kind.
+  /// The kernel may have merged the agent's memory with a neighbour of the same kind.
   private static func append(
     _ entry: SmapsEntry, path: Address, to survey: inout Survey
   ) throws(CaptureFailure) {
     guard !survey.isOwnPage(entry.range) else { return }
-    let scratch = survey.scratch.range
-    guard entry.range.overlaps(scratch) else {
-      return try append(entry, entry.range, path: path, to: &survey)
+    let parts = parts(of: entry.range, without: survey.scratch.range)
+    for index in parts.indices where !parts[index].isEmpty {
+      let rest = Self.parts(of: parts[index], without: survey.room)
+      for index in rest.indices where !rest[index].isEmpty {
+        try append(entry, rest[index], path: path, to: &survey)
+      }
     }
-    if let before = AddressRange(
-      start: entry.range.start.rawValue, end: scratch.start.rawValue), !before.isEmpty
-    {
-      try append(entry, before, path: path, to: &survey)
-    }
-    if let after = AddressRange(start: scratch.end.rawValue, end: entry.range.end.rawValue),
-      !after.isEmpty
-    {
-      try append(entry, after, path: path, to: &survey)
-    }
+  }
+
+  /// What of a range lies before and behind another one.
+  private static func parts(
+    of range: AddressRange, without hole: AddressRange
+  ) -> InlineArray<2, AddressRange> {
+    guard range.overlaps(hole) else { return [range, .empty] }
+    let before = AddressRange(start: range.start.rawValue, end: hole.start.rawValue)
+    let after = AddressRange(start: hole.end.rawValue, end: range.end.rawValue)
+    return [before ?? .empty, after ?? .empty]
   }
 
   private static func append(

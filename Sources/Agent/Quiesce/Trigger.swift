@@ -78,6 +78,7 @@ enum Trigger {
       Agent.departed.store(0)
       Agent.state.writerPage = 0
       Agent.state.precopy = Precopy.State()
+      Agent.state.copyRoom = CopyRoom.Memo()
       Lineage.end()
       Agent.state.series = 0
       Agent.state.knowsNumbers = false

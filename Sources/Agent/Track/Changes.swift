@@ -15,7 +15,11 @@ enum Changes {
   ///
   /// Whatever goes wrong here only makes the image larger.
   static func collect(_ wishes: Wishes, _ survey: inout Survey) {
-    guard wishes.tracking != .none else { return }
+    guard wishes.tracking != .none else {
+      CopyRoom.release()
+      survey.room = .empty
+      return
+    }
     survey.isTracked = true
     _ = try? Lineage.adopt(wishes, &survey)
     // Until it is known that this image is safe on disk.
@@ -53,7 +57,8 @@ enum Changes {
     _ entry: SmapsEntry, _ maps: RegionList.Text, _ survey: Survey
   ) -> Bool {
     guard !entry.isShared, entry.inode == 0, entry.range.byteCount >= smallest,
-      !entry.range.overlaps(survey.scratch.range), !entry.range.overlaps(survey.keep.range)
+      !entry.range.overlaps(survey.scratch.range), !entry.range.overlaps(survey.keep.range),
+      !entry.range.overlaps(survey.room)
     else { return false }
     let name = RegionName(
       Memory.bytes(at: maps.start + UInt64(entry.pathOffset), count: entry.pathByteCount))

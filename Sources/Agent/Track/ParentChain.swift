@@ -30,17 +30,16 @@ struct ParentChain: BitwiseCopyable {
 
   /// Opens the parent of `survey` and all that it needs itself.
   ///
+  /// - Parameter here: empty; when this throws, where the image is that can't be had.
   /// - Throws: `noSuchFile` when an image is missing or another one is in its place, `invalid` when
   ///   one can't be read, `outOfMemory`.
-  init(_ survey: inout Survey) throws(Errno) {
+  init(_ survey: inout Survey, at here: inout ImagePath) throws(Errno) {
     let count = Int(survey.parent.depth)
     links = try Table(in: &survey.scratch, capacity: count)
-    let path = try ImagePath(in: &survey.scratch)
     let strings = survey.strings.base
     do throws(Errno) {
       var wanted = survey.parent
       var names = strings
-      var here = path
       try here.append(
         from: names + UInt64(wanted.path.offset), byteCount: UInt64(wanted.path.byte_count))
       while true {

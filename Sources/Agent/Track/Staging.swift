@@ -22,6 +22,9 @@ struct Staging: BitwiseCopyable {
 
   private(set) var pieces: Table<Piece>
 
+  /// Bytes of memory that the program has.
+  private let resident: UInt64
+
   /// Smaller regions are cloned as they are.
   private static let smallest: UInt64 = 4 << 20
 
@@ -40,7 +43,7 @@ struct Staging: BitwiseCopyable {
     guard let tracked = survey.tracked else { return nil }
     let mark = survey.scratch.next
     guard var staging = try? Staging(tracked, survey, &survey.scratch), staging.left.count > 0,
-      let isCopied = try? staging.copy(&survey.scratch)
+      let isCopied = try? staging.copy(&survey)
     else {
       survey.scratch.rewind(to: mark)
       return nil
@@ -83,6 +86,7 @@ struct Staging: BitwiseCopyable {
       written * Self.pageCost + UInt64(left.count) * Self.regionCost < clone
     else { throw .outOfRange }
     self.left = left
+    self.resident = resident << 10
     pieces = try Table(in: &scratch, capacity: pieceCount)
     for index in 0..<left.count {
       let watched = tracked.watched[left.number(index)]
@@ -113,22 +117,30 @@ struct Staging: BitwiseCopyable {
   // MARK: Copying
 
   /// - Returns: false when something can't be read.
-  private mutating func copy(_ scratch: inout Arena) throws(Errno) -> Bool {
-    let huge: UInt64 = 2 << 20
+  private mutating func copy(_ survey: inout Survey) throws(Errno) -> Bool {
     var byteCount: UInt64 = 0
     for index in 0..<pieces.count { byteCount += pieces[index].end - pieces[index].start }
-    let room = try scratch.reserve(byteCount + huge, alignment: pageByteCount)
-    var next = Address((room.rawValue + huge - 1) & ~(huge - 1))
-    if let pages = AddressRange(start: next, byteCount: (byteCount + huge - 1) & ~(huge - 1)),
-      scratch.range.contains(pages)
-    {
-      _ = try? Mapping.advise(pages, Advice.hugePage)
-    }
+    if survey.isTracked { survey.room = CopyRoom.take(byteCount, resident: resident) }
+    var next = survey.room.start
+    if survey.room.byteCount < byteCount { next = try Self.room(byteCount, &survey.scratch) }
     for index in 0..<pieces.count {
       pieces.update(index) { $0.place = next.rawValue }
       next = next + (pieces[index].end - pieces[index].start)
     }
-    return try GuardedCopy.run(pieces, &scratch)
+    return try GuardedCopy.run(pieces, &survey.scratch)
+  }
+
+  /// Room that ends with the checkpoint.
+  private static func room(_ byteCount: UInt64, _ scratch: inout Arena) throws(Errno) -> Address {
+    let huge: UInt64 = 2 << 20
+    let room = try scratch.reserve(byteCount + huge, alignment: pageByteCount)
+    let start = Address((room.rawValue + huge - 1) & ~(huge - 1))
+    if let pages = AddressRange(start: start, byteCount: (byteCount + huge - 1) & ~(huge - 1)),
+      scratch.range.contains(pages)
+    {
+      _ = try? Mapping.advise(pages, Advice.hugePage)
+    }
+    return start
   }
 
   // MARK: Looking up

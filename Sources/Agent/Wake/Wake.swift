@@ -55,6 +55,7 @@ enum Wake {
     Agent.state.writerPage = 0
     Agent.state.tracker = TrackDescriptor.Memo()
     Agent.state.precopy = Precopy.State()
+    Agent.state.copyRoom = CopyRoom.Memo()
     Lineage.end()
     Agent.parked.store(0)
     Agent.arrived.store(0)

@@ -25,8 +25,11 @@ struct DirectWrites: ~Copyable {
     var offset: UInt64 = 0
   }
 
-  /// Bytes of a stage: a huge page.
-  static let stageByteCount: UInt64 = 2 << 20
+  /// Bytes of a stage: a huge page, of which a small file is not worth four new ones.
+  let stageByteCount: UInt64
+  private static let huge: UInt64 = 2 << 20
+  private static let small: UInt64 = 512 << 10
+  private static let smallFile: UInt64 = 128 << 20
   private static let stageCount = 4
 
   private let endsWithProcess: Bool
@@ -42,19 +45,21 @@ struct DirectWrites: ~Copyable {
   init(_ descriptor: Int32, byteCount: UInt64, endsWithProcess: Bool) {
     self.descriptor = descriptor
     self.endsWithProcess = endsWithProcess
+    stageByteCount = byteCount < Self.smallFile ? Self.small : Self.huge
     let least = endsWithProcess ? Self.least : Self.leastWithEnd
     guard byteCount >= least, WriteAhead.allocatesCheaply(descriptor) else { return }
-    let size = Self.stageByteCount * UInt64(Self.stageCount + 1)
+    let size = stageByteCount * UInt64(Self.stageCount + 1)
     guard
       let start = try? Mapping.map(
         byteCount: size, .read | .write, .private | .anonymous | .noReserve),
       let range = AddressRange(start: start, byteCount: size)
     else { return }
     memory = range
-    let end = start + (Self.stageByteCount - 1)
-    stages = Address(end.rawValue & ~(Self.stageByteCount - 1))
-    if let all = AddressRange(
-      start: stages, byteCount: Self.stageByteCount * UInt64(Self.stageCount))
+    let end = start + (stageByteCount - 1)
+    stages = Address(end.rawValue & ~(stageByteCount - 1))
+    if stageByteCount == Self.huge,
+      let all = AddressRange(
+        start: stages, byteCount: stageByteCount * UInt64(Self.stageCount))
     {
       try? Mapping.advise(all, Advice.hugePage)
     }
@@ -71,7 +76,7 @@ struct DirectWrites: ~Copyable {
   }
 
   private func stage(_ index: Int) -> Address {
-    stages + UInt64(index) * Self.stageByteCount
+    stages + UInt64(index) * stageByteCount
   }
 
   /// A stage that nobody writes from.
@@ -96,7 +101,7 @@ struct DirectWrites: ~Copyable {
     guard isOn, let queue else {
       return try Files.write(descriptor, from: address, byteCount: byteCount, at: offset)
     }
-    let index = Int((address - stages) / Self.stageByteCount)
+    let index = Int((address - stages) / stageByteCount)
     do throws(Errno) {
       // Only for the moment of the start: the rest of the image is not made of whole blocks.
       let status = try Descriptors.status(descriptor)

@@ -219,7 +219,7 @@ struct ImageWriter: ~Copyable {
     gathered = direct.isOn ? try direct.freeStage() : ownGathered
     // It may be off by now.
     gatheredCapacity =
-      gathered == ownGathered ? Self.chunkByteCount : DirectWrites.stageByteCount
+      gathered == ownGathered ? Self.chunkByteCount : direct.stageByteCount
   }
 
 

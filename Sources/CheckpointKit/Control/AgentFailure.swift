@@ -23,6 +23,7 @@ public struct AgentFailure: Error, Equatable, Sendable {
     case control = 16
     case layout = 17
     case restartProgram = 18
+    case openParent = 19
   }
 
   public enum Reason: UInt32, Sendable {

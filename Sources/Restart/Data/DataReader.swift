@@ -161,7 +161,7 @@ extension DataReader {
 
   private func changed(_ source: Source) -> RestartFailure {
     RestartFailure(
-      .failed,
+      .damagedImage,
       isLate
         ? "the program had to be ended: a file that it had mapped is"
         : "cannot restart: the image needs a file as it was, which is",

@@ -59,7 +59,7 @@ struct MappedFiles {
         descriptor: descriptor, isFile: true, name: name, nameByteCount: Int(path.byte_count))
     } catch {
       throw RestartFailure(
-        .failed, "cannot open a file that the image needs as it was,", errno: error,
+        .damagedImage, "cannot open a file that the image needs as it was,", errno: error,
         hint: "put it back; checkpoints without --thin don't need it", name: name,
         nameByteCount: Int(path.byte_count))
     }
