@@ -65,6 +65,7 @@ enum Clone {
     } catch {}
     if isWriting {
       Agent.state.writerPage = page.range.start.rawValue
+      RseqPages.unshare(survey.threads)
     } else {
       survey.discardPage()
     }

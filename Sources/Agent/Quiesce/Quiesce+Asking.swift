@@ -27,6 +27,7 @@ extension Quiesce {
     var record = ckpt_thread()
     record.tid = tid
     record.flags = CKPT_THREAD_MAIN | CKPT_THREAD_EXITED
+    highest = max(highest, tid)
     try add(record, .none, &survey)
   }
 
@@ -37,6 +38,7 @@ extension Quiesce {
     var record = ckpt_thread()
     record.tid = tid
     try add(record, sampler.sample(tid), &survey)
+    highest = max(highest, tid)
     expected += 1
     if try !send(signal, to: index, survey) { drop(index, &survey) }
   }

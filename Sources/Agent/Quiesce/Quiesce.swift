@@ -31,6 +31,9 @@ struct Quiesce: ~Copyable {
   /// Whether a thread blocked the agent's own signal.
   var metBlocked = false
 
+  /// The highest TID that was asked.
+  var highest: Int32 = 0
+
   /// Whether there are slots of threads that ended.
   var hasGaps = false
 
@@ -134,8 +137,12 @@ struct Quiesce: ~Copyable {
     }
   }
 
-  /// Whether a slot has this TID, the first field of a record; the kernel lists threads in the order they were made, as we do.
+  /// Whether a slot has this TID, the first field of a record.
+  ///
+  /// The kernel lists threads in the order they were made, as we do, and most often that of their
+  /// TIDs; one may come twice.
   private func isKnown(_ tid: Int32, _ survey: Survey, _ cursor: inout Int) -> Bool {
+    guard tid <= highest else { return false }
     let count = survey.threads.count
     for step in 0..<count {
       let index = (cursor + step) % count
