@@ -75,7 +75,7 @@ public enum Front {
     if let feed = options.feed {
       try options.checkStream()
       var words = Feeder.Words()
-      for index in feed { try words.append(arguments[index]) }
+      for index in feed.start..<feed.end { try words.append(arguments[index]) }
       let stream = try Feeder.start(words, environment: arguments.environment)
       closeDescriptor(try standardInput())
       return stream

@@ -11,7 +11,7 @@ struct PrivateFiles {
   let reader: DataReader
 
   /// Those that can show the image's own file do.
-  let mapsImage: Bool
+  var mapsImage = false
 
   /// Names of memfds begin with this; the agent knows them by it.
   private static let prefix: StaticString = "ckpt:"

@@ -10,7 +10,7 @@ struct RegionMapper {
   let notes: Int32
 
   /// Private mappings of files show the image's own file.
-  let mapsImage: Bool
+  var mapsImage = false
 
   /// Maps all regions; those that are to be filled can be written until `RegionState` is applied.
   func mapAll() throws(RestartFailure) {

@@ -49,7 +49,13 @@ struct Options: BitwiseCopyable {
   var stream: Int32?
 
   /// The words that are for `ckpt feed`; `nil`: it isn't asked for.
-  var feed: Range<Int>?
+  var feed: WordRange?
+
+  /// Words of the command line, by index.
+  struct WordRange: BitwiseCopyable, Equatable {
+    var start: Int
+    var end: Int
+  }
 
   /// Milliseconds without a byte of a stream until it has failed.
   var patience = 60_000
@@ -72,7 +78,7 @@ struct Options: BitwiseCopyable {
       } else if takesOptions, word == "--feed" {
         let start = index
         while index < arguments.count, !(arguments[index] == "--") { index += 1 }
-        feed = start..<index
+        feed = WordRange(start: start, end: index)
       } else if takesOptions, word == "-" {
         try takeStream(0)
       } else if takesOptions, word.starts(with: "-") {
