@@ -1,3 +1,4 @@
+import CImage
 import Kernel
 import KernelABI
 import Testing
@@ -6,6 +7,13 @@ import Testing
 
 /// Lays a command line down as the kernel does, and parses it.
 private func options(_ words: [String]) throws(RestartFailure) -> Options {
+  try Options(parsing: try arguments(words, environment: []))
+}
+
+/// Lays a command line and an environment down as the kernel does.
+private func arguments(
+  _ words: [String], environment: [String]
+) throws(RestartFailure) -> Arguments {
   let stack: Address
   do throws(Errno) {
     stack = try Mapping.map(byteCount: 65536, .read | .write, .private | .anonymous)
@@ -14,14 +22,36 @@ private func options(_ words: [String]) throws(RestartFailure) -> Options {
   }
   Memory.store(UInt64(words.count + 1), at: stack)
   var text = stack + 4096
-  for (index, word) in (["restart"] + words).enumerated() {
-    Memory.store(text.rawValue, at: stack + UInt64(8 + index * 8))
+  let strings = ["restart"] + words + environment
+  for (index, word) in strings.enumerated() {
+    let slot = index > words.count ? index + 1 : index
+    Memory.store(text.rawValue, at: stack + UInt64(8 + slot * 8))
     for byte in Array(word.utf8) + [0] {
       Memory.store(byte, at: text)
       text = text + 1
     }
   }
-  return try Options(parsing: Arguments(stack: stack))
+  return Arguments(stack: stack)
+}
+
+/// What a program finds in a block of arguments.
+private func found(in arguments: ProgramArguments) throws -> (words: [String], variables: [String])
+{
+  let count = roundedUpToPage(arguments.byteCount)
+  let start = try Mapping.map(byteCount: count, .read | .write, .private | .anonymous)
+  arguments.put(in: try #require(AddressRange(start: start, byteCount: count)))
+  let block = Memory.load(ckpt_restart_arguments.self, at: start)
+  func strings(_ address: UInt64) -> [String] {
+    var strings: [String] = []
+    while true {
+      let next = Memory.load(UInt64.self, at: Address(address) + UInt64(strings.count) * 8)
+      guard next != 0 else { return strings }
+      strings.append(string(Text(terminatedAt: Address(next))) ?? "")
+    }
+  }
+  let words = strings(block.argv)
+  #expect(block.argc == UInt64(words.count) && block.byte_count == count)
+  return (words, strings(block.envp))
 }
 
 private func string(_ text: Text?) -> String? {
@@ -29,6 +59,34 @@ private func string(_ text: Text?) -> String? {
 }
 
 @Suite struct OptionsTests {
+  @Test func whatIsBehindTheDashesIsForTheProgram() throws {
+    let all = try arguments(
+      ["-v", "--", "i", "--", "--help", "", "--", "b c"], environment: ["A=1", "B="])
+    let options = try Options(parsing: all)
+    #expect(string(options.image) == "i" && options.isVerbose)
+    let given = try found(in: options.arguments)
+    #expect(given.words == ["i", "--help", "", "--", "b c"])
+    #expect(given.variables == ["A=1", "B="])
+    let none = try found(
+      in: try Options(parsing: arguments(["i", "-v"], environment: [])).arguments)
+    #expect(none.words == ["i"] && none.variables.isEmpty)
+  }
+
+  @Test func everyWordOfAnExecutableIsForTheProgram() throws {
+    let words = ["--help", "--", "-v", "x"]
+    let options = Options(ofExecutable: try arguments(words, environment: ["C=3"]))
+    #expect(options.request == .restart && options.isExecutable && options.ids == .sameOrPrivate)
+    let given = try found(in: options.arguments)
+    #expect(given.words == ["restart"] + words && given.variables == ["C=3"])
+  }
+
+  @Test func oneWordAloneAsksAnExecutableWhatItIs() throws {
+    let asked = Options(ofExecutable: try arguments(["--ckpt-help"], environment: []))
+    #expect(asked.request == .describe)
+    let given = Options(ofExecutable: try arguments(["--ckpt-help", "x"], environment: []))
+    #expect(given.request == .restart)
+  }
+
   @Test func anImageAloneIsEnough() throws {
     let options = try options(["myckpt"])
     #expect(string(options.image) == "myckpt")
