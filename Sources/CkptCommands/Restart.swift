@@ -42,23 +42,39 @@ struct Restart: ParsableCommand {
   @Argument(help: "The image, or a snapshot executable; - for standard input.")
   var image: String?
 
+  @Argument(
+    parsing: .postTerminator,
+    help: ArgumentHelp("Behind --: for ckpt_restart_argv() of the program.", valueName: "argument"))
+  var arguments: [String] = []
+
   func validate() throws {
-    guard (image == nil) != (from == nil) else {
-      throw ValidationError("give one image, or --from")
-    }
     try streaming.check(from: from)
     if isFed, lazy || lazyTouched {
       throw ValidationError("--lazy needs an image in a file, as it is")
+    }
+    if from != nil {
+      guard image == nil else { throw ValidationError("give one image, or --from") }
+    } else if image == nil {
+      guard !arguments.isEmpty else { throw ValidationError("no image given") }
+      guard arguments.count == 1 || arguments[1] == "--" else {
+        throw ValidationError("what is for the program comes behind a second --")
+      }
     }
   }
 
   /// Whether the image comes through a pipe.
   private var isFed: Bool { from != nil || image == "-" || streaming.hasKey }
 
-  @Argument(
-    parsing: .postTerminator,
-    help: ArgumentHelp("Behind --: for ckpt_restart_argv() of the program.", valueName: "argument"))
-  var arguments: [String] = []
+  /// Where the image is, and what is for the program: behind `--` the image may have any name.
+  private var words: [String] {
+    let place = from?.text ?? image
+    guard let place else { return arguments.prefix(1).map(Self.fileName) + arguments.dropFirst() }
+    let first = from == nil && place != "-" ? Self.fileName(place) : place
+    return arguments.isEmpty ? [first] : [first, "--"] + arguments
+  }
+
+  /// A leading dash would make the name an option.
+  private static func fileName(_ name: String) -> String { name.hasPrefix("-") ? "./\(name)" : name }
 
   /// The command line of `restart`, without its own name.
   var options: [String] {
@@ -71,15 +87,7 @@ struct Restart: ParsableCommand {
     if let pidfile { options += ["--pidfile", pidfile] }
     if verbose { options.append("--verbose") }
     if isFed { options += ["--feed"] + streaming.words }
-    options.append(place)
-    return arguments.isEmpty ? options : options + ["--"] + arguments
-  }
-
-  private var place: String {
-    if let from { return from.text }
-    let image = image ?? "-"
-    // A leading dash would make the name an option.
-    return image.hasPrefix("-") && image != "-" ? "./\(image)" : image
+    return options + words
   }
 
   func run() throws {

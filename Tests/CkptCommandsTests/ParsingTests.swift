@@ -50,7 +50,10 @@ import Testing
     ["run", "--full-every", "0", "x"], ["run", "--full-every", "4097", "x"],
     ["merge"], ["merge", "x"], ["merge", "x", "-o", ""], ["merge", "-o", "y"], ["run"],
     ["run", "--"], ["run", "--signal", "KILL", "x"], ["save"], ["save", "1", "2"],
-    ["save", "1", "--timeout", "0"], ["save", "1", "-o", ""], ["inspect"], ["verify"], ["restart"],
+    ["save", "1", "--timeout", "0"], ["save", "1", "-o", ""], ["save", "1", "--exe"],
+    ["save", "1", "--exe", "-o", "x", "--thin"], ["exe", "x"], ["exe", "x", "-o", ""],
+    ["exe", "x", "-o", "y", "--directory", "z"], ["restart", "--", "a", "b"], ["inspect"],
+    ["verify"], ["restart"],
     ["nonsense"], ["save", "--nonsense", "1"],
   ])
   func wrongUsageExitsWith64(words: [String]) throws {
@@ -69,6 +72,11 @@ import Testing
         "--fresh-pids", "--detach", "--pidfile", "p", "--verbose", "image",
       ])
     #expect(try Restart.parse(["--", "-x"]).options == ["./-x"])
+    #expect(
+      try Restart.parse(["i", "-v", "--", "-x", "y"]).options == [
+        "--verbose", "i", "--", "-x", "y",
+      ])
+    #expect(try Restart.parse(["--", "-i", "--", "-x"]).options == ["./-i", "--", "-x"])
     #expect(try Restart.parse(["--lazy", "i"]).options == ["--lazy", "i"])
     #expect(try Restart.parse(["--lazy-touched", "i"]).options == ["--lazy-touched", "i"])
   }
