@@ -22,7 +22,7 @@ VICTIMS = (
 
 # Reads lines and answers each on two streams and on a copy of one; says where it is and what it is given.
 ECHO = """
-import ctypes, os, sys, struct
+import os, sys, struct
 copy = os.dup(1)
 log = os.open('log', os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 os.umask(0o027)
@@ -30,16 +30,20 @@ print('ready', flush=True)
 while not os.path.exists(os.environ['VICTIM_GO']): os.system('sleep 0.01')
 
 def arguments():
-    memory = open('/proc/self/mem', 'rb', 0)
+    # Not by touching it: what `restart` still has here (a lazy one) may go away meanwhile.
+    memory = os.open('/proc/self/mem', os.O_RDONLY)
     for line in open('/proc/self/maps'):
         start, end = (int(word, 16) for word in line.split()[0].split('-'))
         if line.split()[1] != 'rw-p' or len(line.split()) > 5: continue
-        argc, argv, envp, size = struct.unpack('<4Q', ctypes.string_at(start, 32))
+        try: block = os.pread(memory, min(end - start, 1 << 20), start)
+        except OSError: continue
+        argc, argv, envp, size = struct.unpack_from('<4Q', block)
         if argv != start + 32 or envp != argv + 8 * (argc + 1) or size != end - start: continue
         def strings(at):
-            while word := struct.unpack('<Q', ctypes.string_at(at, 8))[0]:
-                yield ctypes.string_at(word).decode()
+            while word := struct.unpack_from('<Q', block, at - start)[0]:
+                yield block[word - start:block.index(0, word - start)].decode()
                 at += 8
+        os.close(memory)
         return list(strings(argv)), list(strings(envp))
 
 words, variables = arguments()
