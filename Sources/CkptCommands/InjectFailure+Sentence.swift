@@ -16,7 +16,6 @@ extension InjectFailure {
       return cannot(
         "\(path) is no agent: \(failure.words)", .failed,
         "set CKPT_AGENT to the libckpt.so that came with this ckpt")
-    case .kernelThread: return cannot("it is a thread of the kernel")
     case .foreign:
       return cannot(
         "it is a 32-bit program", .failed, "ckpt saves 64-bit programs for x86-64 only")

@@ -82,6 +82,7 @@ extension TargetFailure {
         "a program that made itself non-dumpable can be saved by root only")
     case .zombie:
       return cannot("it has ended; its parent hasn't noticed yet (a zombie)")
+    case .kernelThread: return cannot("it is a thread of the kernel")
     case .stopped(let pid):
       return cannot("it is stopped", .failed, "`ckpt thaw \(pid)` lets it go on; then save it")
     case .notStopped: return cannot("it isn't stopped")

@@ -49,7 +49,7 @@ import Testing
   @Test func aStoppedProcessHasAWayOut() {
     #expect(
       TargetFailure.stopped(7).failure(saving: "7").hints == [
-        "kill -CONT 7 lets it go on; then save it"
+        "`ckpt thaw 7` lets it go on; then save it"
       ])
   }
 

@@ -195,10 +195,14 @@ def test_save_not_yours(make_program, user):
 
 @pytest.mark.parametrize("kill", [False, True], ids=["", "kill"])
 def test_save_without_an_agent(program, kill):
-    """The signal would end such a program: it must not be sent."""
+    """The signal would end such a program: it gets the agent first, or, where nobody may put it there, a refusal."""
     program.start(program.stage.victims / "process/spins", agent=False)
     program.wait_for("ready")
-    refused(program.ckpt("save", str(program.pid), *(["--kill"] if kill else [])), [str(program.pid)])
+    tracer = program.spawn(["strace", "-q", "-o", "/dev/null", "-p", str(program.pid)])
+    until(lambda: "TracerPid:\t0" not in open(f"/proc/{program.pid}/status").read(), "a tracer")
+    refused(program.ckpt("save", str(program.pid), *(["--kill"] if kill else [])), [str(program.pid), "strace"])
+    tracer.kill()
+    tracer.wait()
     unharmed(program)
 
 

@@ -34,7 +34,7 @@ struct InjectFacts: Equatable {
   func check(isBold: Bool) throws(InjectFailure) {
     let status = target.status
     guard target.threads.contains(where: \.isAlive) else { throw .target(.zombie(target.pid)) }
-    guard !status.isKernelThread, !maps.isEmpty else { throw .kernelThread(target.pid) }
+    guard !maps.isEmpty else { throw .target(.kernelThread(target.pid)) }
     if programHead.starts(with: [0x7F, 0x45, 0x4C, 0x46]), programHead.count > 4,
       programHead[4] != 2
     {

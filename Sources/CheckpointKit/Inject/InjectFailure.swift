@@ -6,7 +6,6 @@ public enum InjectFailure: Error, Equatable, Sendable {
   case agent(LaunchFailure)
   case agentUnreadable(String, Errno)
   case agentFile(String, AgentFileFailure)
-  case kernelThread(Int32)
 
   /// A program of 32 bits.
   case foreign(Int32)

@@ -25,6 +25,7 @@ extension TargetFacts {
   private static func readOnly(_ pid: Int32) throws(TargetFailure) -> TargetFacts {
     let status = try readStatus(pid)
     guard status.threadGroup == pid else { throw .isThread(pid, of: status.threadGroup) }
+    if status.isKernelThread { throw .kernelThread(pid) }
     try checkPermission(pid, status)
     if status.state == "Z" && taskNames(pid).count <= 1 { throw .zombie(pid) }
     // A main thread that has ended has no memory; the other threads have it still.

@@ -96,6 +96,9 @@ public enum TargetFailure: Error, Equatable, Sendable {
   case notOurs(Int32, user: UInt32)
   case unreadable(Int32, String, Errno)
   case zombie(Int32)
+
+  /// It has no memory of its own.
+  case kernelThread(Int32)
   case stopped(Int32)
   case notStopped(Int32)
   case traced(Int32)
