@@ -243,3 +243,57 @@ def test_an_image_that_does_not_fit(program):
     assert size(program.folder / f"image.{series.counter}") > 20 << 20
     restart_from(series, series.counter)
     series.finish()
+
+
+def test_a_missing_deeper_link_is_named(program):
+    """The next image is whole again."""
+    program.start_victim("memory/ballast", env={"CKPT_INCREMENTAL": "1", "CKPT_FILE": "image.%c"})
+    for number in (1, 2, 3):
+        program.checkpoint(image=f"image.{number}")
+    assert size(program.folder / "image.3") < 20 << 20
+    (program.folder / "image.1").unlink()
+    result = program.ckpt("save", str(program.pid))
+    assert result.returncode == 1, result.stderr
+    error, hint = result.stderr.splitlines()
+    assert "image.1, of which the image was to have the changes, can't be read" in error and "ENOENT" in error
+    assert hint == "hint: save again: the next image has all of the memory, and needs no other"
+    known = set(program.folder.glob("image.*"))
+    program.ckpt("save", str(program.pid))
+    (whole,) = set(program.folder.glob("image.*")) - known
+    assert size(whole) > 190 << 20
+    program.kill()
+    program.restart(image=whole.name)
+    program.go("restarted")
+    program.passes()
+
+
+def rooms(pid):
+    """Where memory for copies is kept: huge pages that no child has."""
+    found, start = set(), None
+    for line in open(f"/proc/{pid}/smaps"):
+        if "-" in line.split(" ")[0]:
+            start, end = (int(word, 16) for word in line.split(" ")[0].split("-"))
+        elif line.startswith("VmFlags:") and {"hg", "dc"} <= set(line.split()):
+            found.add((start, end))
+    return found
+
+
+def test_room_for_copies_is_kept_out_of_images(program):
+    """What was copied to is used again, belongs to no image, and doesn't come back with one."""
+    program.start_victim("incremental/busy", "16384", "100", env={"CKPT_INCREMENTAL": "1", "CKPT_FILE": "image.%c"})
+    kept = []
+    for number in (1, 2, 3, 4):
+        image = program.checkpoint(image=f"image.{number}")
+        assert number == 1 or size(image) < 20 << 20
+        kept.append(rooms(program.pid))
+    assert len(kept[1]) == 1 and kept[1] == kept[2] == kept[3], kept
+    ((start, end),) = kept[1]
+    facts = program.run(program.stage.build / "readckpt", "--json", "image.4")
+    regions = json.loads(facts.stdout)["regions"]
+    assert regions and not [r for r in regions if r["start"] < end and start < r["end"]], "the room is in the image"
+    program.kill()
+    program.restart(image="image.4")
+    assert not rooms(program.pid)
+    program.checkpoint(image="image.5")
+    program.go("restarted")
+    program.passes()

@@ -49,7 +49,11 @@ struct Companion: ~Copyable {
   private static let refreshInterval: UInt64 = 20_000_000
   private static let patience: UInt64 = 10_000_000_000
 
+  /// It is to be noticed even less than others that compete for a processor.
+  private static let niceness: Int32 = 5
+
   static func run(_ job: Job) -> Never {
+    try? Scheduling.setNice(min(19, Scheduling.nice + niceness))
     let result: WriterPage.Result
     do throws(Errno) {
       var companion = try Companion(job)
@@ -89,13 +93,16 @@ struct Companion: ~Copyable {
 
   private mutating func copyAll() throws(Errno) {
     let share = job.share
+    var round = try FirstRound(share, to: file.number, from: job.memory, &scratch)
     for index in 0..<share.regionCount {
       let region = share[region: index]
       guard let range = AddressRange(start: region.start, end: region.end) else { continue }
       // What can't be watched is left for the standstill.
       guard scan.watch(range, isFirst: job.isFirst) else { continue }
-      try copyPresent(range)
+      try copyPresent(range, &round)
     }
+    try round.finish()
+    started = share.dataEnd
     var written: UInt64 = 0
     for _ in 0..<Self.roundLimit {
       written = try copyWritten()
@@ -104,7 +111,9 @@ struct Companion: ~Copyable {
     guard written < share.pageCount / Self.excessPart else { throw .tryAgain }
   }
 
-  private mutating func copyPresent(_ range: AddressRange) throws(Errno) {
+  private mutating func copyPresent(
+    _ range: AddressRange, _ round: inout FirstRound
+  ) throws(Errno) {
     let capacity = 1024
     let found = try scratch.reserve(UInt64(capacity * 24))
     defer { scratch.rewind(to: found) }
@@ -115,7 +124,7 @@ struct Companion: ~Copyable {
         job.pagemap, part, wanted: PageScan.present | PageScan.swapped,
         returned: PageScan.present, into: found, capacity: capacity)
       for index in 0..<count {
-        try copy(Memory.load(PageRun.self, at: found + UInt64(index * 24)).range)
+        try copy(Memory.load(PageRun.self, at: found + UInt64(index * 24)).range, &round)
       }
     }
   }
@@ -142,6 +151,21 @@ struct Companion: ~Copyable {
 
   // MARK: Copying
 
+  private func copy(_ range: AddressRange, _ round: inout FirstRound) throws(Errno) {
+    var position = range.start
+    while position < range.end {
+      let count = try round.copy(position, atMost: range.end - position)
+      if count == 0 { try pass(position) }
+      position = position + max(count, pageByteCount)
+    }
+  }
+
+  /// A page that can't be read: there is no such memory any more, or no such program.
+  private func pass(_ start: Address) throws(Errno) {
+    try Process.send(0, to: job.program)
+    if let page = AddressRange(start: start, byteCount: pageByteCount) { setZero(page) }
+  }
+
   private mutating func copy(_ range: AddressRange) throws(Errno) {
     var done: UInt64 = 0
     while done < range.byteCount {
@@ -152,9 +176,7 @@ struct Companion: ~Copyable {
           job.memory, to: buffer, byteCount: wanted, at: start.rawValue)) ?? 0
       let whole = count / pageByteCount * pageByteCount
       if whole == 0 {
-        // No such memory any more: or no such program.
-        try Process.send(0, to: job.program)
-        if let page = AddressRange(start: start, byteCount: pageByteCount) { setZero(page) }
+        try pass(start)
         done += pageByteCount
       } else {
         try put(start, byteCount: whole)

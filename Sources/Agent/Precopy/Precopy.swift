@@ -99,9 +99,10 @@ enum Precopy {
     for index in 0..<regions.count { _ = share.append(regions[index]) }
     // Room for the head: per thread two notes of a few KiB, per line of maps a few runs, and what
     // pages that lie scattered may need.
-    let resident = try StatusText.number("RssAnon", &survey.scratch)
+    let resident = try StatusText.number("RssAnon", &survey.scratch) ?? 0
+    share.residentByteCount = min(resident << 10, pageCount * pageByteCount)
     let room =
-      8 << 20 + UInt64(survey.threads.count) * 8192 + lines * 4096 + (resident ?? 0) * 2
+      8 << 20 + UInt64(survey.threads.count) * 8192 + lines * 4096 + resident * 2
     share.dataStart = (room + 0xF_FFFF) & ~0xF_FFFF
     Agent.state.precopy = State(
       shareStart: share.range.start.rawValue, shareByteCount: share.range.byteCount)

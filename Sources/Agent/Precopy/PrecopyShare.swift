@@ -76,6 +76,12 @@ struct PrecopyShare: BitwiseCopyable {
     nonmutating set { Memory.store(newValue, at: range.start + 40) }
   }
 
+  /// Bytes of memory that the program has, at most: not all of it is copied.
+  var residentByteCount: UInt64 {
+    get { Memory.load(at: range.start + 48) }
+    nonmutating set { Memory.store(newValue, at: range.start + 48) }
+  }
+
   /// Behind the pages.
   var dataEnd: UInt64 { dataStart + filePageCount * pageByteCount }
 

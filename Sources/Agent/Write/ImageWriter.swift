@@ -137,8 +137,11 @@ struct ImageWriter: ~Copyable {
   /// A run whose place a companion gave it: what was written since goes there, and the rest lies
   /// there, with its digests in the shared memory.
   private mutating func putPlaced(_ run: ckpt_run, _ survey: Survey) throws(Errno) {
-    guard let share = survey.copied?.share, var changes = survey.tracked?.changes(in: run.range)
-    else { throw .badAddress }
+    guard let share = survey.copied?.share else { throw .badAddress }
+    // Not watched all the time: nothing is known of what was written.
+    guard var changes = survey.tracked?.changes(in: run.range) else {
+      return try rewrite(run.range, at: run.file_offset, survey)
+    }
     var position = run.range.start
     while position < run.range.end {
       let part = changes.next(from: position, to: run.range.end)
@@ -160,7 +163,7 @@ struct ImageWriter: ~Copyable {
   ) throws(Errno) {
     var source = range.start
     if let staging = survey.staging, staging.left.covers(range) {
-      guard let place = staging.place(of: range) else { throw .badAddress }
+      guard let place = staging.place(of: range) else { throw .outOfRange }
       source = place
     }
     var done: UInt64 = 0
