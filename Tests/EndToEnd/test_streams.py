@@ -59,9 +59,9 @@ def finish(program):
 
 
 def comes_back(program, *command, **more):
-    """Runs a restart to the program's end."""
+    """Runs a restart to the program's end; what it said after its checkpoint is forgotten before."""
     (program.folder / "stop").write_text("")
-    program.out.write_text("")
+    program.out.write_text("ready\n")
     result = program.run(*command, **more)
     assert result.returncode == 0, result.stderr
     assert "fine\n" in program.text(), program.said() + result.stderr
@@ -123,7 +123,7 @@ def test_restart_reads_a_pipe(saver, command):
     assert saver.ckpt("save", saver.pid, "-o", "image").returncode == 0
     saver.kill()
     (saver.folder / "stop").write_text("")
-    saver.out.write_text("")
+    saver.out.write_text("ready\n")
     result = shell(saver, f"cat image | $B/{command}")
     assert result.returncode == 0, result.stderr
     assert "fine\n" in saver.text(), saver.said()
@@ -299,7 +299,7 @@ def test_an_encrypted_image(saver):
     name = key(saver)
     assert saver.ckpt("save", saver.pid, "-o", "image", "--key", name).returncode == 0
     saver.kill()
-    saver.out.write_text("")
+    saver.out.write_text("ready\n")
     (saver.folder / "stop").write_text("")
     refused(saver.run(saver.stage.build / "restart", "image"), ["encrypted"])
     refused(saver.ckpt("verify", "image"), ["encrypted"])
@@ -350,7 +350,7 @@ def test_keys_are_never_overwritten(user, make_program):
 def test_damaged_streams_run_nothing(saver):
     assert saver.ckpt("save", saver.pid, "-o", "image").returncode == 0
     saver.kill()
-    saver.out.write_text("")
+    saver.out.write_text("ready\n")
     (saver.folder / "stop").write_text("")
     whole = (saver.folder / "image").read_bytes()
     restart = saver.stage.build / "restart"
@@ -381,7 +381,7 @@ def test_damaged_streams_run_nothing(saver):
 def test_a_stream_that_stalls(saver):
     assert saver.ckpt("save", saver.pid, "-o", "image").returncode == 0
     saver.kill()
-    saver.out.write_text("")
+    saver.out.write_text("ready\n")
     result = shell(saver, "(head -c 5000000 image; exec 1>&-; sleep 0) | $B/restart -")
     assert result.returncode == 65 and "ended before" in result.stderr
     reader, writer = os.pipe()
@@ -396,7 +396,7 @@ def test_a_stream_that_stalls(saver):
 def test_a_feeder_that_is_killed(saver):
     assert saver.ckpt("save", saver.pid, "-o", "image").returncode == 0
     saver.kill()
-    saver.out.write_text("")
+    saver.out.write_text("ready\n")
     reader, writer = os.pipe()
     process = saver.spawn([ckpt(saver), "restart", "-"], stdin=reader, stderr=subprocess.PIPE)
     os.close(reader)

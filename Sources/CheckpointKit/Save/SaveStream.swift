@@ -12,7 +12,7 @@ func save(
   let deadline = monotonicTime() &+ order.patience
   while true {
     let pipe = try SavePipe()
-    let connection = try session.connect(by: delivery, passing: pipe.writer.number, as: "")
+    let connection = try session.connect(by: delivery, passing: [pipe.writer.number], as: "")
     let reader = pipe.keepReader()
     if var written = try session.follow(connection, reader, to: output.sink, progress: progress) {
       try sending { () throws(StreamFailure) in
