@@ -27,11 +27,12 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CKernel"),
     .systemLibrary(name: "CImage"),
+    .systemLibrary(name: "CAPI"),
     shared("KernelABI", ["CKernel"], host: true),
     shared("Kernel", ["CKernel", "KernelABI"]),
     shared("Procfs", ["KernelABI"]),
     shared("CheckpointImage", ["CImage", "CKernel", "KernelABI"], host: true),
-    shared("Agent", ["CImage", "Kernel", "Procfs", "CheckpointImage"]),
+    shared("Agent", ["CAPI", "CImage", "Kernel", "Procfs", "CheckpointImage"]),
     shared("Restart", ["CImage", "CKernel", "Kernel", "Procfs", "CheckpointImage"]),
     .target(
       name: "BenchBoard", dependencies: ["CKernel", "Kernel", "KernelABI"],

@@ -47,6 +47,13 @@ enum Handler {
     function(signal, information, context)
   }
 
+  /// Calls a function that the program registered.
+  static func callHook(_ hook: UInt64, argument: UInt64) {
+    guard let pointer = unsafe UnsafeRawPointer(bitPattern: UInt(hook)) else { return }
+    let function = unsafe unsafeBitCast(pointer, to: (@convention(c) (UInt64) -> Void).self)
+    function(argument)
+  }
+
   /// Runs the checkpoint on the agent's own stack.
   static func callOnStack(_ top: Address, argument: Address) {
     ckernel_call_on_stack(top.rawValue, agentLead, argument.rawValue)

@@ -55,6 +55,8 @@ enum Wake {
     Agent.state.writerPage = 0
     Agent.state.tracker = TrackDescriptor.Memo()
     Agent.state.precopy = Precopy.State()
+    Deferral.forgetWaiting()
+    OwnCall.loseClones()
     Lineage.end()
     Agent.parked.store(0)
     Agent.arrived.store(0)
@@ -73,6 +75,8 @@ enum Wake {
     var losses = root.signals.restoreTimers { threads.current(of: $0) }
     losses = losses | threads.restoreMain()
     losses = losses | root.process.restoreLate()
+    let caller = Int32(bitPattern: Agent.caller.value)
+    if caller != 0 { Agent.caller.store(UInt32(bitPattern: threads.current(of: caller))) }
     let process = Process.ownID
     return losses
       | root.signals.requeue(

@@ -56,6 +56,9 @@ public enum SaveFailure: Error, Equatable, Sendable {
 
   /// Other checkpoints of it were written all the time.
   case busy(seconds: UInt64)
+
+  /// The program deferred checkpoints all the time.
+  case deferred(seconds: UInt64)
 }
 
 /// Asks the agent in a process to save it, and waits until the image is safe on disk.
@@ -76,10 +79,13 @@ public func save(
   }
   let session = try SaveSession.prepared(for: order)
   let deadline = monotonicTime() &+ order.patience
+  var isDeferred = false
   while true {
-    let connection = try session.connect(
-      by: delivery, passing: passed, as: output?.path ?? "")
-    if var written = try session.follow(connection, progress: progress) {
+    if !isDeferred { try session.ask(by: delivery) }
+    let connection = try session.accept(
+      by: delivery, until: isDeferred ? deadline : nil, passing: passed, as: output?.path ?? "")
+    let answer = try session.follow(connection, progress: progress)
+    if case .written(var written) = answer {
       if let file = output.take() {
         written.path = file.path
         if order.restartProgram != nil { try allowExecution(file) }
@@ -92,6 +98,8 @@ public func save(
     guard monotonicTime() < deadline else {
       throw .busy(seconds: order.patience / 1_000_000_000)
     }
+    isDeferred = answer == .deferred
+    guard !isDeferred else { continue }
     try session.pause()
     delivery = try CheckpointKit.delivery(for: try order.looking())
   }
