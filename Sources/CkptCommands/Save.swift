@@ -70,7 +70,11 @@ struct Save: ParsableCommand {
       order.kills = kill
       order.manner = self.order
       if exe { order.restartProgram = restart }
-      saved = try save(order) { report in
+      saved = try save(order) {
+        if !quiet {
+          writeError("note: the program puts off checkpoints (ckpt_defer); waiting until it allows them\n")
+        }
+      } progress: { report in
         if let line = bar.line(for: report, at: monotonicTime()) { writeError(line) }
       }
     } catch {

@@ -64,9 +64,9 @@ public enum SaveFailure: Error, Equatable, Sendable {
 /// Asks the agent in a process to save it, and waits until the image is safe on disk.
 ///
 /// While another checkpoint of the process is written it waits its turn. `progress` hears how far
-/// the writing is.
+/// the writing is, `deferred` that the program puts off checkpoints.
 public func save(
-  _ order: SaveOrder, progress: (ControlReport.Progress) -> Void
+  _ order: SaveOrder, deferred: () -> Void = {}, progress: (ControlReport.Progress) -> Void
 ) throws(SaveFailure) -> SavedImage {
   var delivery = try delivery(for: order)
   var output: OutputFile?
@@ -99,7 +99,10 @@ public func save(
       throw .busy(seconds: order.patience / 1_000_000_000)
     }
     isDeferred = answer == .deferred
-    guard !isDeferred else { continue }
+    guard !isDeferred else {
+      deferred()
+      continue
+    }
     try session.pause()
     delivery = try CheckpointKit.delivery(for: try order.looking())
   }
