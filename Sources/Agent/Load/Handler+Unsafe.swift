@@ -32,6 +32,12 @@ enum Handler {
     return unsafe UInt64(UInt(bitPattern: unsafeBitCast(function, to: UnsafeRawPointer.self)))
   }
 
+  /// What libraries ask that look whether they were forked.
+  static var forkIdentifier: UInt64 {
+    let function: @convention(c) () -> Int32 = agentForkIdentifier
+    return unsafe UInt64(UInt(bitPattern: unsafeBitCast(function, to: UnsafeRawPointer.self)))
+  }
+
   /// The function that a process which reads memory for the program ends in.
   static var unmapTwoAndExit: UInt64 {
     let function: @convention(c) (UInt64, UInt64, UInt64, UInt64) -> Void =

@@ -75,6 +75,7 @@ enum Wake {
     var losses = root.signals.restoreTimers { threads.current(of: $0) }
     losses = losses | threads.restoreMain()
     losses = losses | root.process.restoreLate()
+    ForkDetection.announce(root.process)
     let caller = Int32(bitPattern: Agent.caller.value)
     if caller != 0 { Agent.caller.store(UInt32(bitPattern: threads.current(of: caller))) }
     let process = Process.ownID
