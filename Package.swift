@@ -61,7 +61,10 @@ if isFreestanding {
   package.dependencies = [
     .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.5.0")
   ]
+  package.products = [.library(name: "Checkpoint", targets: ["Checkpoint"])]
   package.targets += [
+    .target(name: "CkptStub"),
+    .target(name: "Checkpoint", dependencies: ["CkptStub"], swiftSettings: settings),
     .systemLibrary(
       name: "CUnwind", pkgConfig: "libunwind-coredump", providers: [.apt(["libunwind-dev"])]),
     .target(
