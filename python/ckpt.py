@@ -51,7 +51,7 @@ class _Options(ctypes.Structure):
                 ("saves", ctypes.c_uint64), ("last", ctypes.c_uint64)]
 
 
-_ASYNC, _SYNC, _INCREMENTAL, _FULL, _ONCE, _NOT_IN_COPIES, _EXIT = (1 << bit for bit in range(7))
+_ASYNC, _SYNC, _INCREMENTAL, _FULL, _ONCE, _NOT_IN_COPIES, _EXIT, _EXECUTABLE = (1 << bit for bit in range(8))
 _EVENTS = {"before": 4, "resumed": 5, "restarted": 2}
 _HOOK = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 _hooks = {}  # the C side has only their addresses
@@ -109,13 +109,15 @@ class Policy:
     asynchronous  return when the program may go on; wait() tells what came of it
     in_place      without a copy-on-write clone
     incremental   only what changed since the last image; `full` makes one with everything
+    executable    a snapshot executable instead of an image
     label         text that goes into the image
     """
 
     def __init__(self, *, every=0, interval=0, probability=0, once=False, copies=True, keep=0, exit=None,
-                 asynchronous=False, in_place=False, incremental=False, full=False, label=None):
+                 asynchronous=False, in_place=False, incremental=False, full=False, executable=False,
+                 label=None):
         flags = (_ASYNC * asynchronous | _SYNC * in_place | _INCREMENTAL * incremental | _FULL * full | _ONCE * once
-                 | _NOT_IN_COPIES * (not copies) | _EXIT * (exit is not None))
+                 | _EXECUTABLE * executable | _NOT_IN_COPIES * (not copies) | _EXIT * (exit is not None))
         if interval < 0 or every < 0 or keep < 0:
             raise ValueError("every, interval and keep can't be below 0")
         self._options = _Options(

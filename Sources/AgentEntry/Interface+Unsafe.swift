@@ -7,6 +7,8 @@ internal import Agent
   case 2: bits(wait as @convention(c) (UInt64) -> Int32)
   case 3: bits(sentence as @convention(c) (Int32) -> UInt64)
   case 4: bits(restarts as @convention(c) () -> UInt32)
+  case 5: bits(restartArguments as @convention(c) (UInt64) -> UInt64)
+  case 6: bits(restartEnvironment as @convention(c) () -> UInt64)
   case 7: bits(deferCheckpoints as @convention(c) () -> Int32)
   case 8: bits(allowCheckpoints as @convention(c) () -> Int32)
   case 9: bits(on as @convention(c) (Int32, UInt64, UInt64) -> Int32)

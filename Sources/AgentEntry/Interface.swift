@@ -11,6 +11,10 @@ internal import Agent
 @c(ckpt_strerror) public func sentence(_ error: Int32) -> UInt64 { API.sentence(of: error) }
 @c(ckpt_available) public func isAvailable() -> Int32 { 1 }
 @c(ckpt_restarts) public func restarts() -> UInt32 { API.restarts }
+@c(ckpt_restart_argv) public func restartArguments(_ count: UInt64) -> UInt64 {
+  API.restartArguments(count: count)
+}
+@c(ckpt_restart_envp) public func restartEnvironment() -> UInt64 { API.restartEnvironment }
 @c(ckpt_defer) public func deferCheckpoints() -> Int32 { API.defer() }
 @c(ckpt_allow) public func allowCheckpoints() -> Int32 { API.allow() }
 @c(ckpt_on) public func on(_ event: Int32, _ hook: UInt64, _ argument: UInt64) -> Int32 {

@@ -30,6 +30,9 @@ internal import CkptStub
 
     /// Never in a restarted process.
     public static let notInCopies = Manner(rawValue: 32)
+
+    /// A snapshot executable instead of an image.
+    public static let executable = Manner(rawValue: 128)
   }
 
   /// - Parameters:

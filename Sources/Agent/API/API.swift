@@ -59,6 +59,7 @@ public enum API {
     if flags & CKPT_SYNC != 0 { request |= CKPT_REQUEST_SYNC }
     if flags & CKPT_INCREMENTAL != 0 { request |= CKPT_REQUEST_INCREMENTAL }
     if flags & CKPT_FULL != 0 { request |= CKPT_REQUEST_FULL }
+    if flags & CKPT_EXECUTABLE != 0 { request |= CKPT_REQUEST_EXECUTABLE }
     if flags & CKPT_EXIT != 0 { request |= CKPT_REQUEST_KILL }
     return request
   }
@@ -108,6 +109,25 @@ public enum API {
   public static func sentence(of error: Int32) -> UInt64 { Sentences.text(of: error).rawValue }
 
   public static var restarts: UInt32 { Agent.state.restarts }
+
+  // MARK: What a restart was given
+
+  /// ckpt_restart_argv: the address of the array, 0: there were no arguments.
+  ///
+  /// - Parameter count: where to put their number; 0: nowhere.
+  public static func restartArguments(count: UInt64) -> UInt64 {
+    let record = restartRecord
+    if count != 0 { Memory.store(UInt32(truncatingIfNeeded: record.argc), at: Address(count)) }
+    return record.argv
+  }
+
+  /// ckpt_restart_envp: likewise.
+  public static var restartEnvironment: UInt64 { restartRecord.envp }
+
+  private static var restartRecord: ckpt_restart_arguments {
+    let address = Agent.state.restartArguments
+    return address == 0 ? ckpt_restart_arguments() : Memory.load(at: Address(address))
+  }
 
   // MARK: Not now
 

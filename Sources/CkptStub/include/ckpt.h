@@ -33,6 +33,7 @@ extern "C" {
 #define CKPT_ONCE 16u           // never again after one image (in a restarted copy neither)
 #define CKPT_NOT_IN_COPIES 32u  // never in a restarted process
 #define CKPT_EXIT 64u           // end the process with exit_status when the image is safe
+#define CKPT_EXECUTABLE 128u    // a snapshot executable instead of an image; full, and no part of a series
 
 // How and when to save. Zero means: as the agent's settings say, every call. What is given must all hold. One struct for
 // each place that calls: the last three fields count for it. They are in the image with the rest of the memory, so
