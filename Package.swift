@@ -106,7 +106,7 @@ if isFreestanding {
       swiftSettings: settings),
     .testTarget(
       name: "AgentTests",
-      dependencies: ["Agent", "CKernel", "CImage", "Kernel", "KernelABI", "Procfs"],
+      dependencies: ["Agent", "CAPI", "CKernel", "CImage", "Kernel", "KernelABI", "Procfs"],
       swiftSettings: settings),
     .testTarget(name: "ProcfsTests", dependencies: ["Procfs"], swiftSettings: settings),
     .testTarget(name: "LayeringTests", swiftSettings: settings),
