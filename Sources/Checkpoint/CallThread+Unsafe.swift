@@ -11,12 +11,14 @@ enum CallThread {
   static func run(_ body: @escaping @Sendable () -> Void) {
     let work = unsafe Unmanaged.passRetained(Work(body))
     var thread = pthread_t()
-    let error = unsafe pthread_create(&thread, nil, { argument in
-      if let argument = unsafe argument {
-        unsafe Unmanaged<Work>.fromOpaque(argument).takeRetainedValue().body()
-      }
-      return nil
-    }, work.toOpaque())
+    let error = unsafe pthread_create(
+      &thread, nil,
+      { argument in
+        if let argument = unsafe argument {
+          unsafe Unmanaged<Work>.fromOpaque(argument).takeRetainedValue().body()
+        }
+        return nil
+      }, work.toOpaque())
     guard error == 0 else { return unsafe work.takeRetainedValue().body() }
     pthread_detach(thread)
   }

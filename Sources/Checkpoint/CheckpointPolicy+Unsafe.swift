@@ -43,7 +43,8 @@ internal import CkptStub
   ///   - exitStatus: end the process with it, 0...255, when the image is safe.
   ///   - label: goes into the image.
   public init(
-    _ manner: Manner = [], every: UInt64 = 0, interval: Duration = .zero, probability: Double? = nil,
+    _ manner: Manner = [], every: UInt64 = 0, interval: Duration = .zero,
+    probability: Double? = nil,
     keep: UInt32 = 0, exitStatus: Int32? = nil, label: String? = nil
   ) {
     unsafe self.label = label.map { unsafe Self.copy($0) }

@@ -24,15 +24,20 @@ extension Checkpoint {
   ) throws(CheckpointError) -> Int32 {
     // Kept for good: a hook that is removed may just be running.
     let hook = unsafe Unmanaged.passRetained(Hook(body))
-    return try checked(unsafe ckpt_on(event.rawValue, { argument in
-      if let argument = unsafe argument {
-        unsafe Unmanaged<Hook>.fromOpaque(argument).takeUnretainedValue().body()
-      }
-    }, hook.toOpaque()))
+    return try checked(
+      unsafe ckpt_on(
+        event.rawValue,
+        { argument in
+          if let argument = unsafe argument {
+            unsafe Unmanaged<Hook>.fromOpaque(argument).takeUnretainedValue().body()
+          }
+        }, hook.toOpaque()))
   }
 
   /// Removes a hook.
-  public static func off(_ number: Int32) throws(CheckpointError) { _ = try checked(ckpt_off(number)) }
+  public static func off(_ number: Int32) throws(CheckpointError) {
+    _ = try checked(ckpt_off(number))
+  }
 
   private final class Hook: Sendable {
     let body: @Sendable () -> Void

@@ -72,7 +72,8 @@ struct Save: ParsableCommand {
       if exe { order.restartProgram = restart }
       saved = try save(order) {
         if !quiet {
-          writeError("note: the program puts off checkpoints (ckpt_defer); waiting until it allows them\n")
+          writeError(
+            "note: the program puts off checkpoints (ckpt_defer); waiting until it allows them\n")
         }
       } progress: { report in
         if let line = bar.line(for: report, at: monotonicTime()) { writeError(line) }

@@ -50,7 +50,8 @@ extension SaveFailure {
         "try again, with --timeout for more patience")
     case .deferred(let seconds):
       return cannot(
-        "the program itself has put off checkpoints for \(seconds) s (ckpt_defer) (ETIMEDOUT)", .failed,
+        "the program itself has put off checkpoints for \(seconds) s (ckpt_defer) (ETIMEDOUT)",
+        .failed,
         "try again, with --timeout for more patience", "does every ckpt_defer have its ckpt_allow?")
     }
   }

@@ -5,14 +5,13 @@ internal import KernelABI
 
 /// What `ckpt.h` promises, with addresses as numbers.
 ///
-/// Every function begins with `Trigger.forgetParent`: in a forked child the agent's state is the parent's. Values are
+/// Every function that changes something first calls `Trigger.forgetParent`: in a forked child the agent's state is the parent's. Values are
 /// those of the header: CKPT_SAVED and the like, or a negative errno whose sentence `Sentences` has.
 public enum API {
   // MARK: Checkpoints
 
   /// ckpt_checkpoint.
   public static func checkpoint(path: UInt64, options: UInt64) -> Int32 {
-    Trigger.forgetParent()
     let place = Address(options)
     let policy: CallPolicy
     do throws(Errno) { policy = try CallPolicy.read(at: place) } catch {
@@ -20,7 +19,8 @@ public enum API {
         error == .invalid ? .invalid : .tooLong,
         error == .invalid
           ? "no checkpoint: options.size is not that of struct ckpt_options; set it with CKPT_OPTIONS_INIT"
-          : "no checkpoint: the options have parts that this agent doesn't know; use a newer libckpt.so")
+          : "no checkpoint: the options have parts that this agent doesn't know; use a newer libckpt.so"
+      )
     }
     if let complaint = policy.complaint {
       var line = Line("no checkpoint: ")
@@ -28,12 +28,13 @@ public enum API {
       line.append(" (EINVAL)")
       return Sentences.note(.invalid, &line)
     }
-    if Agent.caller.value == UInt32(bitPattern: OwnThread.identifier) { return reentered }
+    // No system call before it is known that it is time: many programs ask at every step.
     guard CallPolicy.take(policy, at: place) else { return CKPT_SKIPPED }
     return save(path: Address(path), policy.options, at: place)
   }
 
   private static func save(path: Address, _ options: CallOptions, at place: Address) -> Int32 {
+    Trigger.forgetParent()
     var wish = CallRun.Wish(configuration: Agent.state.configuration)
     guard wish.configuration.take(path: path, options) else {
       return Sentences.note(
@@ -84,7 +85,8 @@ public enum API {
     case .deferred:
       guard deadline > 0 else { return -Errno.tryAgain.rawValue }
       return Sentences.note(
-        .timedOut, "no checkpoint: other threads deferred it all the time (ckpt_defer); call ckpt_allow there")
+        .timedOut,
+        "no checkpoint: other threads deferred it all the time (ckpt_defer); call ckpt_allow there")
     case .failed(let errno): return Sentences.note(errno, textAt: Sentences.callPlace)
     }
   }
@@ -181,7 +183,9 @@ public enum API {
     Trigger.forgetParent()
     guard Hooks.isEvent(event), hook != 0 else {
       return Sentences.note(
-        .invalid, "no hook: the event is none of CKPT_BEFORE, CKPT_RESUMED, CKPT_RESTARTED, or the function is NULL")
+        .invalid,
+        "no hook: the event is none of CKPT_BEFORE, CKPT_RESUMED, CKPT_RESTARTED, or the function is NULL"
+      )
     }
     guard let number = Hooks.add(event, function: hook, argument: argument) else {
       return Sentences.note(.noSpace, "no hook: 64 are registered; remove one with ckpt_off")
@@ -218,7 +222,8 @@ public enum API {
         end: Address(end).roundedUpToPage.rawValue)
     guard let range, excludes ? Exclusions.exclude(range) : Exclusions.include(range) else {
       return Sentences.note(
-        .noSpace, "not excluded: 508 ranges are; exclude neighbours together, or include some again")
+        .noSpace, "not excluded: 508 ranges are; exclude neighbours together, or include some again"
+      )
     }
     return 0
   }

@@ -47,7 +47,8 @@ struct CallPolicy: BitwiseCopyable {
 
   /// Source: `ckpt.h`.
   private static let known =
-    CKPT_ASYNC | CKPT_SYNC | CKPT_INCREMENTAL | CKPT_FULL | CKPT_ONCE | CKPT_NOT_IN_COPIES | CKPT_EXIT
+    CKPT_ASYNC | CKPT_SYNC | CKPT_INCREMENTAL | CKPT_FULL | CKPT_ONCE | CKPT_NOT_IN_COPIES
+    | CKPT_EXIT
     | CKPT_EXECUTABLE
 
   private static let callsOffset: UInt64 = 48
@@ -58,15 +59,21 @@ struct CallPolicy: BitwiseCopyable {
 
   /// What is wrong with the options, `nil`: nothing.
   var complaint: StaticString? {
-    if options.flags & ~Self.known != 0 { return "options.flags has bits that this agent doesn't know" }
+    if options.flags & ~Self.known != 0 {
+      return "options.flags has bits that this agent doesn't know"
+    }
     if !(options.probability >= 0 && options.probability <= 1) {
       return "options.probability is not 0...1"
     }
     if options.flags & CKPT_EXIT != 0, options.flags & CKPT_ASYNC != 0 {
-      return "CKPT_EXIT and CKPT_ASYNC don't go together: the process would end before its image is safe"
+      return
+        "CKPT_EXIT and CKPT_ASYNC don't go together: the process would end before its image is safe"
     }
-    if options.flags & CKPT_EXECUTABLE != 0, options.flags & CKPT_INCREMENTAL != 0 || options.keep > 0 {
-      return "CKPT_EXECUTABLE goes with neither CKPT_INCREMENTAL nor keep: an executable stands alone"
+    if options.flags & CKPT_EXECUTABLE != 0,
+      options.flags & CKPT_INCREMENTAL != 0 || options.keep > 0
+    {
+      return
+        "CKPT_EXECUTABLE goes with neither CKPT_INCREMENTAL nor keep: an executable stands alone"
     }
     if !(0...255).contains(options.exitStatus) { return "options.exit_status is not 0...255" }
     return nil

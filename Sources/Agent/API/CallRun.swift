@@ -172,7 +172,8 @@ struct CallRun {
   private static func unsent(_ errno: Errno) -> End {
     var line = Line("no checkpoint: ")
     if errno == .busy {
-      line.append("the program has taken the agent's signals for itself (EBUSY); leave it signal 64")
+      line.append(
+        "the program has taken the agent's signals for itself (EBUSY); leave it signal 64")
     } else {
       line.append("the agent's signal can't be queued (")
       line.append(errno)

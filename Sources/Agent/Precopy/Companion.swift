@@ -147,7 +147,11 @@ struct Companion: ~Copyable {
     while let range = rest, !range.isEmpty {
       let part = Exclusions.list.part(of: range)
       if let part = AddressRange(start: range.start.rawValue, end: part.end.rawValue) {
-        if Exclusions.list.part(of: part).isExcluded { setZero(part) } else { try copyWorthSaving(part) }
+        if Exclusions.list.part(of: part).isExcluded {
+          setZero(part)
+        } else {
+          try copyWorthSaving(part)
+        }
       }
       rest = AddressRange(start: part.end.rawValue, end: range.end.rawValue)
     }

@@ -106,7 +106,8 @@ enum ForkDetection {
     // DT_JMPREL with DT_PLTRELSZ, DT_RELA with DT_RELASZ
     let groups: InlineArray<2, (start: Int64, size: Int64)> = [(23, 2), (7, 8)]
     for index in groups.indices {
-      guard let start = table(groups[index].start), let size = entry(groups[index].size, of: dynamic),
+      guard let start = table(groups[index].start),
+        let size = entry(groups[index].size, of: dynamic),
         Memory.canRead(start)
       else { continue }
       redirect(start, size, symbols, strings, library.base)
