@@ -1,6 +1,7 @@
 """Two restarts of one image are two: their random numbers differ (docs/CLONES.md)."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -90,6 +91,14 @@ def test_each_example_runs(tmp_path):
                                 capture_output=True, text=True)
         assert result.returncode == 0, f"{name}: {result.stderr}"
         assert "half-way" in result.stdout and "after 1 restarts" in result.stdout, f"{name}: {result.stdout}"
+
+
+def test_the_warm_start_answers_as_the_cold_one(tmp_path):
+    """One executable with numpy and a model in it; `measure.py` compares every answer."""
+    result = subprocess.run(["make", "--no-print-directory", "-C", REPOSITORY / "examples" / "warm-python", "run", "ROUNDS=1"],
+                            capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"warm is [\d.]+ times faster", result.stdout), result.stdout
 
 
 def test_python_without_the_agent():
