@@ -27,11 +27,12 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CKernel"),
     .systemLibrary(name: "CImage"),
+    .systemLibrary(name: "CAPI"),
     shared("KernelABI", ["CKernel"], host: true),
     shared("Kernel", ["CKernel", "KernelABI"]),
     shared("Procfs", ["KernelABI"]),
     shared("CheckpointImage", ["CImage", "CKernel", "KernelABI"], host: true),
-    shared("Agent", ["CImage", "Kernel", "Procfs", "CheckpointImage"]),
+    shared("Agent", ["CAPI", "CImage", "Kernel", "Procfs", "CheckpointImage"]),
     shared("Restart", ["CImage", "CKernel", "Kernel", "Procfs", "CheckpointImage"]),
     .target(
       name: "BenchBoard", dependencies: ["CKernel", "Kernel", "KernelABI"],
@@ -61,7 +62,10 @@ if isFreestanding {
     .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.5.0"),
     .package(url: "https://github.com/apple/swift-crypto.git", from: "4.0.0"),
   ]
+  package.products = [.library(name: "Checkpoint", targets: ["Checkpoint"])]
   package.targets += [
+    .target(name: "CkptStub"),
+    .target(name: "Checkpoint", dependencies: ["CkptStub"], swiftSettings: settings),
     .systemLibrary(
       name: "CUnwind", pkgConfig: "libunwind-coredump", providers: [.apt(["libunwind-dev"])]),
     .systemLibrary(
@@ -109,7 +113,7 @@ if isFreestanding {
       swiftSettings: settings),
     .testTarget(
       name: "AgentTests",
-      dependencies: ["Agent", "CKernel", "CImage", "Kernel", "KernelABI", "Procfs"],
+      dependencies: ["Agent", "CAPI", "CKernel", "CImage", "Kernel", "KernelABI", "Procfs"],
       swiftSettings: settings),
     .testTarget(name: "ProcfsTests", dependencies: ["Procfs"], swiftSettings: settings),
     .testTarget(name: "LayeringTests", swiftSettings: settings),

@@ -62,6 +62,21 @@ struct AgentState: BitwiseCopyable {
   /// What the program did at the control signal before an injected agent took it, no handler: nothing.
   var passedAction = ActionBits()
 
+  /// The call of the program's that a checkpoint is made for.
+  var call = OwnCall()
+
+  /// What calls wait for that a clone does.
+  var waited = InlineArray<2, CloneWord>(repeating: CloneWord())
+
+  /// The call that the clone at `writerPage` works for, 0: none.
+  var writerCall: UInt64 = 0
+
+  /// A request of `ckpt save` that came while checkpoints were deferred, 0: none.
+  var deferredToken: UInt64 = 0
+
+  /// How often memory became part of images again (`Exclusions`).
+  var inclusions: UInt32 = 0
+
   /// Signals whose action is ours for the length of a stop, and the actions they had.
   var borrowed: UInt64 = 0
   var borrowedActions = InlineArray<64, ActionBits>(repeating: ActionBits())
@@ -75,10 +90,18 @@ struct ActionBits: BitwiseCopyable {
   var mask: UInt64 = 0
 }
 
+extension AgentState {
+  /// The settings by which an image is named: the program's own, or those of a call.
+  var naming: Configuration { call.isOn ? call.configuration : configuration }
+}
+
 /// The one state, which the loader maps: constant initialisers only.
 nonisolated(unsafe) private var storage = AgentState()
-nonisolated(unsafe) private var words = InlineArray<4, UInt32>(repeating: 0)
+nonisolated(unsafe) private var words = InlineArray<10, UInt32>(repeating: 0)
 nonisolated(unsafe) private var gateWords = InlineArray<4, UInt32>(repeating: 0)
+nonisolated(unsafe) private var hookBytes = InlineArray<2048, UInt64>(repeating: 0)
+nonisolated(unsafe) private var exclusionBytes = InlineArray<2048, UInt64>(repeating: 0)
+nonisolated(unsafe) private var sentenceBytes = InlineArray<4608, UInt64>(repeating: 0)
 nonisolated(unsafe) private var path = InlineArray<4096, UInt8>(repeating: 0)
 
 /// Access to the agent's state.
@@ -121,6 +144,35 @@ enum Agent {
 
   /// Whether parked threads have something to do before they go on, `Park.Errand` bits.
   static var errands: FutexWord { FutexWord(at: gatePlace + 12) }
+
+  /// The thread that is in a call of the API which makes a checkpoint, 0: none.
+  static var caller: FutexWord { word(4) }
+
+  /// How many deferrals are on.
+  static var deferrals: FutexWord { word(5) }
+
+  /// Who made the first of them.
+  static var deferrer: FutexWord { word(6) }
+
+  /// 1 when a plain trigger came during a deferral.
+  static var deferredTrigger: FutexWord { word(7) }
+
+  /// Guards the page that is shared with a clone, and what is known of it: see `Turn`.
+  static var turn: FutexWord { word(8) }
+
+  /// Guards the tables of hooks, of excluded memory and of sentences.
+  static var tables: FutexWord { word(9) }
+
+  /// 16 KiB each: see `Hooks`, `Exclusions`; 36 KiB: see `Sentences`.
+  static var hookTable: Address {
+    unsafe withUnsafeMutablePointer(to: &hookBytes) { unsafe Address(UnsafeRawPointer($0)) }
+  }
+  static var exclusionTable: Address {
+    unsafe withUnsafeMutablePointer(to: &exclusionBytes) { unsafe Address(UnsafeRawPointer($0)) }
+  }
+  static var sentenceTable: Address {
+    unsafe withUnsafeMutablePointer(to: &sentenceBytes) { unsafe Address(UnsafeRawPointer($0)) }
+  }
 
   /// Where the path of the last image lies, NUL-terminated; see `Lineage`.
   static var parentPath: Address {

@@ -52,6 +52,9 @@ enum : uint32_t {
   // Another checkpoint is still being written. The agent has received the request all the same:
   // a socket closed with something unread in it would lose this record.
   CKPT_REPORT_WAITING = 4,
+  // The program defers checkpoints (ckpt_defer). The agent connects again, to the same address, when it no longer
+  // does; nobody has to queue the signal again.
+  CKPT_REPORT_DEFERRED = 5,
 };
 
 // How an image was made; with DONE.

@@ -140,6 +140,13 @@ static inline uint32_t ckernel_atomic_exchange(uint64_t address, uint32_t expect
   return __atomic_compare_exchange_n(
       (uint32_t *)address, &expected, value, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
+static inline uint64_t ckernel_atomic_add64(uint64_t address, uint64_t value) {
+  return __atomic_add_fetch((uint64_t *)address, value, __ATOMIC_SEQ_CST);
+}
+static inline uint32_t ckernel_atomic_exchange64(uint64_t address, uint64_t expected, uint64_t value) {
+  return __atomic_compare_exchange_n(
+      (uint64_t *)address, &expected, value, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
 // wrpkru: this thread may touch memory of every protection key. Only where CPUID says OSPKE.
 static inline void ckernel_allow_all_keys(void) {
   __asm__ volatile(".byte 0x0f, 0x01, 0xef" : : "a"(0), "c"(0), "d"(0) : "memory");

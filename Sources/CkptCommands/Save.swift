@@ -133,7 +133,12 @@ struct Save: ParsableCommand {
       order.freezes = freeze
       order.manner = self.order
       if exe { order.restartProgram = restart }
-      saved = try save(order) { report in
+      saved = try save(order) {
+        if !quiet {
+          writeError(
+            "note: the program puts off checkpoints (ckpt_defer); waiting until it allows them\n")
+        }
+      } progress: { report in
         if let line = bar.line(for: report, at: monotonicTime()) { writeError(line) }
       }
     } catch {

@@ -54,6 +54,11 @@ extension SaveFailure {
       return cannot(
         "other checkpoints of it were being written for \(seconds) s (EBUSY)", .failed,
         "try again, with --timeout for more patience")
+    case .deferred(let seconds):
+      return cannot(
+        "the program itself has put off checkpoints for \(seconds) s (ckpt_defer) (ETIMEDOUT)",
+        .failed,
+        "try again, with --timeout for more patience", "does every ckpt_defer have its ckpt_allow?")
     }
   }
 }

@@ -19,6 +19,9 @@ public struct Line {
     count += 1
   }
 
+  /// Cuts off all but the first bytes.
+  public mutating func truncate(to count: Int) { self.count = min(self.count, count) }
+
   public mutating func append(_ text: StaticString) {
     append(at: text.address, count: text.utf8CodeUnitCount)
   }

@@ -35,6 +35,7 @@ extension Errno {
     case 30: "EROFS"
     case 32: "EPIPE"
     case 34: "ERANGE"
+    case 35: "EDEADLK"
     case 36: "ENAMETOOLONG"
     case 38: "ENOSYS"
     case 40: "ELOOP"

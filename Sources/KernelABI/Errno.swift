@@ -8,6 +8,7 @@ public struct Errno: Error, Equatable, Sendable, BitwiseCopyable {
 
   public static let notPermitted = Errno(rawValue: 1)  // EPERM
   public static let noSuchFile = Errno(rawValue: 2)  // ENOENT
+  public static let tooLong = Errno(rawValue: 7)  // E2BIG
   public static let noSuchProcess = Errno(rawValue: 3)  // ESRCH
   public static let interrupted = Errno(rawValue: 4)  // EINTR
   public static let inputOutput = Errno(rawValue: 5)  // EIO
@@ -29,6 +30,7 @@ public struct Errno: Error, Equatable, Sendable, BitwiseCopyable {
   public static let illegalSeek = Errno(rawValue: 29)  // ESPIPE
   public static let brokenPipe = Errno(rawValue: 32)  // EPIPE
   public static let outOfRange = Errno(rawValue: 34)  // ERANGE
+  public static let deadlock = Errno(rawValue: 35)  // EDEADLK
   public static let nameTooLong = Errno(rawValue: 36)  // ENAMETOOLONG
   public static let notImplemented = Errno(rawValue: 38)  // ENOSYS
   public static let notSupported = Errno(rawValue: 95)  // EOPNOTSUPP

@@ -35,17 +35,28 @@ enum Checkpoint {
     do throws(Errno) {
       var survey = try Survey(scratch: order.scratch)
       defer { _ = try? Mapping.unmap(survey.keep.range) }
-      var control = try Control(order, scratch: &survey.scratch)
+      let connected: Control
+      do throws(Errno) {
+        connected = try Control(order, scratch: &survey.scratch)
+      } catch {
+        // Whoever waited for the end of a deferral may have gone.
+        guard order.isCall, order.isRequest else { throw error }
+        return Agent.state.call.outcome = .gone
+      }
+      var control = connected
       defer { control.close() }
       guard Turn.take(control, order) else {
+        if order.isCall { Agent.state.call.outcome = .busy }
         return InterruptedCalls.settleWithoutSample(order.context)
       }
       do throws(CaptureFailure) {
         try take(&survey, &control, order)
       } catch {
         control.reportFailure(error)
+        if order.isCall { OwnCall.note(error) }
       }
     } catch {
+      if order.isCall { return OwnCall.note(CaptureFailure(.prepare, error)) }
       Report.failure(CaptureFailure(.prepare, error))
       InterruptedCalls.settleWithoutSample(order.context)
     }
@@ -64,8 +75,11 @@ enum Checkpoint {
     if copied == nil, Precopy.isWanted(control, survey),
       try beginPrecopy(&survey, control, order)
     {
+      if order.isCall { Agent.state.call.outcome = .busy }
       return
     }
+    if !order.isCall { Hooks.run(.before, onlyInHandler: true) }
+    defer { if !order.isCall { Hooks.run(.resumed, onlyInHandler: true) } }
     let start: UInt64
     do throws(CaptureFailure) {
       start = try stop(control, &survey)
@@ -84,6 +98,7 @@ enum Checkpoint {
       throw error
     }
     resume(survey)
+    if order.isCall { noteOutcome(isWritten: path != nil) }
     if let path {
       survey.discardPage()
       if !control.kills, !control.freezes, control.reportDone(outcome, path) {
@@ -92,6 +107,10 @@ enum Checkpoint {
     } else {
       survey.page?.pause = Clock.monotonic - start
     }
+  }
+
+  private static func noteOutcome(isWritten: Bool) {
+    if isWritten { Agent.state.call.outcome = .saved } else { OwnCall.noteBegun() }
   }
 
   /// The first visit for an image that is copied ahead.
@@ -200,7 +219,8 @@ enum Checkpoint {
     Agent.state.counter += 1
     var wishes = control.wishes
     if control.usesPattern, wishes.tracking != .none {
-      Agent.state.configuration.wasAskedForChanges = true
+      if control.isCall { Agent.state.call.configuration.wasAskedForChanges = true }
+      if !control.isCall { Agent.state.configuration.wasAskedForChanges = true }
     }
     if control.replacesParent(&survey.scratch) { wishes.isFull = true }
     // What goes away through a pipe can't be a parent: what is watched is left as it is.
@@ -226,7 +246,7 @@ enum Checkpoint {
     outcome.pause = Clock.monotonic - start
     outcome.duration = outcome.pause
     if control.kills, control.reportDone(outcome, path) {
-      try? Process.send(Signal.kill, to: Process.ownID)
+      control.end()
     }
     if control.freezes, control.reportDone(outcome, path) {
       Lineage.follow(survey.record, path: Agent.parentPath)

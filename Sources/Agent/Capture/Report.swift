@@ -7,7 +7,25 @@ internal import KernelABI
 /// `ckpt` makes better sentences of the same failures.
 enum Report {
   static func failure(_ failure: CaptureFailure, to errors: ProgramErrors = .own) {
-    var line = Line("ckpt: no checkpoint: ")
+    var line = Line("ckpt: ")
+    append(failure, whole: &line)
+    line.append("; the program goes on\n")
+    errors.write(&line)
+  }
+
+  /// The same for the program that asked for the checkpoint itself, with what it may do about it.
+  static func sentence(of failure: CaptureFailure) -> Line {
+    var line = Line()
+    append(failure, whole: &line)
+    if let hint = hint(for: failure) {
+      line.append("; ")
+      line.append(hint)
+    }
+    return line
+  }
+
+  private static func append(_ failure: CaptureFailure, whole line: inout Line) {
+    line.append("no checkpoint: ")
     line.append(text(of: failure.step))
     append(failure, to: &line)
     if let text = text(of: failure.reason) {
@@ -19,8 +37,26 @@ enum Report {
       line.append(failure.errno)
       line.append(")")
     }
-    line.append("; the program goes on\n")
-    errors.write(&line)
+  }
+
+  private static func hint(for failure: CaptureFailure) -> StaticString? {
+    switch failure.errno {
+    case .noSpace, Errno(rawValue: 122): return "make room, or name another place"
+    case .accessDenied, .notPermitted, Errno(rawValue: 30):
+      return "name a place that may be written to"
+    case .isDirectory: return "name a file in it"
+    case .noSuchFile, .notDirectory: return "make its folder first"
+    default: break
+    }
+    switch failure.reason {
+    case .threadDoesNotStop, .threadBlocksEverySignal: return "try again, or raise CKPT_TIMEOUT"
+    case .connectionInProgress, .descriptorsInFlight: return "try again in a moment"
+    case .tooManyDescriptors: return "raise the limit (ulimit -n)"
+    case .unspecified where failure.step == .prepare:
+      return "memory or address space is short (ulimit -v)"
+    case .unspecified: return nil
+    default: return "let the program give it up before it saves itself"
+    }
   }
 
   /// No periodic checkpoint will come.

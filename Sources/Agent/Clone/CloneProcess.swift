@@ -31,6 +31,7 @@ enum CloneProcess {
     hide(job.control, errors)
     let isDurable: Bool
     if let failure {
+      job.page.note(failure)
       job.control.reportFailure(failure, to: errors)
       isDurable = false
     } else {
@@ -118,6 +119,7 @@ enum CloneProcess {
       if job.page.pause > 0 { job.outcome.pause = job.page.pause }
       return job.control.reportDone(job.outcome, path, to: errors)
     } catch {
+      job.page.note(error)
       job.control.reportFailure(error, to: errors)
       return false
     }

@@ -98,6 +98,32 @@ struct WriterPage: BitwiseCopyable {
   /// Room for `Lineage.pathCapacity` bytes.
   var path: Address { range.start + Self.pathOffset }
 
+  // MARK: A failure
+
+  private var errnoWord: FutexWord { FutexWord(at: range.start + 36, isShared: true) }
+
+  /// Why there is no image: a clone that left no word was ended.
+  var errno: Errno {
+    errnoWord.value == 0 ? .noChild : Errno(rawValue: Int32(bitPattern: errnoWord.value))
+  }
+
+  /// The sentence for it, NUL-terminated, where the path would be.
+  var sentence: Address {
+    if errnoWord.value == 0 {
+      var line = Line(
+        "no checkpoint: the process that wrote the image was ended (ECHILD); was memory short?")
+      Sentences.store(&line, at: path)
+    }
+    return path
+  }
+
+  func note(_ failure: CaptureFailure) {
+    let errno = failure.errno.rawValue != 0 ? failure.errno : failure.reason.errno
+    var line = Report.sentence(of: failure)
+    Sentences.store(&line, at: path)
+    errnoWord.store(UInt32(bitPattern: errno.rawValue))
+  }
+
   // MARK: Regions that were not inherited
 
   var count: Int {

@@ -16,6 +16,9 @@ struct Control: BitwiseCopyable {
   /// The program `restart` for a snapshot executable, -1: nobody handed it over.
   private var program: Int32 = -1
 
+  /// Whether the program asked itself, and nobody else waits.
+  let isCall: Bool
+
   /// The signal frame of the thread that took the signal.
   let context: Address
 
@@ -34,9 +37,10 @@ struct Control: BitwiseCopyable {
   /// - Throws: when `ckpt` asked and can't be reached: then it has given up, and so should we.
   init(_ order: Trigger.Order, scratch: inout Arena) throws(Errno) {
     context = order.context
+    isCall = order.isCall && !order.isRequest
     message = try scratch.reserve(Self.messageCapacity)
     reply = try scratch.reserve(UInt64(MemoryLayout<ckpt_report>.size) + ImagePath.capacity)
-    guard order.isQueued, order.value >> 48 == UInt64(CKPT_PROTOCOL_TOKEN_TAG) else { return }
+    guard order.isRequest else { return }
     let socket = try ControlSocket(token: order.value)
     do throws(Errno) {
       try receiveRequest(socket, token: order.value)
@@ -111,20 +115,37 @@ struct Control: BitwiseCopyable {
   }
 
   /// Whether the process is to end once the image is safe.
-  var kills: Bool { socket != nil && request.flags & CKPT_REQUEST_KILL != 0 }
+  var kills: Bool { flags & CKPT_REQUEST_KILL != 0 }
+
+  /// Ends the process: as `ckpt` asked, or with the status that the call gave.
+  func end() {
+    if isCall { exitGroup(status: Agent.state.call.exitStatus) }
+    try? Process.send(Signal.kill, to: Process.ownID)
+  }
+
+  /// CKPT_REQUEST_ bits of whoever asked.
+  private var flags: UInt32 {
+    if socket != nil { return request.flags }
+    return isCall ? Agent.state.call.flags : 0
+  }
 
   /// Whether the process is to stand still from then on.
   var freezes: Bool { socket != nil && request.flags & CKPT_REQUEST_FREEZE != 0 }
 
   /// How the image is to be made.
   var wishes: Wishes {
-    Wishes(Agent.state.configuration, flags: socket == nil ? 0 : request.flags)
+    Wishes(Agent.state.configuration, flags: flags)
   }
 
   var label: Address {
-    message + UInt64(MemoryLayout<ckpt_request>.size) + UInt64(request.path_bytes)
+    isCall
+      ? Agent.state.call.label
+      : message + UInt64(MemoryLayout<ckpt_request>.size) + UInt64(request.path_bytes)
   }
-  var labelByteCount: UInt64 { socket == nil ? 0 : UInt64(request.label_bytes) }
+  var labelByteCount: UInt64 {
+    if isCall { return Agent.state.call.labelByteCount }
+    return socket == nil ? 0 : UInt64(request.label_bytes)
+  }
 
   /// What the thread that took the signal was doing before, if `ckpt` looked.
   var sample: CallSample {
@@ -160,7 +181,7 @@ struct Control: BitwiseCopyable {
   }
 
   /// Whether the image may take another's place.
-  var replaces: Bool { !usesPattern || ImagePattern(Agent.state.configuration).replaces }
+  var replaces: Bool { !usesPattern || ImagePattern(Agent.state.naming).replaces }
 
   /// Where the image goes: as asked, or by the pattern.
   func path(_ survey: Survey, _ scratch: inout Arena) throws(Errno) -> ImagePath {
@@ -171,7 +192,7 @@ struct Control: BitwiseCopyable {
         from: message + UInt64(MemoryLayout<ckpt_request>.size),
         byteCount: UInt64(request.path_bytes))
     } else {
-      let configuration = Agent.state.configuration
+      let configuration = Agent.state.naming
       try ImagePattern(configuration).put(
         .whole, of: configuration, .init(survey), into: &path)
     }
@@ -288,8 +309,20 @@ struct Control: BitwiseCopyable {
     send(report, naming: .zero, 0, socket)
   }
 
+  /// The program defers checkpoints: the agent calls when it no longer does.
+  func reportDeferred() {
+    guard let socket else { return }
+    var report = ckpt_report()
+    report.version = CKPT_PROTOCOL_VERSION
+    report.kind = CKPT_REPORT_DEFERRED
+    send(report, naming: .zero, 0, socket)
+  }
+
   func reportFailure(_ failure: CaptureFailure, to errors: ProgramErrors = .own) {
-    guard let socket else { return Report.failure(failure, to: errors) }
+    guard let socket else {
+      // In a clone this is the clone's memory, and its page has the word.
+      return isCall ? OwnCall.note(failure) : Report.failure(failure, to: errors)
+    }
     var report = ckpt_report()
     report.version = CKPT_PROTOCOL_VERSION
     report.kind = CKPT_REPORT_FAILED

@@ -32,6 +32,12 @@ enum Handler {
     return unsafe UInt64(UInt(bitPattern: unsafeBitCast(function, to: UnsafeRawPointer.self)))
   }
 
+  /// What libraries ask that look whether they were forked.
+  static var forkIdentifier: UInt64 {
+    let function: @convention(c) () -> Int32 = agentForkIdentifier
+    return unsafe UInt64(UInt(bitPattern: unsafeBitCast(function, to: UnsafeRawPointer.self)))
+  }
+
   /// The function that a process which reads memory for the program ends in.
   static var unmapTwoAndExit: UInt64 {
     let function: @convention(c) (UInt64, UInt64, UInt64, UInt64) -> Void =
@@ -45,6 +51,13 @@ enum Handler {
     let function = unsafe unsafeBitCast(
       pointer, to: (@convention(c) (Int32, UInt64, UInt64) -> Void).self)
     function(signal, information, context)
+  }
+
+  /// Calls a function that the program registered.
+  static func callHook(_ hook: UInt64, argument: UInt64) {
+    guard let pointer = unsafe UnsafeRawPointer(bitPattern: UInt(hook)) else { return }
+    let function = unsafe unsafeBitCast(pointer, to: (@convention(c) (UInt64) -> Void).self)
+    function(argument)
   }
 
   /// Runs the checkpoint on the agent's own stack.

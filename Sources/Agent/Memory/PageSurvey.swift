@@ -93,6 +93,21 @@ struct PageSurvey: ~Copyable {
   private func addUnchanged(
     _ range: AddressRange, _ index: Int, _ survey: inout Survey
   ) throws(Errno) {
+    var rest: AddressRange? = range
+    while let range = rest, !range.isEmpty {
+      let part = Exclusions.list.part(of: range)
+      if !part.isExcluded,
+        let wanted = AddressRange(start: range.start.rawValue, end: part.end.rawValue)
+      {
+        try addUnchangedWorthSaving(wanted, index, &survey)
+      }
+      rest = AddressRange(start: part.end.rawValue, end: range.end.rawValue)
+    }
+  }
+
+  private func addUnchangedWorthSaving(
+    _ range: AddressRange, _ index: Int, _ survey: inout Survey
+  ) throws(Errno) {
     guard let share = survey.copied?.share else {
       return try append(range, kind: CKPT_RUN_PARENT, flags: 0, index, &survey)
     }
@@ -240,6 +255,30 @@ struct PageSurvey: ~Copyable {
   ///
   /// - Parameter place: where its bytes lie.
   private mutating func add(
+    _ range: AddressRange, at place: Address, _ manner: Manner, _ index: Int,
+    _ survey: inout Survey
+  ) throws(Errno) {
+    guard Exclusions.list.count > 0 else {
+      return try addWorthSaving(range, at: place, manner, index, &survey)
+    }
+    let first = range.start
+    var rest: AddressRange? = range
+    while let range = rest, !range.isEmpty {
+      let part = Exclusions.list.part(of: range)
+      if part.isExcluded {
+        // What a region's file has there is no zero either.
+        let isFile = manner.namesZeros || manner.flags & CKPT_RUN_CLEAN != 0
+        try append(range.start, part.end, isFile ? CKPT_RUN_ZERO : nil, manner, index, &survey)
+      } else if let wanted = AddressRange(start: range.start.rawValue, end: part.end.rawValue) {
+        try addWorthSaving(
+          wanted, at: place + (range.start - first), manner, index, &survey)
+      }
+      rest = AddressRange(start: part.end.rawValue, end: range.end.rawValue)
+    }
+  }
+
+  /// The same for a range of which nothing is excluded.
+  private mutating func addWorthSaving(
     _ range: AddressRange, at place: Address, _ manner: Manner, _ index: Int,
     _ survey: inout Survey
   ) throws(Errno) {

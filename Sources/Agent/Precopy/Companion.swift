@@ -167,6 +167,21 @@ struct Companion: ~Copyable {
   }
 
   private mutating func copy(_ range: AddressRange) throws(Errno) {
+    var rest: AddressRange? = range
+    while let range = rest, !range.isEmpty {
+      let part = Exclusions.list.part(of: range)
+      if let part = AddressRange(start: range.start.rawValue, end: part.end.rawValue) {
+        if Exclusions.list.part(of: part).isExcluded {
+          setZero(part)
+        } else {
+          try copyWorthSaving(part)
+        }
+      }
+      rest = AddressRange(start: part.end.rawValue, end: range.end.rawValue)
+    }
+  }
+
+  private mutating func copyWorthSaving(_ range: AddressRange) throws(Errno) {
     var done: UInt64 = 0
     while done < range.byteCount {
       let wanted = min(Self.chunkByteCount, range.byteCount - done)

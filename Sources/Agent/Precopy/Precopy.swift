@@ -15,6 +15,9 @@ enum Precopy {
     var shareStart: UInt64 = 0
     var shareByteCount: UInt64 = 0
 
+    /// `AgentState.inclusions` when the companion was made: it leaves out what is excluded.
+    var inclusions: UInt32 = 0
+
     /// Whether the last companion gave up: the next image is made without.
     var gaveUp = false
 
@@ -66,7 +69,7 @@ enum Precopy {
     }
     // Changes are now counted from what the companion copies.
     Lineage.end()
-    if !control.isConnected { page.pending.store(UInt32(bitPattern: order.signal)) }
+    if !control.isConnected, !order.isCall { page.pending.store(UInt32(bitPattern: order.signal)) }
     Agent.state.writerPage = page.range.start.rawValue
     return true
   }
@@ -105,7 +108,8 @@ enum Precopy {
       8 << 20 + UInt64(survey.threads.count) * 8192 + lines * 4096 + resident * 2
     share.dataStart = (room + 0xF_FFFF) & ~0xF_FFFF
     Agent.state.precopy = State(
-      shareStart: share.range.start.rawValue, shareByteCount: share.range.byteCount)
+      shareStart: share.range.start.rawValue, shareByteCount: share.range.byteCount,
+      inclusions: Agent.state.inclusions)
     return share
   }
 
@@ -152,7 +156,9 @@ enum Precopy {
   static func collect(_ survey: inout Survey) {
     guard let copied = survey.copied else { return }
     do throws(Errno) {
-      guard let tracker = TrackDescriptor.current else { throw .badDescriptor }
+      guard let tracker = TrackDescriptor.current,
+        Agent.state.precopy.inclusions == Agent.state.inclusions
+      else { throw .badDescriptor }
       var tracked = try Tracked(in: &survey.scratch)
       let mark = survey.scratch.next
       defer { survey.scratch.rewind(to: mark) }

@@ -15,6 +15,8 @@ func agentHandleSignal(_ signal: Int32, _ information: UInt64, _ context: UInt64
     if !Park.answer(request, context: Address(context)) {
       InterruptedCalls.settleWithoutSample(Address(context))
     }
+  } else if OwnCall.isOwn(info) {
+    Trigger.take(information: Address(information), context: Address(context), isCall: true)
   } else if !SignalTaking.pass(signal, info, information, context) {
     if Agent.state.configuration.isTrigger(signal),
       Agent.state.borrowed & Signal.bit(signal) == 0

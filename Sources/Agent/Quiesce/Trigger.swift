@@ -1,3 +1,4 @@
+internal import CImage
 internal import CKernel
 internal import Kernel
 internal import KernelABI
@@ -20,13 +21,20 @@ enum Trigger {
 
     /// Whether the agent's own timer sent it.
     var isTick: Bool
+
+    /// Whether the thread sent it itself, in a call of the API.
+    var isCall: Bool
+
+    /// Whether `ckpt save` waits for an answer.
+    var isRequest: Bool { isQueued && value >> 48 == UInt64(CKPT_PROTOCOL_TOKEN_TAG) }
   }
 
   @inline(never)
-  static func take(information: Address, context: Address) {
+  static func take(information: Address, context: Address, isCall: Bool = false) {
     forgetParent()
     let own = UInt32(bitPattern: OwnThread.identifier)
     guard Agent.leader.exchange(0, for: own) else {
+      if isCall { return Agent.state.call.outcome = .busy }
       // A checkpoint is being taken; after it the timer is armed again.
       if Ticker.isTick(Memory.load(at: information)) {
         return InterruptedCalls.settleWithoutSample(context)
@@ -42,9 +50,13 @@ enum Trigger {
     }
     Agent.state.ticker.rest()
     do throws(Errno) {
-      try lead(information: information, context: context)
+      try lead(information: information, context: context, isCall: isCall)
     } catch {
-      Report.failure(CaptureFailure(.prepare, error))
+      if isCall {
+        OwnCall.note(CaptureFailure(.prepare, error))
+      } else {
+        Report.failure(CaptureFailure(.prepare, error))
+      }
       InterruptedCalls.settleWithoutSample(context)
     }
     Agent.state.ticker.arm()
@@ -65,7 +77,7 @@ enum Trigger {
   }
 
   /// In a forked child: the parent may have been in the middle of a checkpoint, which is none here.
-  private static func forgetParent() {
+  static func forgetParent() {
     let process = UInt32(bitPattern: Process.ownID)
     let owner = Agent.owner.value
     guard owner != process else { return }
@@ -79,6 +91,11 @@ enum Trigger {
       Agent.state.writerPage = 0
       Agent.state.precopy = Precopy.State()
       Agent.state.copyRoom = CopyRoom.Memo()
+      Agent.caller.store(0)
+      Agent.turn.store(0)
+      Agent.tables.store(0)
+      Deferral.forgetWaiting()
+      OwnCall.loseClones()
       Lineage.end()
       Agent.state.series = 0
       Agent.state.knowsNumbers = false
@@ -91,7 +108,9 @@ enum Trigger {
     Agent.owner.store(process)
   }
 
-  private static func lead(information: Address, context: Address) throws(Errno) {
+  private static func lead(
+    information: Address, context: Address, isCall: Bool
+  ) throws(Errno) {
     let info = Memory.load(ckernel_siginfo.self, at: information)
     var scratch = try Arena(mapping: Survey.scratchByteCount)
     // A thread that forks just now must not leave its child with this memory.
@@ -100,11 +119,21 @@ enum Trigger {
     var order = Order(
       scratch: scratch, context: context, value: info.value,
       isQueued: info.code == Signal.queued, sender: info.pid,
-      signal: info.signal, isTick: Ticker.isTick(info))
+      signal: info.signal, isTick: Ticker.isTick(info), isCall: isCall)
+    Agent.state.call.isOn = isCall
+    if isCall { order.be(Agent.state.call) }
     try withAddress(of: &order) { (address) throws(Errno) in
       Handler.callOnStack(stack + stackByteCount, argument: address)
     }
     try Mapping.unmap(scratch.range)
+  }
+}
+
+extension Trigger.Order {
+  /// What came for a call: perhaps what `ckpt save` asked for before, which waited.
+  fileprivate mutating func be(_ call: OwnCall) {
+    isQueued = call.token != 0
+    value = call.token
   }
 }
 

@@ -12,7 +12,7 @@ enum SeriesEnd {
 
   /// - Returns: why the link does not lead to the image, `nil`: it does, or there is none.
   static func run(_ path: ImagePath, _ survey: inout Survey) -> Errno? {
-    let configuration = Agent.state.configuration
+    let configuration = Agent.state.naming
     guard configuration.isSeries else { return nil }
     let pattern = ImagePattern(configuration)
     let mark = survey.scratch.next

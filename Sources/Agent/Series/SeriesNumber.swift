@@ -13,18 +13,19 @@ enum SeriesNumber {
   /// - Parameter survey: with `image.counter` the number that comes next.
   /// - Returns: it, or the next one that is free.
   static func next(_ survey: inout Survey) -> UInt32 {
-    let configuration = Agent.state.configuration
+    let configuration = Agent.state.naming
     let pattern = ImagePattern(configuration)
     let number = survey.image.counter
     guard pattern.isNumbered else { return number }
     let mark = survey.scratch.next
     defer { survey.scratch.rewind(to: mark) }
     var fields = ImagePattern.Fields(survey)
-    if !Agent.state.knowsNumbers {
+    if !Agent.state.knowsNumbers || Agent.state.call.isOn && Agent.state.call.namesPath {
       // The first image since the program started, or was restarted.
       let last = (try? highest(pattern, configuration, fields, &survey.scratch)) ?? 0
       fields.counter = max(fields.counter, last + 1)
-      Agent.state.knowsNumbers = true
+      // A call with a path of its own has other names.
+      Agent.state.knowsNumbers = !(Agent.state.call.isOn && Agent.state.call.namesPath)
     }
     while isTaken(pattern, configuration, fields, &survey.scratch) { fields.counter += 1 }
     return UInt32(truncatingIfNeeded: fields.counter)

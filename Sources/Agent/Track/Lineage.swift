@@ -17,6 +17,9 @@ struct Lineage: BitwiseCopyable {
   /// Bytes of its absolute path.
   var pathByteCount: UInt32 = 0
 
+  /// `AgentState.inclusions` when the image was made: of memory that has become part of images since, it has nothing.
+  var inclusions: UInt32 = 0
+
   /// What the last whole clone took to make, in nanoseconds; 0: there was none.
   var cloneDuration: UInt64 = 0
 
@@ -46,7 +49,9 @@ struct Lineage: BitwiseCopyable {
     _ wishes: Wishes, _ survey: inout Survey
   ) throws(Errno) {
     let lineage = Agent.state.lineage
+    Agent.state.lineage.inclusions = Agent.state.inclusions
     guard wishes.tracking != .none, !wishes.isFull, lineage.depth > 0,
+      lineage.inclusions == Agent.state.inclusions,
       lineage.depth < min(Agent.state.configuration.fullEvery, CKPT_DEPTH_LIMIT), isThere
     else { return }
     survey.image.parent_low = lineage.identityLow

@@ -56,6 +56,8 @@ enum Wake {
     Agent.state.tracker = TrackDescriptor.Memo()
     Agent.state.precopy = Precopy.State()
     Agent.state.copyRoom = CopyRoom.Memo()
+    Deferral.forgetWaiting()
+    OwnCall.loseClones()
     Lineage.end()
     Agent.parked.store(0)
     Agent.arrived.store(0)
@@ -74,6 +76,9 @@ enum Wake {
     var losses = root.signals.restoreTimers { threads.current(of: $0) }
     losses = losses | threads.restoreMain()
     losses = losses | root.process.restoreLate()
+    ForkDetection.announce(root.process)
+    let caller = Int32(bitPattern: Agent.caller.value)
+    if caller != 0 { Agent.caller.store(UInt32(bitPattern: threads.current(of: caller))) }
     let process = Process.ownID
     return losses
       | root.signals.requeue(

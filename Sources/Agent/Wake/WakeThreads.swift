@@ -99,12 +99,15 @@ struct WakeThreads {
   @inline(never)
   static func run(_ index: Int) {
     let frame = restore(index)
+    // Of memory that is gone when the last thread has left.
+    let leader = KeepRoot.published.leader
     Agent.parked.add(1)
     Agent.parked.wakeAll()
     let epoch = Agent.state.epoch
     while Agent.gate.value == epoch { Agent.gate.wait(while: epoch) }
     Agent.departed.add(1)
     Agent.departed.wakeAll()
+    if index == leader { runHooks() }
     RemadeCalls.leave()
     ckernel_sigreturn(frame)
   }
@@ -149,6 +152,11 @@ struct WakeThreads {
     return .none
   }
 
+  /// In a thread that is back in its signal handler: a call of the program's runs all hooks itself.
+  private static func runHooks() {
+    if !Agent.state.call.isOn { Hooks.run(.restarted, onlyInHandler: true) }
+  }
+
   // MARK: Leaving
 
   /// Opens the gate, and follows when nobody uses the kept memory any more.
@@ -165,6 +173,7 @@ struct WakeThreads {
       Agent.departed.wait(while: departed)
     }
     Agent.departed.store(0)
+    if root.leader == main { Self.runHooks() }
     Agent.leader.store(0)
     RemadeCalls.leave()
     if record.flags & CKPT_THREAD_EXITED != 0 {

@@ -93,6 +93,9 @@ public enum ControlReport: Equatable, Sendable {
   /// Another checkpoint is being written: ask again.
   case waiting
 
+  /// The program defers checkpoints: the agent calls again, unasked.
+  case deferred
+
   /// Bytes of the image.
   public struct Progress: Equatable, Sendable {
     public var done: UInt64
@@ -164,6 +167,7 @@ public enum ControlReport: Equatable, Sendable {
     case CKPT_REPORT_DONE: self = .done(Written(report, path: path))
     case CKPT_REPORT_FAILED: self = .failed(AgentFailure(report, name: path))
     case CKPT_REPORT_WAITING: self = .waiting
+    case CKPT_REPORT_DEFERRED: self = .deferred
     default: throw .malformed
     }
   }

@@ -69,16 +69,20 @@ public enum SaveFailure: Error, Equatable, Sendable {
   /// The image is safe, but the process does not stand still.
   case runsOn(seconds: UInt64)
   case inject(InjectFailure)
+
   /// The way that the image was to go.
   case stream(StreamFailure)
+
+  /// The program deferred checkpoints all the time.
+  case deferred(seconds: UInt64)
 }
 
 /// Asks the agent in a process to save it, and waits until the image is safe on disk.
 ///
 /// While another checkpoint of the process is written it waits its turn. `progress` hears how far
-/// the writing is.
+/// the writing is, `deferred` that the program puts off checkpoints.
 public func save(
-  _ order: SaveOrder, progress: (ControlReport.Progress) -> Void
+  _ order: SaveOrder, deferred: () -> Void = {}, progress: (ControlReport.Progress) -> Void
 ) throws(SaveFailure) -> SavedImage {
   if let stream = order.stream { return try save(order, through: stream, progress: progress) }
   var delivery = try delivery(for: order)
@@ -92,10 +96,13 @@ public func save(
   }
   let session = try SaveSession.prepared(for: order)
   let deadline = monotonicTime() &+ order.patience
+  var isDeferred = false
   while true {
-    let connection = try session.connect(
-      by: delivery, passing: passed, as: output?.path ?? "")
-    if var written = try session.follow(connection, progress: progress) {
+    if !isDeferred { try session.ask(by: delivery) }
+    let connection = try session.accept(
+      by: delivery, until: isDeferred ? deadline : nil, passing: passed, as: output?.path ?? "")
+    let answer = try session.follow(connection, progress: progress)
+    if case .written(var written) = answer {
       if let file = output.take() {
         written.path = file.path
         if order.restartProgram != nil { try allowExecution(file) }
@@ -108,6 +115,11 @@ public func save(
     }
     guard monotonicTime() < deadline else {
       throw .busy(seconds: order.patience / 1_000_000_000)
+    }
+    isDeferred = answer == .deferred
+    guard !isDeferred else {
+      deferred()
+      continue
     }
     try session.pause()
     delivery = try CheckpointKit.delivery(for: try order.looking())

@@ -29,13 +29,24 @@ struct SaveSession: ~Copyable {
     self.interruptions = interruptions
   }
 
-  /// Signals the thread, waits for the agent's call, and tells it what is wanted.
+  /// Signals the thread.
+  borrowing func ask(by delivery: Delivery) throws(SaveFailure) {
+    do throws(Errno) {
+      try queueSignal(
+        delivery.signal, value: token.rawValue, to: delivery.tid, of: order.target.pid)
+    } catch {
+      throw error == .noSuchProcess ? .ended : .signal(error)
+    }
+  }
+
+  /// Waits for the agent's call, and tells it what is wanted.
   ///
   /// - Parameters:
+  ///   - deadline: until when the program may defer it; `nil` when it has not said that it does.
   ///   - descriptors: the file to write to, and the program `restart` for a snapshot executable.
   ///   - path: the name that the file will have.
-  borrowing func connect(
-    by delivery: Delivery, passing descriptors: [Int32], as path: String
+  borrowing func accept(
+    by delivery: Delivery, until deadline: UInt64?, passing descriptors: [Int32], as path: String
   ) throws(SaveFailure) -> ControlConnection {
     var request = ControlRequest(token: token)
     request.passesDescriptor = !descriptors.isEmpty
@@ -50,13 +61,7 @@ struct SaveSession: ~Copyable {
     request.label = order.label
     request.sampledThread = delivery.tid
     request.sample = ThreadSample.read(delivery.tid, of: order.target.pid)
-    do throws(Errno) {
-      try queueSignal(
-        delivery.signal, value: token.rawValue, to: delivery.tid, of: order.target.pid)
-    } catch {
-      throw error == .noSuchProcess ? .ended : .signal(error)
-    }
-    let connection = try acceptAgent()
+    let connection = try acceptAgent(until: deadline)
     do throws(Errno) { try connection.send(request.encoded, passing: descriptors) } catch {
       throw .hungUp
     }
@@ -64,11 +69,14 @@ struct SaveSession: ~Copyable {
   }
 
   /// Anyone may connect who guesses the name; only the target counts.
-  private borrowing func acceptAgent() throws(SaveFailure) -> ControlConnection {
-    let deadline = monotonicTime() &+ order.patience
+  private borrowing func acceptAgent(
+    until deferred: UInt64?
+  ) throws(SaveFailure) -> ControlConnection {
+    let deadline = deferred ?? monotonicTime() &+ order.patience
+    let seconds = order.patience / 1_000_000_000
     while true {
       guard try waitForWord(on: listener.descriptor.number, until: deadline) else {
-        throw .noAnswer(seconds: order.patience / 1_000_000_000)
+        throw deferred == nil ? .noAnswer(seconds: seconds) : .deferred(seconds: seconds)
       }
       do throws(Errno) {
         let connection = try listener.accept()
@@ -79,14 +87,24 @@ struct SaveSession: ~Copyable {
     }
   }
 
+  /// How the agent's reports end, if not with a failure.
+  enum Answer: Equatable {
+    case written(ControlReport.Written)
+
+    /// Another checkpoint of the process is still being written.
+    case busy
+
+    /// The agent calls when the program defers checkpoints no longer.
+    case deferred
+  }
+
   /// Reads reports until the image is written.
   ///
   /// By whoever writes it: it may well be that the process itself has ended meanwhile.
   ///
-  /// - Returns: `nil` when another checkpoint of the process is still being written.
   borrowing func follow(
     _ connection: borrowing ControlConnection, progress: (ControlReport.Progress) -> Void
-  ) throws(SaveFailure) -> ControlReport.Written? {
+  ) throws(SaveFailure) -> Answer {
     while true {
       let deadline = monotonicTime() &+ order.patience
       guard try waitForWord(of: connection, until: deadline) else {
@@ -94,8 +112,9 @@ struct SaveSession: ~Copyable {
       }
       switch try nextReport(connection) {
       case .progress(let report): progress(report)
-      case .done(let written): return located(written)
-      case .waiting: return nil
+      case .done(let written): return .written(located(written))
+      case .waiting: return .busy
+      case .deferred: return .deferred
       case .failed(var failure):
         if let path = order.output, failure.name.isEmpty, failure.isAboutImage {
           failure.name = path
