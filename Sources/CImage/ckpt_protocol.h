@@ -28,8 +28,8 @@ enum : uint32_t {
   CKPT_REQUEST_THIN = 64,        // leave out pages that equal their file
   // A snapshot executable; with DESCRIPTOR, a second descriptor is the program `restart`.
   CKPT_REQUEST_EXECUTABLE = 128,
-  CKPT_REQUEST_FREEZE = 512,     // stop the process (SIGSTOP) once `ckpt` has committed
   CKPT_REQUEST_STREAM = 256,     // the descriptor is a pipe or socket: all of it, in one pass
+  CKPT_REQUEST_FREEZE = 512,     // stop the process (SIGSTOP) once `ckpt` has committed
 };
 
 // Followed by path_bytes of path and label_bytes of label. An empty path is the agent's default.

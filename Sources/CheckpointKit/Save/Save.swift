@@ -84,7 +84,9 @@ public enum SaveFailure: Error, Equatable, Sendable {
 public func save(
   _ order: SaveOrder, deferred: () -> Void = {}, progress: (ControlReport.Progress) -> Void
 ) throws(SaveFailure) -> SavedImage {
-  if let stream = order.stream { return try save(order, through: stream, progress: progress) }
+  if let stream = order.stream {
+    return try save(order, through: stream, deferred: deferred, progress: progress)
+  }
   var delivery = try delivery(for: order)
   var output: OutputFile?
   var passed: [Int32] = []

@@ -3,18 +3,23 @@ internal import KernelABI
 
 /// Saves a process through a pipe of ours: the image goes on as it comes, and is never on disk here.
 func save(
-  _ order: SaveOrder, through stream: StreamOrder, progress: (ControlReport.Progress) -> Void
+  _ order: SaveOrder, through stream: StreamOrder, deferred: () -> Void,
+  progress: (ControlReport.Progress) -> Void
 ) throws(SaveFailure) -> SavedImage {
   var delivery = try delivery(for: order)
   // Before the program hears of it: who isn't there can't be written to.
   let output = try sending { () throws(StreamFailure) in try OpenedSink(stream) }
   let session = try SaveSession.prepared(for: order)
   let deadline = monotonicTime() &+ order.patience
+  var isDeferred = false
   while true {
     let pipe = try SavePipe()
-    let connection = try session.connect(by: delivery, passing: [pipe.writer.number], as: "")
+    if !isDeferred { try session.ask(by: delivery) }
+    let connection = try session.accept(
+      by: delivery, until: isDeferred ? deadline : nil, passing: [pipe.writer.number], as: "")
     let reader = pipe.keepReader()
-    if var written = try session.follow(connection, reader, to: output.sink, progress: progress) {
+    let answer = try session.follow(connection, reader, to: output.sink, progress: progress)
+    if case .written(var written) = answer {
       try sending { () throws(StreamFailure) in
         try output.sink.finish()
         try output.commit()
@@ -22,10 +27,16 @@ func save(
       written.path = stream.place.text
       try session.finish(connection)
       return SavedImage(
-        pid: order.target.pid, path: written.path, written: written, isKilled: order.kills)
+        pid: order.target.pid, path: written.path, written: written, isKilled: order.kills,
+        isFrozen: order.freezes)
     }
     guard monotonicTime() < deadline else {
       throw .busy(seconds: order.patience / 1_000_000_000)
+    }
+    isDeferred = answer == .deferred
+    guard !isDeferred else {
+      deferred()
+      continue
     }
     try session.pause()
     delivery = try CheckpointKit.delivery(for: try order.looking())
@@ -59,11 +70,11 @@ struct SavePipe: ~Copyable {
 extension SaveSession {
   /// Hands on what the agent writes, until it has said how it went and the pipe is at its end.
   ///
-  /// - Returns: `nil` when another checkpoint of the process is still being written.
+  /// - Returns: never `.written` when it was not all handed on.
   borrowing func follow(
     _ connection: borrowing ControlConnection, _ pipe: borrowing FileDescriptor,
     to sink: any ByteSink, progress: (ControlReport.Progress) -> Void
-  ) throws(SaveFailure) -> ControlReport.Written? {
+  ) throws(SaveFailure) -> Answer {
     let block = try sending { () throws(StreamFailure) in try Block() }
     var count: UInt64 = 0
     var written: ControlReport.Written?
@@ -77,13 +88,14 @@ extension SaveSession {
         switch try nextReport(connection) {
         case .progress(let report): progress(report)
         case .done(let report): written = report
-        case .waiting: return nil
+        case .waiting: return .busy
+        case .deferred: return .deferred
         case .failed(let failure): throw .agent(failure)
         }
       }
     }
     guard let written, written.byteCount == count else { throw .hungUp }
-    return written
+    return .written(written)
   }
 
   /// - Returns: false at the end.
