@@ -15,6 +15,19 @@ enum LazyMemory {
     Agent.state.lazyWhole = record.whole
   }
 
+  /// Where memory shows the image until it is all there, somebody has to see every system call of
+  /// the program: waits until they do.
+  ///
+  /// To be called when all threads are there, and none has left.
+  static func awaitWatch(_ handoff: ckpt_handoff) {
+    guard handoff.lazy != 0 else { return }
+    let record = Address(handoff.lazy)
+    guard Memory.load(ckpt_lazy.self, at: record).traces != 0 else { return }
+    FutexWord(at: record + 20).store(1)
+    let watched = FutexWord(at: record + 24)
+    while watched.value == 0 { watched.wait(while: 0) }
+  }
+
   /// Waits until all memory is there and nothing is left of the restart.
   ///
   /// Until then, a checkpoint would take what is missing for zeros. The byte is on a page that is

@@ -35,13 +35,16 @@ enum MemoryRestore {
     var kernel = KernelMappings(in: live)
     let service = try KernelService(work, reader, kernel)
     let hugePages = HugePages(for: work)
-    let lazyPlan = LazyPlan(work, laziness, notes: isExecutable ? -1 : notes)
+    let remarks = isExecutable ? -1 : notes
+    let lazyPlan = LazyPlan(work, laziness)
+    let mappedPlan = isLazy && lazyPlan == nil ? MappedPlan(work, notes: remarks) : nil
     try plan.clear(&kernel, own: own)
 
     try service.place(&kernel, work)
     let mapper = RegionMapper(work: work, reader: reader, service: service, notes: notes)
     try mapper.mapAll()
     let lazy = LazyStart.make(lazyPlan, handoff, channel: channel, notes: notes)
+    let mapped = MappedStart.make(mappedPlan, handoff, channel: channel, notes: notes)
     try RegionFill(work: work, service: service, hugePages: hugePages).run()
     try service.patch(kernel, work)
     try RegionState(work: work, service: service, notes: notes).apply()
@@ -50,6 +53,7 @@ enum MemoryRestore {
     var handoff = handoff
     handoff.arguments = plan.arguments.start.rawValue
     if let lazy { try lazy.go(&handoff) }
+    if let mapped { mapped.go(&handoff) }
     if channel >= 0 { closeDescriptor(channel) }
     if notes >= 0 { closeDescriptor(notes) }
     leave(work, handoff)

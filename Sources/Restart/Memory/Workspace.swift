@@ -42,6 +42,9 @@ struct Workspace: BitwiseCopyable {
   /// What a lazy restart needs; `nil`: it isn't one.
   private(set) var lazy: LazyRoom?
 
+  /// The program runs: what is wrong now ends it.
+  var isLate = false
+
   /// Bytes to map for an image.
   static func byteCount(for image: LoadedImage, isLazy: Bool) -> UInt64 {
     let regions = UInt64(image.regions.count)
@@ -165,6 +168,9 @@ extension Workspace {
 
   /// A reader with a worker's own room for digests.
   func reader(_ worker: Int) -> DataReader {
-    DataReader(image.sources, cache: workers + UInt64(worker) * FillWorker.byteCount)
+    var reader = DataReader(
+      image.sources, cache: workers + UInt64(worker) * FillWorker.byteCount)
+    reader.isLate = isLate
+    return reader
   }
 }

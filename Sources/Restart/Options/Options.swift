@@ -22,6 +22,8 @@ struct Options: BitwiseCopyable {
     case background
     /// Only what is touched.
     case touched
+    /// As `background`, by showing the image itself until all is read.
+    case mapped
   }
 
   enum Request: UInt8, BitwiseCopyable {
@@ -96,6 +98,8 @@ struct Options: BitwiseCopyable {
       laziness = .background
     } else if word == "--lazy-touched" {
       laziness = .touched
+    } else if word == "--lazy-mapped" {
+      laziness = .mapped
     } else if word == "--fresh-pids" {
       try choose(.fresh)
     } else if word == "--private-pids" {
