@@ -329,7 +329,7 @@ struct ckpt_lazy {
   uint64_t whole;           // address of a byte that can be read when all is there; then it is unmapped
   uint64_t unmap_and_exit;  // the agent's function that unmaps two ranges and ends the caller
   uint32_t traces;          // 1: nothing of the program may run before `watched` is 1
-  uint32_t woken;           // set by the agent: all threads are there, and wait
+  uint32_t woken;           // set by the agent: 1, all threads are there, and wait; 2, they go on
   uint32_t watched;         // a futex
   uint32_t reserved;
 };

@@ -23,9 +23,12 @@ enum LazyMemory {
     guard handoff.lazy != 0 else { return }
     let record = Address(handoff.lazy)
     guard Memory.load(ckpt_lazy.self, at: record).traces != 0 else { return }
-    FutexWord(at: record + 20).store(1)
+    let woken = FutexWord(at: record + 20)
     let watched = FutexWord(at: record + 24)
+    woken.store(1)
     while watched.value == 0 { watched.wait(while: 0) }
+    // The record is gone soon.
+    woken.store(2)
   }
 
   /// Waits until all memory is there and nothing is left of the restart.

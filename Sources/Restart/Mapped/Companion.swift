@@ -59,6 +59,10 @@ struct Companion: BitwiseCopyable {
 
   private var room: LazyRoom { plan.room }
 
+  /// How far the agent is: `ckpt_lazy`.
+  private var woken: FutexWord { FutexWord(at: room.record + 20) }
+  private static let isGoing: UInt32 = 2
+
   /// What the restart tells by `LazyRoom.go`.
   enum Go {
     static let trace: UInt32 = 1
@@ -115,7 +119,6 @@ struct Companion: BitwiseCopyable {
 
   /// Until the agent has made all threads.
   private mutating func awaitWaking() throws(RestartFailure) {
-    let woken = FutexWord(at: room.record + 20)
     while room.go.value != Go.run || woken.value == 0 {
       try takeStops()
       room.go.value == Go.run
@@ -154,6 +157,12 @@ struct Companion: BitwiseCopyable {
     isChecked = true
   }
 
+  /// Lets some time go by.
+  private mutating func settle() throws(RestartFailure) {
+    Self.pause(nanoseconds: 1_000_000)
+    try takeStops()
+  }
+
   /// Waits for a change of some thread, or for the end of the reading.
   private static func pause(nanoseconds: UInt64) {
     SignalWait.await(Signal.bit(Signal.child), nanoseconds: nanoseconds)
@@ -163,10 +172,11 @@ struct Companion: BitwiseCopyable {
 
   /// Stops everybody, exchanges the memory, and lets go; as often as it takes.
   private mutating func exchange() throws(RestartFailure) {
+    // The agent still looks at what is about to be unmapped.
+    while woken.value != Self.isGoing { try settle() }
     while !(try stopAll()) {
       letGo()
-      Self.pause(nanoseconds: Self.patience)
-      try takeStops()
+      try settle()
     }
     do throws(Errno) {
       try memory.replaceAll()
