@@ -197,17 +197,6 @@ def test_detached(program):
     until(lambda: not helpers(program), "the end of the helper")
 
 
-def test_an_ordinary_user(make_program, user):
-    """Without the right to it, all is read first, and that is said."""
-    program = make_program(user)
-    saved(program, "filled", "16")
-    program.restart("--lazy")
-    assert not helpers(program)
-    program.go("restarted")
-    program.passes()
-    assert "note: all memory is read first (EPERM): --lazy needs root" in errors(program)
-
-
 @pytest.fixture
 def chain(program):
     """Two images; the second has only what changed."""

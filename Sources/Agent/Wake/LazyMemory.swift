@@ -36,7 +36,15 @@ enum LazyMemory {
   /// Until then, a checkpoint would take what is missing for zeros. The byte is on a page that is
   /// missing itself: the kernel waits for it on our behalf, and whoever brings pages takes that for
   /// a reason to hurry. Only for the moment from then to its end there is nothing to wait on.
+  ///
+  /// Where the image itself is shown, whoever traces the program holds a call that is about that
+  /// page, for as long as it takes.
   static func awaitAll() {
+    if Agent.state.lazyWhole != 0,
+      let page = AddressRange(start: Address(Agent.state.lazyWhole), byteCount: pageByteCount)
+    {
+      try? Mapping.advise(page, Advice.normal)
+    }
     while Agent.state.lazyWhole != 0, Memory.canRead(Address(Agent.state.lazyWhole)) {
       _ = rawSystemCall(SyscallNumber.poll, 0, 0, 1)
     }

@@ -98,11 +98,11 @@ enum CallEffect: Equatable, BitwiseCopyable {
   /// No heap is larger than this, in bytes; other memory lies farther away.
   private static let heapLimit: UInt64 = 1 << 40
 
-  /// To below memory that may be the heap's: then that goes.
+  /// To below memory that may be the heap's: then that goes. 0 only asks.
   private static func moveBreak(
     _ call: TracedCall, _ isMapped: (AddressRange) -> Bool
   ) -> CallEffect {
-    touches(call[0], heapLimit, isMapped) ? .waits : .none
+    call[0] != 0 && touches(call[0], heapLimit, isMapped) ? .waits : .none
   }
 
   /// Old and new place.

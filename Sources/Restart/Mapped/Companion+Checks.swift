@@ -52,7 +52,7 @@ extension Companion {
         let span = image.spans[index]
         let source = image.sources[Int(span.source)]
         guard let status = try? FileStatus(of: source.descriptor),
-          status.byteCount < span.fileOffset + span.byteCount
+          status.byteCount < source.start + span.fileOffset + span.byteCount
         else { continue }
         throw reader.damage(
           span.source, image.regions[Int(span.region)].start, why: "the file ends too early")

@@ -84,6 +84,7 @@ struct Companion: BitwiseCopyable {
     do throws(RestartFailure) {
       try awaitWaking()
       try watch()
+      while plan.waitsForNeed, tracees.all({ !$0.isHeld }) { try settle(Self.patience) }
       let fill = try startFill()
       try awaitFill()
       fill.awaitEnd()
@@ -158,8 +159,10 @@ struct Companion: BitwiseCopyable {
   }
 
   /// Lets some time go by.
-  private mutating func settle() throws(RestartFailure) {
-    Self.pause(nanoseconds: 1_000_000)
+  private mutating func settle(
+    _ nanoseconds: UInt64 = 1_000_000
+  ) throws(RestartFailure) {
+    Self.pause(nanoseconds: nanoseconds)
     try takeStops()
   }
 

@@ -17,7 +17,11 @@ struct MappedMemory: BitwiseCopyable {
   private var regions: Table<MappedRegion> { plan.regions }
   private var image: LoadedImage { plan.work.image }
 
+  /// Whether a part of a range may show the image.
+  ///
+  /// Also for the page by which the agent waits until nothing does.
   func isMapped(_ range: AddressRange) -> Bool {
+    if plan.room.whole.overlaps(range) { return true }
     for index in 0..<regions.count where regions[index].place.overlaps(range) { return true }
     return false
   }

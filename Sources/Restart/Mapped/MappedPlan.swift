@@ -10,6 +10,9 @@ struct MappedPlan: BitwiseCopyable {
   let room: LazyRoom
   private(set) var regions: Table<MappedRegion>
 
+  /// The image is read when somebody has to wait for that, not before.
+  let waitsForNeed: Bool
+
   /// A descriptor of /proc/self/pagemap, which a program may close to itself later on.
   let pageMap: Int32
 
@@ -20,8 +23,9 @@ struct MappedPlan: BitwiseCopyable {
   private static let mappingLimit = 1024
 
   /// - Returns: `nil` when all is to be read at once after all; that is said on `notes`.
-  init?(_ work: Workspace, notes: Int32) {
+  init?(_ work: Workspace, _ laziness: Options.Laziness, notes: Int32) {
     guard let room = work.lazy else { return nil }
+    waitsForNeed = laziness.isTouched
     self.work = work
     self.room = room
     regions = room.mapped.regions
@@ -100,7 +104,8 @@ struct MappedPlan: BitwiseCopyable {
     var byteCount: UInt64 = 0
     for number in spans {
       let span = work.image.spans[number]
-      guard span.source != Span.zeros, span.fileOffset % pageByteCount == 0,
+      guard span.source != Span.zeros,
+        (work.image.sources[Int(span.source)].start + span.fileOffset) % pageByteCount == 0,
         span.byteCount % pageByteCount == 0
       else { return false }
       byteCount += span.byteCount
@@ -137,9 +142,10 @@ struct MappedPlan: BitwiseCopyable {
       if work.image.regions[index].has(CKPT_REGION_NO_RESERVE) { flags = flags | .noReserve }
       for run in work.image.spans(of: index) {
         let span = work.image.spans[run]
+        let source = work.image.sources[Int(span.source)]
         try Mapping.map(
           at: span.address, byteCount: span.byteCount, .read | .write, flags,
-          descriptor: work.image.sources[Int(span.source)].descriptor, offset: span.fileOffset)
+          descriptor: source.descriptor, offset: source.start + span.fileOffset)
       }
     }
   }

@@ -37,7 +37,7 @@ enum MemoryRestore {
     let hugePages = HugePages(for: work)
     let remarks = isExecutable ? -1 : notes
     let lazyPlan = LazyPlan(work, laziness)
-    let mappedPlan = isLazy && lazyPlan == nil ? MappedPlan(work, notes: remarks) : nil
+    let mappedPlan = isLazy && lazyPlan == nil ? MappedPlan(work, laziness, notes: remarks) : nil
     try plan.clear(&kernel, own: own)
 
     try service.place(&kernel, work)

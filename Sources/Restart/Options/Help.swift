@@ -8,7 +8,7 @@ let helpText: StaticString = """
     --detach          return once the program runs; it goes on in the background
     --lazy            let it run at once, and read its memory while it runs
     --lazy-touched    read only what it touches: the image must stay
-    --lazy-mapped     --lazy in the way of users who are not root: trace it meanwhile
+    --lazy-mapped     be lazy in the way of those who aren't root: show it the image itself
     --pidfile FILE    write the program's process ID to FILE once it runs
     --private-pids    give it a PID namespace of its own, also where that isn't needed
     --fresh-pids      take whichever process and thread IDs are free
