@@ -98,7 +98,9 @@ enum CallEffect: Equatable, BitwiseCopyable {
   /// No heap is larger than this, in bytes; other memory lies farther away.
   private static let heapLimit: UInt64 = 1 << 40
 
-  /// To below memory that may be the heap's: then that goes. 0 only asks.
+  /// To below memory that may be the heap's: then that goes.
+  ///
+  /// 0 only asks.
   private static func moveBreak(
     _ call: TracedCall, _ isMapped: (AddressRange) -> Bool
   ) -> CallEffect {
@@ -111,8 +113,7 @@ enum CallEffect: Equatable, BitwiseCopyable {
     return takes || touches(call[0], max(call[1], 1), isMapped) ? .waits : .none
   }
 
-  private static func advise(_ call: TracedCall, _ isMapped: (AddressRange) -> Bool) -> CallEffect
-  {
+  private static func advise(_ call: TracedCall, _ isMapped: (AddressRange) -> Bool) -> CallEffect {
     guard let range = range(call[0], call[1]), isMapped(range) else { return .none }
     switch call[2] {
     // MADV_WILLNEED, MADV_COLD, MADV_PAGEOUT, MADV_POPULATE_READ and _WRITE.

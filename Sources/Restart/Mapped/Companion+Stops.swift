@@ -117,9 +117,10 @@ extension Companion {
     case .takes(let range):
       if memory.hasRoom { tracees[index].taken = range } else { tracees[index].isHeld = true }
     case .drops(let range):
-      let isDone = try during("the program had to be ended: cannot drop memory for it, at", number: range.start.rawValue, numberStyle: .hexadecimal) {
-        () throws(Errno) in try memory.drop(range)
-      }
+      let isDone = try during(
+        "the program had to be ended: cannot drop memory for it, at",
+        number: range.start.rawValue, numberStyle: .hexadecimal
+      ) { () throws(Errno) in try memory.drop(range) }
       if !isDone { tracees[index].isHeld = true }
     }
   }
