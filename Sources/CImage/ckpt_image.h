@@ -328,6 +328,10 @@ struct ckpt_restart_arguments {
 struct ckpt_lazy {
   uint64_t whole;           // address of a byte that can be read when all is there; then it is unmapped
   uint64_t unmap_and_exit;  // the agent's function that unmaps two ranges and ends the caller
+  uint32_t traces;          // 1: nothing of the program may run before `watched` is 1
+  uint32_t woken;           // set by the agent: 1, all threads are there, and wait; 2, they go on
+  uint32_t watched;         // a futex
+  uint32_t reserved;
 };
 
 // What the agent reports when it can't go on, to `restart` and to `ckpt`.
@@ -372,7 +376,7 @@ CKPT_SIZE_IS(ckpt_pending_signal, 136);
 CKPT_SIZE_IS(ckpt_timer, 48);
 CKPT_SIZE_IS(ckpt_handoff, 72);
 CKPT_SIZE_IS(ckpt_restart_arguments, 32);
-CKPT_SIZE_IS(ckpt_lazy, 16);
+CKPT_SIZE_IS(ckpt_lazy, 32);
 CKPT_SIZE_IS(ckpt_failure, 24);
 CKPT_SIZE_IS(ckpt_digest_header, 64);
 #undef CKPT_SIZE_IS

@@ -22,6 +22,9 @@ struct Restart: ParsableCommand {
   @Flag(help: "Read only the memory that it touches: the image must stay.")
   var lazyTouched = false
 
+  @Flag(help: "Be lazy in the way of those who aren't root: show it the image itself.")
+  var lazyMapped = false
+
   @Flag(help: "Return once the program runs.")
   var detach = false
 
@@ -83,6 +86,7 @@ struct Restart: ParsableCommand {
     if privatePids { options.append("--private-pids") }
     if lazy { options.append("--lazy") }
     if lazyTouched { options.append("--lazy-touched") }
+    if lazyMapped { options.append("--lazy-mapped") }
     if detach { options.append("--detach") }
     if let pidfile { options += ["--pidfile", pidfile] }
     if verbose { options.append("--verbose") }

@@ -45,6 +45,7 @@ public enum Mapping {
 ///
 /// Source: `include/uapi/asm-generic/mman-common.h`.
 public enum Advice {
+  public static let normal = 0
   public static let random = 1
   public static let sequential = 2
   public static let dontNeed = 4

@@ -107,10 +107,14 @@ def flags(program):
 
 
 def shape(program):
-    """The private anonymous mappings: where they are and what they allow."""
+    """The private anonymous mappings: where they are and what they allow.
+
+    Without the arguments for the program, which every restart leaves far from all else.
+    """
     with open(f"/proc/{program.pid}/maps") as text:
         lines = [line.split() for line in text]
-    return [line[:2] for line in lines if len(line) == 5 or line[5] == "[heap]"]
+    return [line[:2] for line in lines
+            if (len(line) == 5 or line[5] == "[heap]") and not re.match("1000[0-9a-f]{8}-", line[0])]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -195,17 +199,6 @@ def test_detached(program):
     program.go("restarted")
     until(lambda: "pass\n" in program.text(), "the victim's word")
     until(lambda: not helpers(program), "the end of the helper")
-
-
-def test_an_ordinary_user(make_program, user):
-    """Without the right to it, all is read first, and that is said."""
-    program = make_program(user)
-    saved(program, "filled", "16")
-    program.restart("--lazy")
-    assert not helpers(program)
-    program.go("restarted")
-    program.passes()
-    assert "note: all memory is read first (EPERM): --lazy needs root" in errors(program)
 
 
 @pytest.fixture

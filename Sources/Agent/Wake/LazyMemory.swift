@@ -15,12 +15,36 @@ enum LazyMemory {
     Agent.state.lazyWhole = record.whole
   }
 
+  /// Where memory shows the image until it is all there, somebody has to see every system call of
+  /// the program: waits until they do.
+  ///
+  /// To be called when all threads are there, and none has left.
+  static func awaitWatch(_ handoff: ckpt_handoff) {
+    guard handoff.lazy != 0 else { return }
+    let record = Address(handoff.lazy)
+    guard Memory.load(ckpt_lazy.self, at: record).traces != 0 else { return }
+    let woken = FutexWord(at: record + 20)
+    let watched = FutexWord(at: record + 24)
+    woken.store(1)
+    while watched.value == 0 { watched.wait(while: 0) }
+    // The record is gone soon.
+    woken.store(2)
+  }
+
   /// Waits until all memory is there and nothing is left of the restart.
   ///
   /// Until then, a checkpoint would take what is missing for zeros. The byte is on a page that is
   /// missing itself: the kernel waits for it on our behalf, and whoever brings pages takes that for
   /// a reason to hurry. Only for the moment from then to its end there is nothing to wait on.
+  ///
+  /// Where the image itself is shown, whoever traces the program holds a call that is about that
+  /// page, for as long as it takes.
   static func awaitAll() {
+    if Agent.state.lazyWhole != 0,
+      let page = AddressRange(start: Address(Agent.state.lazyWhole), byteCount: pageByteCount)
+    {
+      try? Mapping.advise(page, Advice.normal)
+    }
     while Agent.state.lazyWhole != 0, Memory.canRead(Address(Agent.state.lazyWhole)) {
       _ = rawSystemCall(SyscallNumber.poll, 0, 0, 1)
     }

@@ -21,41 +21,28 @@ struct LazyPlan: BitwiseCopyable {
     Userfault.Feature.forkEvents | Userfault.Feature.remapEvents | Userfault.Feature.removeEvents
     | Userfault.Feature.unmapEvents | Userfault.Feature.move | Userfault.Feature.poison
 
-  /// - Returns: `nil` when all is to be read at once after all; that is said on `notes`.
-  init?(_ work: Workspace, _ laziness: Options.Laziness, notes: Int32) {
-    guard laziness != .none, let room = work.lazy else { return nil }
+  /// - Returns: `nil` where it can't be: another way has to be found.
+  ///
+  /// A system call of the program that finds memory missing has to wait for it, and a child that it
+  /// forks has to be known: only CAP_SYS_PTRACE gives that.
+  ///
+  /// Source: `fs/userfaultfd.c`, `userfaultfd_syscall_allowed`, `userfaultfd_api`.
+  init?(_ work: Workspace, _ laziness: Options.Laziness) {
+    guard laziness == .background || laziness == .touched, let room = work.lazy,
+      let fault = try? Userfault(flags: Userfault.nonBlocking, features: Self.features)
+    else { return nil }
     self.work = work
     self.room = room
     self.laziness = laziness
+    self.fault = fault
     movesHugePages =
       work.image.process.flags & CKPT_PROCESS_THP_DISABLED == 0 && HugePages.Setting.here != .never
-    do throws(Errno) {
-      fault = try Userfault(flags: Userfault.nonBlocking, features: Self.features)
-    } catch {
-      Self.note(notes, error)
-      return nil
-    }
     for index in 0..<work.image.regions.count where Self.isWorthwhile(index, work) {
       room.isLazy[index] = 1
     }
   }
 
-  /// A system call of the program that finds memory missing has to wait for it, and a child that it
-  /// forks has to be known: only CAP_SYS_PTRACE gives that.
-  ///
-  /// Source: `fs/userfaultfd.c`, `userfaultfd_syscall_allowed`, `userfaultfd_api`.
-  static func note(_ notes: Int32, _ error: Errno) {
-    guard notes >= 0 else { return }
-    var line = Line("restart: note: all memory is read first (")
-    line.append(error)
-    line.append(
-      error == .notPermitted
-        ? "): --lazy needs root, with CAP_SYS_PTRACE\n"
-        : "): --lazy needs Linux 6.8, and a process ID other than 1\n")
-    line.write(to: notes)
-  }
-
-  private static func isWorthwhile(_ index: Int, _ work: Workspace) -> Bool {
+  static func isWorthwhile(_ index: Int, _ work: Workspace) -> Bool {
     let region = work.image.regions[index]
     let others =
       CKPT_REGION_HUGE_TLB | CKPT_REGION_GROWS_DOWN | CKPT_REGION_STACK | CKPT_REGION_LOCKED

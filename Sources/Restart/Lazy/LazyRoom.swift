@@ -24,9 +24,11 @@ struct LazyRoom: BitwiseCopyable {
   let faults: Table<LazyFault>
   let polls: Table<PollEntry>
 
+  let mapped: MappedRoom
+
   /// The pager and the restart tell each other when to go on.
-  var ready: FutexWord { FutexWord(at: record + 32) }
-  var go: FutexWord { FutexWord(at: record + 36) }
+  var ready: FutexWord { FutexWord(at: record + 40) }
+  var go: FutexWord { FutexWord(at: record + 44) }
 
   private static let stackByteCount: UInt64 = 128 << 10
   private static let pagerByteCount: UInt64 = 8 << 10
@@ -43,6 +45,7 @@ struct LazyRoom: BitwiseCopyable {
         + image.regions.count
         + LazySpace.limit * (MemoryLayout<LazySpace>.stride + 8)
         + faultCapacity * MemoryLayout<LazyFault>.stride) + stackByteCount + pagerByteCount
+      + MappedRoom.byteCount(for: image)
       + (64 << 10)
   }
 
@@ -64,6 +67,7 @@ struct LazyRoom: BitwiseCopyable {
     spaces = try Table(in: &arena, capacity: LazySpace.limit)
     faults = try Table(in: &arena, capacity: Self.faultCapacity)
     polls = try Table(in: &arena, capacity: LazySpace.limit + 2)
+    mapped = try MappedRoom(for: image, in: &arena)
   }
 }
 

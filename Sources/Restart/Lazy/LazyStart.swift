@@ -8,9 +8,6 @@ struct LazyStart: BitwiseCopyable {
   let plan: LazyPlan
   let program: Int32
 
-  /// CLONE_VM, CLONE_PIDFD, CLONE_PARENT: a child of the supervisor, which hears of its end.
-  private static let cloneFlags: UInt64 = 0x100 | 0x1000 | 0x8000
-
   /// - Returns: `nil` when there can be none, which is said on `notes`: then all is read at once.
   static func make(
     _ plan: LazyPlan?, _ handoff: ckpt_handoff, channel: Int32, notes: Int32
@@ -27,55 +24,18 @@ struct LazyStart: BitwiseCopyable {
       let pager = try Pager(
         plan, space, own: own, program: program, channel: channel, notes: notes)
       Memory.store(pager, at: plan.room.pager)
-      let descriptor = try start(
-        plan, mayChoose: handoff.flags & CKPT_HANDOFF_FRESH_PIDS == 0)
+      let descriptor = try BesideProcess(
+        plan.work.image.threads, mayChoose: handoff.flags & CKPT_HANDOFF_FRESH_PIDS == 0,
+        stack: plan.room.stack, pagerBody, plan.room.pager
+      ).descriptor
       LazyChannel.send(
         LazyChannel.Message(first: plan.fault.descriptor, second: descriptor), on: channel)
       closeDescriptor(descriptor)
       return LazyStart(plan: plan, program: program)
     } catch {
       plan.abandon()
-      LazyPlan.note(notes, error)
+      MappedPlan.note(notes, "it takes Linux 6.8, and a process ID other than 1", error)
       return nil
-    }
-  }
-
-  /// - Returns: a pidfd.
-  private static func start(_ plan: LazyPlan, mayChoose: Bool) throws(Errno) -> Int32 {
-    let mask = Signal.setMask(UInt64.max)
-    defer { Signal.setMask(mask) }
-    if mayChoose {
-      var identifier = FreeIdentifier(plan.work.image.threads)
-      while let next = identifier.next() {
-        do throws(Errno) {
-          return try start(plan, as: next)
-        } catch {
-          if error == .notPermitted { break }
-          // Taken, or too large for this system.
-          guard error == .exists || error == .invalid else { throw error }
-        }
-      }
-    }
-    return try start(plan, as: 0)
-  }
-
-  private static func start(_ plan: LazyPlan, as identifier: Int32) throws(Errno) -> Int32 {
-    var arguments = ckernel_clone_args()
-    var descriptor: Int32 = -1
-    var chosen = identifier
-    arguments.flags = cloneFlags
-    arguments.stack = plan.room.stack.start.rawValue
-    arguments.stack_size = plan.room.stack.byteCount
-    return try withAddress(of: &descriptor) { (place) throws(Errno) in
-      arguments.pidfd = place.rawValue
-      return try withAddress(of: &chosen) { (set) throws(Errno) in
-        if identifier != 0 {
-          arguments.set_tid = set.rawValue
-          arguments.set_tid_size = 1
-        }
-        _ = try HelperProcess.run(&arguments, pagerBody, plan.room.pager.rawValue)
-        return Memory.load(Int32.self, at: place)
-      }
     }
   }
 
@@ -94,7 +54,9 @@ struct LazyStart: BitwiseCopyable {
     closeDescriptor(plan.fault.descriptor)
     closeDescriptor(program)
     Memory.store(
-      ckpt_lazy(whole: plan.room.whole.start.rawValue, unmap_and_exit: 0), at: plan.room.record)
+      ckpt_lazy(
+        whole: plan.room.whole.start.rawValue, unmap_and_exit: 0, traces: 0, woken: 0, watched: 0,
+        reserved: 0), at: plan.room.record)
     handoff.lazy = plan.room.record.rawValue
     plan.room.go.store(1)
   }

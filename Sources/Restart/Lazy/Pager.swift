@@ -60,9 +60,9 @@ struct Pager: BitwiseCopyable {
     try spaces.append(space)
     self.spaces = spaces
     faults = plan.room.faults
-    var reader = plan.work.reader(FillWorker.limit - 1)
-    reader.isLate = true
-    self.reader = reader
+    var work = plan.work
+    work.isLate = true
+    reader = work.reader(FillWorker.limit - 1)
   }
 
   // MARK: Living
@@ -80,16 +80,9 @@ struct Pager: BitwiseCopyable {
     finish()
   }
 
-  /// Keeps nothing of the program but its memory.
   private func leaveProgram() {
-    let name: StaticString = "ckpt-lazy"
-    let root: StaticString = "/"
-    // PR_SET_NAME.
-    _ = rawSystemCall(SyscallNumber.prctl, 15, name.address.argument)
-    _ = rawSystemCall(SyscallNumber.setsid)
-    _ = rawSystemCall(SyscallNumber.chdir, root.address.argument)
     let own: InlineArray<4, Int32> = [plan.fault.descriptor, program, channel, notes]
-    Descriptors.closeAll(but: reader.sources.count + 4) {
+    BesideProcess.leaveProgram(keeping: reader.sources.count + 4) {
       $0 < 4 ? own[$0] : reader.sources[$0 - 4].descriptor
     }
   }

@@ -142,19 +142,22 @@ extension FillWorker {
   ///
   /// The caller is one of them.
   static func fill(
-    _ plan: FillPlan, _ work: Workspace, _ hugePages: HugePages
+    _ plan: FillPlan, _ work: Workspace, _ hugePages: HugePages, atMost most: Int = limit
   ) throws(RestartFailure) {
     let first = FillWorker(0, work, plan.units, hugePages)
-    var children = InlineArray<4, Int32>(repeating: 0)
-    let count = plan.byteCount < worthwhile ? 1 : min(limit, Scheduling.allowedProcessorCount)
+    first.next.store(0)
+    first.failed.store(0)
+    var children = InlineArray<4, WorkerThread?>(repeating: nil)
+    let count = plan.byteCount < worthwhile ? 1 : min(most, Scheduling.allowedProcessorCount)
     for number in 1..<max(1, count) {
       children[number] = FillWorker(number, work, plan.units, hugePages).start()
     }
     var failure: RestartFailure?
     do throws(RestartFailure) { try first.run() } catch { failure = error }
-    for number in 1..<max(1, count) where children[number] > 0 {
+    for number in 1..<max(1, count) {
+      guard let child = children[number] else { continue }
       let worker = FillWorker(number, work, plan.units, hugePages)
-      worker.awaitEnd(children[number])
+      worker.awaitEnd(child)
       if worker.hasFailed {
         failure = failure ?? Memory.load(RestartFailure.self, at: worker.room + failureOffset + 16)
       }
@@ -171,52 +174,19 @@ extension FillWorker {
   private var hasFailed: Bool { end.value == End.badly }
 
   /// Waits until a worker has ended and nothing shows that there was one.
-  ///
-  /// - Parameter identifier: its TID.
-  private func awaitEnd(_ identifier: Int32) {
+  private func awaitEnd(_ thread: WorkerThread) {
     while end.value == 0 { end.wait(while: 0) }
-    let process = Int(Process.ownID)
-    while rawSystemCall(SyscallNumber.tgkill, process, Int(identifier), 0) == 0 {
-      _ = rawSystemCall(SyscallNumber.schedYield)
-    }
+    thread.awaitEnd()
   }
 
-  /// CLONE_VM, FS, FILES, SIGHAND, THREAD, SYSVSEM.
-  private static let cloneFlags: UInt64 = 0x100 | 0x200 | 0x400 | 0x800 | 0x1_0000 | 0x4_0000
-
-  /// - Returns: its TID; 0: there can be none, and the others do its part.
-  private func start() -> Int32 {
+  /// - Returns: `nil` when there can be none, and the others do its part.
+  private func start() -> WorkerThread? {
+    end.store(0)
     Memory.store(self, at: room + Self.selfOffset)
-    // A signal that ends the restart must find its main thread.
-    let mask = Signal.setMask(UInt64.max)
-    defer { Signal.setMask(mask) }
-    // The kernel may give away the ID a moment later than the thread is seen to be gone.
-    var identifiers = FreeIdentifier(image.threads)
-    while let identifier = identifiers.next() {
-      do throws(Errno) {
-        return try start(as: identifier)
-      } catch {
-        if error == .notPermitted { break }
-        guard error == .exists || error == .invalid else { return 0 }
-      }
-    }
-    return (try? start(as: 0)) ?? 0
-  }
-
-  private func start(as identifier: Int32) throws(Errno) -> Int32 {
-    var chosen = identifier
-    var arguments = ckernel_clone_args()
-    arguments.flags = Self.cloneFlags
-    arguments.stack = (room + Self.stackOffset).rawValue
-    arguments.stack_size = Self.stackByteCount
-    return try withAddress(of: &chosen) { (set) throws(Errno) in
-      if identifier != 0 {
-        arguments.set_tid = set.rawValue
-        arguments.set_tid_size = 1
-      }
-      return try HelperProcess.run(
-        &arguments, fillWorkerBody, (room + Self.selfOffset).rawValue)
-    }
+    return try? WorkerThread(
+      image.threads,
+      stack: AddressRange(start: room + Self.stackOffset, byteCount: Self.stackByteCount)
+        ?? .empty, fillWorkerBody, room + Self.selfOffset)
   }
 
   /// In the thread that `start` made.

@@ -37,7 +37,9 @@ enum MemoryRestore {
     var kernel = KernelMappings(in: live)
     let service = try KernelService(work, reader, kernel)
     let hugePages = HugePages(for: work)
-    let lazyPlan = LazyPlan(work, laziness, notes: isExecutable ? -1 : notes)
+    let remarks = isExecutable ? -1 : notes
+    let lazyPlan = LazyPlan(work, laziness)
+    let mappedPlan = isLazy && lazyPlan == nil ? MappedPlan(work, laziness, notes: remarks) : nil
     try plan.clear(&kernel, own: own)
 
     try service.place(&kernel, work)
@@ -47,6 +49,7 @@ enum MemoryRestore {
       work: work, reader: reader, service: service, notes: notes, mapsImage: isExecutable)
     try mapper.mapAll()
     let lazy = LazyStart.make(lazyPlan, handoff, channel: channel, notes: notes)
+    let mapped = MappedStart.make(mappedPlan, handoff, channel: channel, notes: notes)
     try RegionFill(work: work, service: service, hugePages: hugePages).run()
     try service.patch(kernel, work)
     try RegionState(work: work, service: service, notes: notes).apply()
@@ -54,6 +57,7 @@ enum MemoryRestore {
     try LockRestore.run(work.image, isExecutable: isExecutable)
     handoff.arguments = plan.arguments.start.rawValue
     if let lazy { try lazy.go(&handoff) }
+    if let mapped { mapped.go(&handoff) }
     if channel >= 0 { closeDescriptor(channel) }
     if notes >= 0 { closeDescriptor(notes) }
     leave(work, handoff)

@@ -71,15 +71,23 @@ struct RegionState {
   }
 
   private func advise(_ region: ckpt_region) {
+    guard region.flags != 0 else { return }
+    do throws(Errno) {
+      try Self.adviseAll(region, at: region.range)
+    } catch {
+      note("not every advice could be given again to region 0x", region, error)
+    }
+  }
+
+  /// Gives memory the advice that a region had.
+  ///
+  /// - Throws: what the kernel said last, after all was tried.
+  static func adviseAll(_ region: ckpt_region, at range: AddressRange) throws(Errno) {
+    var failure: Errno?
     func advise(_ flag: UInt32, _ advice: Int) {
       guard region.has(flag) else { return }
-      do throws(Errno) {
-        try Mapping.advise(region.range, advice)
-      } catch {
-        note("not every advice could be given again to region 0x", region, error)
-      }
+      do throws(Errno) { try Mapping.advise(range, advice) } catch { failure = error }
     }
-    guard region.flags != 0 else { return }
     advise(CKPT_REGION_SEQUENTIAL, Advice.sequential)
     advise(CKPT_REGION_RANDOM, Advice.random)
     advise(CKPT_REGION_DONT_FORK, Advice.dontFork)
@@ -87,6 +95,7 @@ struct RegionState {
     advise(CKPT_REGION_MERGEABLE, Advice.mergeable)
     // The kernel puts it on huge pages of hugetlbfs by itself, and refuses to be told.
     if !region.has(CKPT_REGION_HUGE_TLB) { advise(CKPT_REGION_DONT_DUMP, Advice.dontDump) }
+    if let failure { throw failure }
   }
 
   private func lock(_ region: ckpt_region) {

@@ -51,6 +51,9 @@ struct Workspace: BitwiseCopyable {
   /// Whether digests are noted: nothing is compared yet.
   private var notes = false
 
+  /// The program runs: what is wrong now ends it.
+  var isLate = false
+
   /// Bytes to map for an image.
   static func byteCount(for image: LoadedImage, isLazy: Bool) -> UInt64 {
     let regions = UInt64(image.regions.count)
@@ -187,6 +190,7 @@ extension Workspace {
     var reader = DataReader(
       image.sources, cache: workers + UInt64(worker) * FillWorker.byteCount)
     if notes, let stream { reader.notes = stream.digests }
+    reader.isLate = isLate
     return reader
   }
 

@@ -11,6 +11,7 @@ let helpText: StaticString = """
     -                 read the image from standard input, once and in its order
     --from-descriptor=N    likewise, from an open descriptor
     --idle=SECONDS    give up when nothing more comes of it for so long (60)
+    --lazy-mapped     be lazy in the way of those who aren't root: show it the image itself
     --pidfile FILE    write the program's process ID to FILE once it runs
     --private-pids    give it a PID namespace of its own, also where that isn't needed
     --fresh-pids      take whichever process and thread IDs are free

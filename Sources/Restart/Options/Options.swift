@@ -22,6 +22,11 @@ struct Options: BitwiseCopyable {
     case background
     /// Only what is touched.
     case touched
+    /// The same, by showing the image itself until all is read.
+    case mapped, mappedTouched
+
+    /// Nothing is read before it is wanted.
+    var isTouched: Bool { self == .touched || self == .mappedTouched }
   }
 
   enum Request: UInt8, BitwiseCopyable {
@@ -120,7 +125,9 @@ struct Options: BitwiseCopyable {
     } else if word == "--lazy" {
       laziness = .background
     } else if word == "--lazy-touched" {
-      laziness = .touched
+      laziness = laziness == .mapped ? .mappedTouched : .touched
+    } else if word == "--lazy-mapped" {
+      laziness = laziness == .touched ? .mappedTouched : .mapped
     } else if word == "--fresh-pids" {
       try choose(.fresh)
     } else if word == "--private-pids" {

@@ -44,12 +44,7 @@ struct LazyWatch: BitwiseCopyable {
     guard pager >= 0, let event = Self.event(of: pager) else { return }
     listen()
     guard event != .exited(status: 0) else { return end() }
-    if status == 0 {
-      status = 1
-      RestartFailure(
-        .failed, "the program had to be ended: the process that read its memory was killed"
-      ).report()
-    }
+    mourn()
     // Whoever it has forked may miss memory too, and is to be found afterwards.
     if hasChildren { Orphans.adopt() }
     try? Process.send(Signal.kill, to: program)
@@ -65,12 +60,22 @@ struct LazyWatch: BitwiseCopyable {
     return .exited(status: status)
   }
 
-  /// The pager ends with the program, unless children of that need it.
-  private func reap() {
+  /// The pager ends with the program, unless children of that need it; a tracer that is killed
+  /// takes the program along.
+  private mutating func reap() {
     guard pager >= 0 else { return }
     var poll = PollEntry(descriptor: pager)
     poll.wait(milliseconds: Self.patience)
-    _ = Self.event(of: pager)
+    if case .killed = Self.event(of: pager) { mourn() }
+  }
+
+  /// Says what nobody else can have said.
+  private mutating func mourn() {
+    guard status == 0 else { return }
+    status = 1
+    RestartFailure(
+      .failed, "the program had to be ended: the process that read its memory was killed"
+    ).report()
   }
 
   /// How long to wait for that, ms.
