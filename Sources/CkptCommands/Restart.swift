@@ -77,7 +77,9 @@ struct Restart: ParsableCommand {
   }
 
   /// A leading dash would make the name an option.
-  private static func fileName(_ name: String) -> String { name.hasPrefix("-") ? "./\(name)" : name }
+  private static func fileName(_ name: String) -> String {
+    name.hasPrefix("-") ? "./\(name)" : name
+  }
 
   /// The command line of `restart`, without its own name.
   var options: [String] {

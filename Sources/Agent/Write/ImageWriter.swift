@@ -225,7 +225,6 @@ struct ImageWriter: ~Copyable {
       gathered == ownGathered ? Self.chunkByteCount : direct.stageByteCount
   }
 
-
   /// Digests what stays in its file.
   private mutating func digestCarefully(_ run: ckpt_run) throws(Errno) {
     var done: UInt64 = 0

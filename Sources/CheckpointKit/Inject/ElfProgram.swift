@@ -16,7 +16,7 @@ struct ElfProgram: Equatable {
   /// 1: executable, 2: writable, 4: readable.
   var flags: UInt32
 
-  /// In the file; `address` is in memory. Both in bytes.
+  /// In the file, in bytes, as `address` is in memory.
   var offset: UInt64
   var address: UInt64
   var fileByteCount: UInt64
