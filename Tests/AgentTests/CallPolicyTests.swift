@@ -17,13 +17,16 @@ import Testing
   }
 
   @Test func theStructIsTheHeaders() {
-    #expect(MemoryLayout<CallOptions>.size == MemoryLayout<ckpt_options>.size)
+    let byteCount = unsafe MemoryLayout<ckpt_options>.size
+    #expect(MemoryLayout<CallOptions>.size == byteCount)
     #expect(MemoryLayout<CallOptions>.size == 72)
     #expect(MemoryLayout<CallOptions>.offset(of: \.calls) == 48)
-    #expect(unsafe MemoryLayout<ckpt_options>.offset(of: \.calls) == 48)
-    #expect(unsafe MemoryLayout<ckpt_options>.offset(of: \.saves) == 56)
-    #expect(unsafe MemoryLayout<ckpt_options>.offset(of: \.last) == 64)
-    #expect(unsafe MemoryLayout<ckpt_options>.offset(of: \.probability) == 24)
+    let offsets = unsafe [
+      MemoryLayout<ckpt_options>.offset(of: \.probability),
+      MemoryLayout<ckpt_options>.offset(of: \.calls),
+      MemoryLayout<ckpt_options>.offset(of: \.saves), MemoryLayout<ckpt_options>.offset(of: \.last),
+    ]
+    #expect(offsets == [24, 48, 56, 64])
   }
 
   @Test func everyCallWithoutAPolicy() {

@@ -104,7 +104,7 @@ int ckpt_on(int event, void (*hook)(void *), void *argument);
 int ckpt_off(int number);
 
 // Memory not worth saving: pages wholly inside are not in images, and come back as zeros. Private memory only; shared
-// memory is saved all the same. Call ckpt_include before the memory is given back. -ENOSPC beyond 512 ranges.
+// memory is saved all the same. Call ckpt_include before the memory is given back. -ENOSPC beyond 508 ranges.
 int ckpt_exclude(const void *address, size_t bytes);
 int ckpt_include(const void *address, size_t bytes);
 

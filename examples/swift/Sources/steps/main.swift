@@ -13,9 +13,13 @@ for step in 1...999_999 {
     guard error.errno == 38 else { fatalError(error.description) }
   }
 }
+
 // In a task, which waits while a thread of its own makes the call.
+func saveTheEnd() async throws(CheckpointError) -> Checkpoint.Result {
+  try await Checkpoint.checkpoint(to: "end.ckpt")
+}
 if Checkpoint.isAvailable {
-  let last = try await Checkpoint.checkpoint(to: "end.ckpt")
+  let last = try await saveTheEnd()
   precondition(last == .saved)
 }
 precondition(sum == 499_999_500_000)
