@@ -105,7 +105,6 @@ public enum SyscallNumber {
   public static let mknod = 133
   public static let personality = 135
   public static let fstatfs = 138
-  public static let ptrace = 101
   public static let getpriority = 140
   public static let setpriority = 141
   public static let prctl = 157
