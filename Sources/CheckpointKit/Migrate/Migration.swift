@@ -47,14 +47,18 @@ private func move(
   let session = try asSave { () throws(SaveFailure) in try SaveSession.prepared(for: saving) }
   let deadline = monotonicTime() &+ order.patience
   var delivery = try asSave { () throws(SaveFailure) in try CheckpointKit.delivery(for: saving) }
+  var isDeferred = false
   while true {
     let pipe = try asSave { () throws(SaveFailure) in try SavePipe() }
     let start = monotonicTime()
     let connection = try asSave { () throws(SaveFailure) in
-      try session.connect(by: delivery, passing: [pipe.writer.number], as: "")
+      if !isDeferred { try session.ask(by: delivery) }
+      return try session.accept(
+        by: delivery, until: isDeferred ? deadline : nil, passing: [pipe.writer.number], as: "")
     }
     let reader = pipe.keepReader()
-    if let written = try send(session, connection, reader, to: far, progress) {
+    let answer = try send(session, connection, reader, to: far, progress)
+    if case .written(let written) = answer {
       try far.expect(.ready, in: .placing, within: order.patience)
       var migrated = try decide(order, session, connection, &far)
       migrated.byteCount = written.byteCount
@@ -64,6 +68,8 @@ private func move(
     guard monotonicTime() < deadline else {
       throw .save(.busy(seconds: order.patience / 1_000_000_000))
     }
+    isDeferred = answer == .deferred
+    guard !isDeferred else { continue }
     delivery = try asSave { () throws(SaveFailure) in
       try session.pause()
       return try CheckpointKit.delivery(for: try saving.looking())
@@ -71,12 +77,11 @@ private func move(
   }
 }
 
-/// - Returns: `nil` when another checkpoint of the process is being written.
 private func send(
   _ session: borrowing SaveSession, _ connection: borrowing ControlConnection,
   _ reader: borrowing FileDescriptor, to far: borrowing FarSide,
   _ progress: (ControlReport.Progress) -> Void
-) throws(MigrationFailure) -> ControlReport.Written? {
+) throws(MigrationFailure) -> SaveSession.Answer {
   do throws(SaveFailure) {
     return try session.follow(connection, reader, to: far.sink, progress: progress)
   } catch {
@@ -93,8 +98,8 @@ private func decide(
   _ order: MigrationOrder, _ session: borrowing SaveSession,
   _ connection: borrowing ControlConnection, _ far: inout FarSide
 ) throws(MigrationFailure) -> Migrated {
-  var original: Standstill
-  do throws(Errno) { original = try Standstill(of: order.target.pid) } catch {
+  var original: StoppedProcess
+  do throws(Errno) { original = try StoppedProcess(of: order.target.pid) } catch {
     throw .unstoppable(error)
   }
   // Its agent may have lost its patience, and let it go on before it was stopped.
@@ -113,7 +118,7 @@ private func decide(
 
 /// What came of `go`.
 private func answer(
-  _ order: MigrationOrder, _ far: inout FarSide, _ original: inout Standstill
+  _ order: MigrationOrder, _ far: inout FarSide, _ original: inout StoppedProcess
 ) throws(MigrationFailure) -> FarWord {
   let deadline = monotonicTime() &+ order.patience
   while true {

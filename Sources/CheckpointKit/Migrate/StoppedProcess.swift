@@ -5,7 +5,7 @@ internal import KernelABI
 ///
 /// Stopped so, it does not go on when this command is killed. Stopping is invisible to the program
 /// itself, but not to its parent (wait(2), WUNTRACED).
-struct Standstill: ~Copyable {
+struct StoppedProcess: ~Copyable {
   private let pid: Int32
   private var isKept = false
 
