@@ -24,7 +24,8 @@ struct MapsLine: Equatable {
     range = start..<end
     isExecutable = fields[1].contains("x")
     isPrivate = fields[1].hasSuffix("p")
-    name = fields.count == 6 ? String(fields[5]) : ""
+    // Padded with spaces to a column.
+    name = fields.count == 6 ? String(fields[5].drop { $0 == " " }) : ""
   }
 }
 

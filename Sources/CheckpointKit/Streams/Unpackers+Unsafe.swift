@@ -59,11 +59,12 @@ final class UnpackingSource: ByteSource {
       let step = step(into: block)
       guard step.is_failed == 0 else { throw isBetween ? .trailing(format) : .damaged(format) }
       guard input.count > 0 || step.made > 0 || step.is_done != 0 else { throw .endedEarly(format) }
+      guard input.count == 0 || step.taken > 0 || step.made > 0 else { throw .damaged(format) }
       taken += step.taken
       block.count = step.made
-      let wasBetween = isBetween
       isBetween = step.is_done != 0
-      if isBetween, !wasBetween, case .gzip(let stream) = unpacker {
+      // A whole frame may pass in one step. Without this, zlib stays at its end for ever.
+      if isBetween, case .gzip(let stream) = unpacker {
         unsafe cpacking_inflate_reset(stream)
       }
     }
