@@ -22,13 +22,17 @@ extension TextCursor {
 public enum SchedulerState {
   /// When the thread last ran, in nanoseconds of its CPU's own task clock.
   ///
-  /// Source: `kernel/sched/debug.c`, se.exec_start: milliseconds with six decimals.
+  /// Source: `kernel/sched/debug.c`, se.exec_start: milliseconds with six decimals. 0 since it was moved
+  /// to another CPU, sleeping ones too that are still in a queue (`fair.c`, migrate_task_rq_fair).
+  ///
+  /// - Returns: `nil` when it is not known.
   public static func lastRun(_ bytes: RawSpan) -> UInt64? {
     var cursor = TextCursor(bytes)
     guard let milliseconds = cursor.number(labelled: "se.exec_start"), cursor.take(byte: 0x2E),
       let nanoseconds = cursor.number(), milliseconds < UInt64.max / 2_000_000,
       nanoseconds < 1_000_000
     else { return nil }
-    return milliseconds * 1_000_000 + nanoseconds
+    let time = milliseconds * 1_000_000 + nanoseconds
+    return time == 0 ? nil : time
   }
 }

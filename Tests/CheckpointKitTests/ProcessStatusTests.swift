@@ -67,5 +67,6 @@ private let sleeping = """
     #expect(accountedTime(inSched: text) == 2_054_640_523_832)
     #expect(accountedTime(inSched: "se.exec_start : 12\n") == nil)
     #expect(accountedTime(inSched: "") == nil)
+    #expect(accountedTime(inSched: "se.exec_start   :   0.000000\n") == nil)
   }
 }

@@ -51,6 +51,12 @@ private func facts(
     #expect(throws: TargetFailure.traced(40)) { try facts(thread(40, state: "t")).delivery() }
   }
 
+  @Test func theReaderOfALazyRestartIsNoDebugger() throws {
+    var held = thread(40, state: "t")
+    held.isBeingFilled = true
+    #expect(try facts(held).delivery().tid == 40)
+  }
+
   @Test func processesThatAreNotThereAreNamed() {
     #expect(throws: TargetFailure.noSuchProcess(0)) { try TargetFacts.read(0) }
     #expect(throws: TargetFailure.noSuchName("no-such-name")) {

@@ -8,11 +8,28 @@ import pytest
 from harness import Identity, Program, Stage
 
 
+def pytest_sessionstart(session):
+    """The first process makes the stage; workers of pytest-xdist are told where it is."""
+    config = session.config
+    if hasattr(config, "workerinput"):
+        config.stage = Stage(config.workerinput["stage"], config.workerinput["workerid"])
+    elif not config.option.collectonly:
+        Identity("user")
+        config.stage = Stage.make()
+
+
+def pytest_configure_node(node):
+    node.workerinput["stage"] = str(node.config.stage.base)
+
+
+def pytest_sessionfinish(session):
+    if not hasattr(session.config, "workerinput") and hasattr(session.config, "stage"):
+        session.config.stage.remove()
+
+
 @pytest.fixture(scope="session")
-def stage():
-    stage = Stage()
-    yield stage
-    stage.close()
+def stage(request):
+    return request.config.stage
 
 
 @pytest.fixture(params=["user", "root"])
@@ -49,9 +66,8 @@ def make_program(request, stage):
     yield make
     for program in request.node.programs:
         program.end()
-        if getattr(request.node, "failed", True) and not os.environ.get("CKPT_DISCARD"):
-            stage.kept.append(program.folder)
-        else:
+        # That of a failed test stays.
+        if not getattr(request.node, "failed", True) or os.environ.get("CKPT_DISCARD"):
             shutil.rmtree(program.folder, ignore_errors=True)
 
 

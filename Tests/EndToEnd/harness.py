@@ -75,23 +75,35 @@ class Identity:
 
 
 class Stage:
-    """A copy of what is under test in a place that every user can reach, and a folder per test."""
+    """A copy of what is under test in a place that every user can reach, and a folder per test.
 
-    def __init__(self):
+    Made once for a run; with several workers each has a folder of its own in it.
+    """
+
+    def __init__(self, base, worker=None):
+        self.base = Path(base)
+        self.build, self.victims = self.base / "build", self.base / "victims"
+        self.root = self.base / worker if worker else self.base
+        if worker:
+            self.root.mkdir(mode=0o755)
+        self._count = 0
+
+    @staticmethod
+    def make():
+        """Copies the programs and builds the victims."""
         missing = [name for name in ARTEFACTS if not (BUILD / name).exists()]
         if missing:
             pytest.exit(f"{BUILD} lacks {', '.join(missing)}: run `make` first", returncode=2)
-        self.root = Path(tempfile.mkdtemp(prefix="ckpt-e2e."))
-        self.root.chmod(0o755)
-        self.build = self.root / "build"
-        self.build.mkdir()
+        base = Path(tempfile.mkdtemp(prefix="ckpt-e2e."))
+        base.chmod(0o755)
+        stage = Stage(base)
+        stage.build.mkdir()
         for name in ARTEFACTS:
-            shutil.copy(BUILD / name, self.build / name)
-            (self.build / name).chmod(0o755)
-        self.victims = self.root / "victims"
-        subprocess.run(["make", "--no-print-directory", "-j2", "-C", str(VICTIMS), f"OUT={self.victims}"], check=True)
-        self.kept = []
-        self._count = 0
+            shutil.copy(BUILD / name, stage.build / name)
+            (stage.build / name).chmod(0o755)
+        subprocess.run(["make", "--no-print-directory", "-j2", "-C", str(VICTIMS), f"OUT={stage.victims}"], check=True,
+                       stdout=subprocess.DEVNULL)
+        return stage
 
     def folder(self, name, identity):
         self._count += 1
@@ -100,9 +112,18 @@ class Stage:
         os.chown(folder, identity.uid, identity.gid)
         return folder
 
-    def close(self):
-        if not self.kept:
-            shutil.rmtree(self.root, ignore_errors=True)
+    def remove(self):
+        """Removes it, but for the folders of tests that failed, which are kept."""
+        for folder in (self.build, self.victims):
+            if not self.kept():
+                shutil.rmtree(folder, ignore_errors=True)
+        for folder in (*self.base.glob("gw*"), self.base):
+            if folder.exists() and not any(folder.iterdir()):
+                folder.rmdir()
+
+    def kept(self):
+        """The folders of tests that failed."""
+        return [p for pattern in ("[0-9]*.*", "gw*/[0-9]*.*") for p in self.base.glob(pattern)]
 
 
 def remove_ipc_objects(folder):
@@ -295,7 +316,10 @@ class Program:
     def kill(self):
         """kill -9, and waits until nothing is left of the program."""
         self.note(f"kill -KILL {self.pid}")
-        os.kill(self.pid, signal.SIGKILL)
+        try:
+            os.kill(self.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pytest.fail(f"the program had ended already, with {self.wait_front()}\n{self.said()}")
         self.wait_front()
 
     def wait_front(self, deadline=None):

@@ -127,6 +127,7 @@ def pair(tmp_path_factory, stage):
     pair = Pair(folder)
     yield pair
     pair.end()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

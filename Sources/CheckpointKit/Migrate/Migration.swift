@@ -45,16 +45,13 @@ private func move(
 ) throws(MigrationFailure) -> Migrated {
   let saving = order.saving
   let session = try asSave { () throws(SaveFailure) in try SaveSession.prepared(for: saving) }
-  let deadline = monotonicTime() &+ order.patience
-  var delivery = try asSave { () throws(SaveFailure) in try CheckpointKit.delivery(for: saving) }
-  var isDeferred = false
+  let delivery = try asSave { () throws(SaveFailure) in try CheckpointKit.delivery(for: saving) }
+  var turns = SaveTurns(saving, delivery)
   while true {
     let pipe = try asSave { () throws(SaveFailure) in try SavePipe() }
     let start = monotonicTime()
     let connection = try asSave { () throws(SaveFailure) in
-      if !isDeferred { try session.ask(by: delivery) }
-      return try session.accept(
-        by: delivery, until: isDeferred ? deadline : nil, passing: [pipe.writer.number], as: "")
+      try turns.connect(session, passing: [pipe.writer.number], as: "")
     }
     let reader = pipe.keepReader()
     let answer = try send(session, connection, reader, to: far, progress)
@@ -65,15 +62,7 @@ private func move(
       migrated.downtime = monotonicTime() &- start
       return migrated
     }
-    guard monotonicTime() < deadline else {
-      throw .save(.busy(seconds: order.patience / 1_000_000_000))
-    }
-    isDeferred = answer == .deferred
-    guard !isDeferred else { continue }
-    delivery = try asSave { () throws(SaveFailure) in
-      try session.pause()
-      return try CheckpointKit.delivery(for: try saving.looking())
-    }
+    try asSave { () throws(SaveFailure) in try turns.awaitNext(session, after: answer) }
   }
 }
 

@@ -129,7 +129,9 @@ extension UInt64 {
 
 /// When the scheduler last accounted for a task, in nanoseconds of its own clock.
 ///
-/// For a sleeping one, when it fell asleep. From /proc/PID/sched, which not every kernel has.
+/// For a sleeping one, when it fell asleep. From /proc/PID/sched, which not every kernel has. `nil` also
+/// for one that has not run since it was moved to another processor: the kernel sets 0 there, and moves
+/// sleeping ones too that are still in a queue (`kernel/sched/fair.c`, migrate_task_rq_fair).
 public func accountedTime(inSched text: String) -> UInt64? {
   for line in text.split(separator: "\n") where line.hasPrefix("se.exec_start") {
     let number = line.split(separator: ":").last?.split(separator: " ").first ?? ""
@@ -137,7 +139,8 @@ public func accountedTime(inSched text: String) -> UInt64? {
     guard parts.count == 2, parts[1].count == 6, let milliseconds = UInt64(parts[0]),
       let rest = UInt64(parts[1])
     else { return nil }
-    return milliseconds &* 1_000_000 &+ rest
+    let time = milliseconds &* 1_000_000 &+ rest
+    return time == 0 ? nil : time
   }
   return nil
 }

@@ -8,6 +8,9 @@ public let defaultTrigger = 12
 /// The name of the init process that `restart` puts into a namespace of its own.
 private let initName = "ckpt-init"
 
+/// The name of the process that reads the memory of a program which `restart --lazy` started.
+private let readerName = "ckpt-lazy"
+
 extension TargetFacts {
   /// Looks at a process; one that is `restart` gives the program it brought back.
   public static func read(_ pid: Int32) throws(TargetFailure) -> TargetFacts {
@@ -36,7 +39,10 @@ extension TargetFacts {
     let trigger = environment.value(of: "CKPT_SIGNAL").flatMap(signalNumber) ?? defaultTrigger
     // A thread that ends meanwhile isn't one any more.
     let threads = taskNames(pid).compactMap { tid in
-      (try? readStatus(tid, of: pid)).map { TargetThread(tid: tid, status: $0) }
+      (try? readStatus(tid, of: pid)).map { status in
+        let isBeingFilled = status.tracer != 0 && processName(status.tracer) == readerName
+        return TargetThread(tid: tid, status: status, isBeingFilled: isBeingFilled)
+      }
     }
     return TargetFacts(
       pid: pid, status: status, hasAgent: showsAgent(maps: maps), trigger: trigger,

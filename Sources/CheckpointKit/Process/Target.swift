@@ -5,10 +5,17 @@ public struct TargetThread: Equatable, Sendable {
   public var tid: Int32
   public var status: ProcessStatus
 
-  public init(tid: Int32, status: ProcessStatus) {
+  /// Whether a restart's reader of memory traces it, which lets go by itself when all is there.
+  public var isBeingFilled: Bool
+
+  public init(tid: Int32, status: ProcessStatus, isBeingFilled: Bool = false) {
     self.tid = tid
     self.status = status
+    self.isBeingFilled = isBeingFilled
   }
+
+  /// Whether a debugger has stopped it, for as long as it likes.
+  var isHeld: Bool { status.state == "t" && !isBeingFilled }
 }
 
 /// All that is looked at before a process is asked to save itself.
@@ -42,7 +49,7 @@ public struct TargetFacts: Equatable, Sendable {
     // The agent's own signal first: programs that use SIGUSR2 themselves leave that one alone.
     let signals = [controlSignal, trigger].filter { status.catches($0) }
     guard !signals.isEmpty else { throw .triggerNotCaught(pid, signal: trigger) }
-    if threads.contains(where: { $0.status.state == "t" }) { throw .traced(pid) }
+    if threads.contains(where: \.isHeld) { throw .traced(pid) }
     if threads.contains(where: { $0.status.state == "T" }) { throw .stopped(pid) }
     for signal in signals {
       if let tid = thread(taking: signal) { return Delivery(signal: signal, tid: tid) }

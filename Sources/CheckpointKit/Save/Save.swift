@@ -87,7 +87,7 @@ public func save(
   if let stream = order.stream {
     return try save(order, through: stream, deferred: deferred, progress: progress)
   }
-  var delivery = try delivery(for: order)
+  let delivery = try delivery(for: order)
   var output: OutputFile?
   var passed: [Int32] = []
   let program = try openProgram(order)
@@ -97,12 +97,9 @@ public func save(
     output = consume file
   }
   let session = try SaveSession.prepared(for: order)
-  let deadline = monotonicTime() &+ order.patience
-  var isDeferred = false
+  var turns = SaveTurns(order, delivery)
   while true {
-    if !isDeferred { try session.ask(by: delivery) }
-    let connection = try session.accept(
-      by: delivery, until: isDeferred ? deadline : nil, passing: passed, as: output?.path ?? "")
+    let connection = try turns.connect(session, passing: passed, as: output?.path ?? "")
     let answer = try session.follow(connection, progress: progress)
     if case .written(var written) = answer {
       if let file = output.take() {
@@ -115,16 +112,7 @@ public func save(
         pid: order.target.pid, path: written.path, written: written, isKilled: order.kills,
         isFrozen: order.freezes)
     }
-    guard monotonicTime() < deadline else {
-      throw .busy(seconds: order.patience / 1_000_000_000)
-    }
-    isDeferred = answer == .deferred
-    guard !isDeferred else {
-      deferred()
-      continue
-    }
-    try session.pause()
-    delivery = try CheckpointKit.delivery(for: try order.looking())
+    try turns.awaitNext(session, after: answer, deferred: deferred)
   }
 }
 

@@ -6,17 +6,14 @@ func save(
   _ order: SaveOrder, through stream: StreamOrder, deferred: () -> Void,
   progress: (ControlReport.Progress) -> Void
 ) throws(SaveFailure) -> SavedImage {
-  var delivery = try delivery(for: order)
+  let delivery = try delivery(for: order)
   // Before the program hears of it: who isn't there can't be written to.
   let output = try sending { () throws(StreamFailure) in try OpenedSink(stream) }
   let session = try SaveSession.prepared(for: order)
-  let deadline = monotonicTime() &+ order.patience
-  var isDeferred = false
+  var turns = SaveTurns(order, delivery)
   while true {
     let pipe = try SavePipe()
-    if !isDeferred { try session.ask(by: delivery) }
-    let connection = try session.accept(
-      by: delivery, until: isDeferred ? deadline : nil, passing: [pipe.writer.number], as: "")
+    let connection = try turns.connect(session, passing: [pipe.writer.number], as: "")
     let reader = pipe.keepReader()
     let answer = try session.follow(connection, reader, to: output.sink, progress: progress)
     if case .written(var written) = answer {
@@ -30,16 +27,7 @@ func save(
         pid: order.target.pid, path: written.path, written: written, isKilled: order.kills,
         isFrozen: order.freezes)
     }
-    guard monotonicTime() < deadline else {
-      throw .busy(seconds: order.patience / 1_000_000_000)
-    }
-    isDeferred = answer == .deferred
-    guard !isDeferred else {
-      deferred()
-      continue
-    }
-    try session.pause()
-    delivery = try CheckpointKit.delivery(for: try order.looking())
+    try turns.awaitNext(session, after: answer, deferred: deferred)
   }
 }
 

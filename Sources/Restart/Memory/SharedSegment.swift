@@ -15,11 +15,7 @@ struct SharedSegment {
 
   /// Attaches the segment wherever the program had it, with its contents.
   func attach() throws(RestartFailure) {
-    let identifier = try during(
-      "cannot make a System V shared memory segment again",
-      hint: "`ipcs -m` lists them; another process may use it", number: UInt64(key),
-      numberStyle: .hexadecimal
-    ) { () throws(Errno) in try acquire() }
+    let identifier = try make()
     var index = Int(work.firstOfObject[object])
     var isFilled = false
     var attached = AddressRange.empty
@@ -34,9 +30,7 @@ struct SharedSegment {
       }
       index = Int(work.next[index])
     }
-    if record.mode & SharedSegments.markedForRemoval != 0 {
-      try? SharedSegments.remove(identifier)
-    }
+    settle(identifier)
   }
 
   private func attach(
@@ -78,11 +72,7 @@ struct SharedSegment {
   /// Attaches the segment where there is room, fills it, and moves what the program had of it to its
   /// place: other memory lies around that already.
   func attachInParts() throws(RestartFailure) {
-    let identifier = try during(
-      "cannot make a System V shared memory segment again",
-      hint: "`ipcs -m` lists them; another process may use it", number: UInt64(key),
-      numberStyle: .hexadecimal
-    ) { () throws(Errno) in try acquire() }
+    let identifier = try make()
     var index = Int(work.firstOfObject[object])
     var isFilled = false
     while index >= 0 {
@@ -91,9 +81,7 @@ struct SharedSegment {
       isFilled = true
       index = try move(room, from: index)
     }
-    if record.mode & SharedSegments.markedForRemoval != 0 {
-      try? SharedSegments.remove(identifier)
-    }
+    settle(identifier)
   }
 
   private func attachAnywhere(_ identifier: Int32) throws(RestartFailure) -> AddressRange {
@@ -135,6 +123,20 @@ struct SharedSegment {
   }
 
   // MARK: Identity
+
+  private func make() throws(RestartFailure) -> Int32 {
+    try during(
+      "cannot make a System V shared memory segment again",
+      hint: "`ipcs -m` lists them; another process may use it", number: UInt64(key),
+      numberStyle: .hexadecimal
+    ) { () throws(Errno) in try acquire() }
+  }
+
+  /// Marks a segment that goes with its last user as the program had it, now that it has one.
+  private func settle(_ identifier: Int32) {
+    guard record.mode & SharedSegments.markedForRemoval != 0 else { return }
+    try? SharedSegments.remove(identifier)
+  }
 
   /// The key is a part of the name that the kernel gives it, /SYSV and eight digits.
   private var key: UInt32 {
