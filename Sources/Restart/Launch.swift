@@ -59,6 +59,7 @@ struct Launch {
         image: image, identity: identity, job: job, terminal: terminal, isInFront: isInFront,
         isDetached: options.detaches, isVerbose: options.isVerbose, own: own, status: status.writer,
         laziness: options.laziness, arguments: options.arguments,
+        training: options.training,
         isExecutable: options.isExecutable, channel: channel.second
       ).run()
     }
