@@ -29,6 +29,9 @@ struct AgentState: BitwiseCopyable {
   /// Address of a byte that is mapped while memory is missing after a restart, 0: none is.
   var lazyWhole: UInt64 = 0
 
+  /// Address of the `ckpt_lazy` of a process that waits for this one's threads, 0: none does.
+  var lazyWatch: UInt64 = 0
+
   /// How many times this process was restarted.
   var restarts: UInt32 = 0
 

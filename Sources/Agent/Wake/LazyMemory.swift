@@ -7,22 +7,24 @@ internal import KernelABI
 enum LazyMemory {
   /// Tells that process how it can leave, since it must unmap its own code.
   static func begin(_ handoff: ckpt_handoff) {
-    Agent.state.lazyWhole = 0
+    (Agent.state.lazyWhole, Agent.state.lazyWatch) = (0, 0)
     guard handoff.lazy != 0 else { return }
     var record = Memory.load(ckpt_lazy.self, at: Address(handoff.lazy))
-    record.unmap_and_exit = Handler.unmapTwoAndExit
-    Memory.store(record, at: Address(handoff.lazy))
     Agent.state.lazyWhole = record.whole
+    if record.traces != 0 { Agent.state.lazyWatch = handoff.lazy }
+    record.unmap_and_exit = Handler.unmapTwoAndExit
+    // From here on the record may be gone, but for one who waits for the threads.
+    Memory.store(record, at: Address(handoff.lazy))
   }
 
   /// Where memory shows the image until it is all there, somebody has to see every system call of
   /// the program: waits until they do.
   ///
   /// To be called when all threads are there, and none has left.
-  static func awaitWatch(_ handoff: ckpt_handoff) {
-    guard handoff.lazy != 0 else { return }
-    let record = Address(handoff.lazy)
-    guard Memory.load(ckpt_lazy.self, at: record).traces != 0 else { return }
+  static func awaitWatch() {
+    guard Agent.state.lazyWatch != 0 else { return }
+    let record = Address(Agent.state.lazyWatch)
+    Agent.state.lazyWatch = 0
     let woken = FutexWord(at: record + 20)
     let watched = FutexWord(at: record + 24)
     woken.store(1)

@@ -29,7 +29,7 @@ enum Wake {
     let threads = WakeThreads(root, handoff)
     losses = losses | threads.makeAll()
     losses = losses | restoreProcess(threads)
-    LazyMemory.awaitWatch(handoff)
+    LazyMemory.awaitWatch()
     WakeReport.succeed(handoff, losses)
     threads.leave()
   }
