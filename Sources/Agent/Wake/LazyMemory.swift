@@ -9,12 +9,11 @@ enum LazyMemory {
   static func begin(_ handoff: ckpt_handoff) {
     (Agent.state.lazyWhole, Agent.state.lazyWatch) = (0, 0)
     guard handoff.lazy != 0 else { return }
-    var record = Memory.load(ckpt_lazy.self, at: Address(handoff.lazy))
+    let record = Memory.load(ckpt_lazy.self, at: Address(handoff.lazy))
     Agent.state.lazyWhole = record.whole
     if record.traces != 0 { Agent.state.lazyWatch = handoff.lazy }
-    record.unmap_and_exit = Handler.unmapTwoAndExit
     // From here on the record may be gone, but for one who waits for the threads.
-    Memory.store(record, at: Address(handoff.lazy))
+    Memory.store(Handler.unmapTwoAndExit, at: Address(handoff.lazy) + 8)
   }
 
   /// Where memory shows the image until it is all there, somebody has to see every system call of

@@ -1,4 +1,4 @@
-public import CheckpointImage
+internal import CheckpointImage
 internal import Kernel
 public import KernelABI
 
@@ -51,7 +51,8 @@ public func train(
     throw .nothingSeen(status: status)
   }
   let pages = PageList.bytes(runs)
-  guard !pages.isEmpty else { throw .output(path: output, Errno(rawValue: 27))  // EFBIG }
+  // EFBIG.
+  guard !pages.isEmpty else { throw .output(path: output, Errno(rawValue: 27)) }
   do throws(Errno) {
     let byteCount = try TrainedCopy(of: path, executable, identity, pages).write(to: output)
     return TrainedExecutable(

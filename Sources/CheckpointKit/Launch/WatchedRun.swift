@@ -28,7 +28,8 @@ struct WatchedRun {
   ///
   /// - Returns: how it ended, as for `$?` of a shell.
   func end() throws(Errno) -> Int32 {
-    Signal.setMask(Signal.bit(Signal.interrupt) | Signal.bit(Signal.quit))
+    // SIGINT, SIGQUIT.
+    Signal.setMask(Signal.bit(2) | Signal.bit(3))
     var status: UInt32 = 0
     let process = process
     try withAddress(of: &status) { (address) throws(Errno) in

@@ -25,7 +25,8 @@ struct MappedStart: BitwiseCopyable {
       try? Mapping.advise(own, Advice.dontFork)
       try Mapping.advise(plan.work.range, Advice.dontFork)
       Memory.store(
-        Companion(plan, own: own, channel: channel, training: training, notes: notes), at: plan.room.pager)
+        Companion(plan, own: own, channel: channel, training: training, notes: notes),
+        at: plan.room.pager)
       let companion = try BesideProcess(
         plan.work.image.threads, mayChoose: handoff.flags & CKPT_HANDOFF_FRESH_PIDS == 0,
         stack: plan.room.stack, companionBody, plan.room.pager)
