@@ -71,6 +71,8 @@ private func watch(
 ) throws(TrainFailure) -> ([UInt8], Int32) {
   do throws(Errno) {
     let record = try Files.temporary(holding: [])
+    // F_SETFD: it stays open when this process's child becomes the program.
+    _ = try systemCall(SyscallNumber.fcntl, Int(record.number), 2, 0)
     var environment = environment
     environment.set("CKPT_TRAIN", to: String(record.number))
     let status = try WatchedRun(path, arguments, environment).end()
