@@ -33,7 +33,9 @@ private func list(_ runs: [(start: UInt64, pages: UInt32, flags: UInt32)]) -> [U
 }
 
 extension [UInt8] {
-  fileprivate func withRawBytes<R>(_ body: (RawSpan) -> R) -> R { body(span.bytes) }
+  fileprivate func withRawBytes<R>(_ body: (RawSpan) -> R) -> R {
+    unsafe body(span.bytes)
+  }
 }
 
 @Suite struct PageListTests {
@@ -54,7 +56,9 @@ extension [UInt8] {
     let runs = Self.runs(&random)
     let pages = PageList.bytes(runs)
     #expect(refusal(of: try executable(pages)) == nil)
-    let again = (0..<runs.count).map { PageList.run($0, in: Array(pages.dropFirst(8)).span.bytes) }
+    let again = (0..<runs.count).map { index in
+      Array(pages.dropFirst(8)).withRawBytes { PageList.run(index, in: $0) }
+    }
     #expect(again == runs)
     #expect(list(runs.map { ($0.start, $0.pageCount, $0.isWritten ? 1 : 0) }) == pages)
   }
