@@ -90,9 +90,8 @@ extension [UInt8] {
   }
 
   @Test func aListOfAnImpossibleSizeIsRefused() throws {
-    for count in [1, 7, 8, 9, 23, 25, 32] {
-      var pages = [UInt8](repeating: 0, count: count)
-      while pages.count % 8 != 0 { pages.append(0) }
+    for count in [8, 16, 32, 48] {
+      let pages = [UInt8](repeating: 0, count: count)
       #expect(refusal(of: try executable(pages)) == .badExecutable, "\(count) bytes")
     }
   }
