@@ -6,6 +6,9 @@ public enum Status: Int32, Sendable {
   case usage = 64
   case damagedImage = 65
   case missingFeature = 69
+
+  /// Nobody knows which of two runs: somebody has to look.
+  case undecided = 75
   case permission = 77
 }
 

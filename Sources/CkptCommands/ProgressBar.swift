@@ -6,14 +6,18 @@ struct ProgressBar {
 
   /// CLOCK_MONOTONIC, in nanoseconds.
   let start: UInt64
+
+  /// Whether speed and time left are shown.
+  let showsSpeed: Bool
   private var lastDrawn: UInt64?
 
   /// Columns of the bar itself.
   private static let width = 30
 
-  init(isShown: Bool, start: UInt64) {
+  init(isShown: Bool, start: UInt64, showsSpeed: Bool = false) {
     self.isShown = isShown
     self.start = start
+    self.showsSpeed = showsSpeed
   }
 
   /// What to write to the terminal now; `nil` when it is too early.
@@ -28,7 +32,15 @@ struct ProgressBar {
     let bar =
       String(repeating: "#", count: filled) + String(repeating: ".", count: Self.width - filled)
     let sizes = "\(byteCountText(done)) of \(byteCountText(report.total))"
-    return "\r\u{1B}[K[\(bar)] \(Int(share * 100)) %  \(sizes)"
+    let rest = showsSpeed ? speed(done, of: report.total, in: now - start) : ""
+    return "\r\u{1B}[K[\(bar)] \(Int(share * 100)) %  \(sizes)\(rest)"
+  }
+
+  private func speed(_ done: UInt64, of total: UInt64, in nanoseconds: UInt64) -> String {
+    let perSecond = Double(done) * 1e9 / Double(nanoseconds)
+    guard perSecond >= 1 else { return "" }
+    let left = UInt64(Double(total - done) / perSecond * 1e9)
+    return "  \(byteCountText(UInt64(perSecond)))/s, \(durationText(left)) left"
   }
 
   /// What wipes the line away; empty when none was drawn.

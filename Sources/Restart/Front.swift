@@ -76,7 +76,8 @@ public enum Front {
     if let number = options.stream {
       try options.checkStream()
       return StreamInput(
-        number == 0 ? try standardInput() : number, patience: options.patience)
+        number == 0 ? try standardInput() : number, patience: options.patience,
+        goesOn: options.staged != nil)
     }
     if let feed = options.feed {
       try options.checkStream()

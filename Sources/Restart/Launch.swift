@@ -10,6 +10,7 @@ struct Launch {
   private let own: AddressRange
   private var pidFile: PIDFile?
   private var lazy = LazyWatch()
+  private var stage = Stage(words: -1, channel: -1)
 
   init(_ image: LoadedImage, _ options: Options, own: AddressRange) throws(RestartFailure) {
     self.image = image
@@ -43,7 +44,7 @@ struct Launch {
     let job = JobPlan(for: image.process, detaches: options.detaches)
     let plan = IdentityPlan(options.ids, powers: Identity.powers)
     var channel = Sockets.Pair(first: -1, second: -1)
-    if options.laziness != .none {
+    if options.laziness != .none || options.staged != nil {
       channel = try during("cannot make a pair of sockets") { () throws(Errno) in
         try Sockets.makePair(Sockets.Kind.packets)
       }
@@ -60,13 +61,18 @@ struct Launch {
         isDetached: options.detaches, isVerbose: options.isVerbose, own: own, status: status.writer,
         laziness: options.laziness, arguments: options.arguments,
         training: options.training,
-        isExecutable: options.isExecutable, channel: channel.second
+        isExecutable: options.isExecutable, isStaged: options.staged != nil,
+        channel: channel.second
       ).run()
     }
     closeDescriptor(status.writer)
-    if let stream = image.stream { closeDescriptor(stream.descriptor) }
     if channel.second >= 0 { closeDescriptor(channel.second) }
-    lazy = LazyWatch(channel: channel.first)
+    if let words = options.staged {
+      stage = Stage(words: words, channel: channel.first)
+    } else {
+      if let stream = image.stream { closeDescriptor(stream.descriptor) }
+      lazy = LazyWatch(channel: channel.first)
+    }
     if options.isVerbose { tell(identity) }
     return Supervisor(
       child: identity.pid, keeper: identity.keeper, job: job, terminal: terminal,
@@ -77,11 +83,13 @@ struct Launch {
   private mutating func settle(
     _ supervisor: Supervisor, _ status: Pipes.Ends, _ waiter: Waiter
   ) -> Never {
+    stage.pass(image.stream)
     let outcome = supervisor.awaitOutcome(status.reader)
     guard outcome == .runs else { giveUp(outcome, supervisor, waiter) }
     if let stream = image.stream, stream.feeder > 0 { Child.reap(stream.feeder) }
     lazy.begin()
     do throws(RestartFailure) { try pidFile?.commit(supervisor.child) } catch { error.report() }
+    stage.sayRuns(supervisor.child)
     waiter.tell(0)
     // Without a namespace to keep, a detached program needs nobody.
     let leaves = options.detaches && supervisor.keeper.pid == 0
@@ -120,6 +128,7 @@ struct Launch {
       try? Process.send(Signal.kill, to: supervisor.child)
     }
     let end = supervisor.awaitEnd(&lazy)
+    stage.sayFailed()
     switch end {
     case .exited(var status) where status != 0:
       if status == RestartFailure.Status.badlyFed.rawValue, let stream = image.stream {

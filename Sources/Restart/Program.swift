@@ -23,7 +23,10 @@ struct Program {
   /// It is started like any program: in the caller's directory, with the caller's standard streams.
   let isExecutable: Bool
 
-  /// To the supervisor of a lazy restart, -1: it isn't one.
+  /// What the program writes does not go where `restart` says what goes wrong.
+  let isStaged: Bool
+
+  /// To the supervisor of a lazy or a staged restart, -1: it isn't one.
   let channel: Int32
 
   /// What may end the process by a signal while it is brought back; the others wait.
@@ -46,6 +49,7 @@ struct Program {
     do throws(RestartFailure) {
       takePlace()
       if isDetached { leaveTerminal(&descriptors) }
+      if isStaged { try leaveErrors(&descriptors) }
       if identity.hasNamespace { showProcesses() }
       descriptors.executable = openExecutable()
       Signal.setMask(~Self.deadly)
@@ -105,6 +109,15 @@ struct Program {
     guard (try? Terminals.modes(0)) != nil else { return }
     guard let null = try? FileDescriptor("/dev/null", .readOnly) else { return }
     _ = rawSystemCall(SyscallNumber.dup2, Int(null.number), 0)
+  }
+
+  /// Says what goes wrong where it did so far; the program's errors go where its output goes.
+  private func leaveErrors(_ descriptors: inout OwnDescriptors) throws(RestartFailure) {
+    descriptors.errors = try during("cannot put the standard streams aside") { () throws(Errno) in
+      let number = try Descriptors.duplicate(2, atLeast: 3)
+      try Descriptors.duplicate(1, to: 2, closeOnExec: false)
+      return number
+    }
   }
 
   private func showProcesses() {

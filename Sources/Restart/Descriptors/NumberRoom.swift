@@ -17,7 +17,10 @@ enum NumberRoom {
       own.channel = try move(own.channel, above: first)
       own.training = try move(own.training, above: first)
       own.executable = try move(own.executable, above: first)
-      own.errors = (try? Descriptors.duplicate(2, atLeast: first)) ?? -1
+      own.errors =
+        own.errors >= 0
+        ? try move(own.errors, above: first)
+        : (try? Descriptors.duplicate(2, atLeast: first)) ?? -1
       try closeOthers(own)
     } catch {
       throw RestartFailure(.failed, "cannot make room for the descriptors", errno: error)

@@ -11,13 +11,14 @@ struct OwnDescriptors: BitwiseCopyable {
   /// The program's executable, for PR_SET_MM_MAP.
   var executable: Int32 = -1
 
-  /// To the supervisor of a lazy restart.
+  /// To the supervisor of a lazy or a staged restart.
   var channel: Int32 = -1
 
   /// Where the pages are listed that the program touches, -1: nowhere.
   var training: Int32 = -1
 
-  /// Where to say what goes wrong once 2 is the program's; made by `DescriptorRestore.run`.
+  /// Where to say what goes wrong once 2 is the program's; `DescriptorRestore.run` makes it when
+  /// it isn't yet.
   var errors: Int32 = -1
 
   /// The program's terminal becomes the one here; else it goes on with the standard streams.

@@ -10,6 +10,7 @@ let helpText: StaticString = """
     --lazy-touched    read only what it touches: the image must stay
     -                 read the image from standard input, once and in its order
     --from-descriptor=N    likewise, from an open descriptor
+    --staged=N        say on descriptor N when it could run, and wait for its sender
     --idle=SECONDS    give up when nothing more comes of it for so long (60)
     --lazy-mapped     be lazy in the way of those who aren't root: show it the image itself
     --pidfile FILE    write the program's process ID to FILE once it runs

@@ -56,6 +56,9 @@ struct Options: BitwiseCopyable {
   /// The descriptor that the image comes through; `nil`: it is a file.
   var stream: Int32?
 
+  /// Where to say that the program could run now, and to wait for its sender's word; `nil`: it runs.
+  var staged: Int32?
+
   /// The words that are for `ckpt feed`; `nil`: it isn't asked for.
   var feed: WordRange?
 
@@ -111,6 +114,10 @@ struct Options: BitwiseCopyable {
     guard comes != hasImage, !image.isEmpty else {
       throw Self.usage(hasImage ? "one image at a time" : "no image given")
     }
+    if staged != nil {
+      guard stream != nil else { throw Self.usage("--staged needs a stream of a descriptor") }
+      if ids == .same { ids = .sameOrPrivate }
+    }
     if !hasArguments { self.arguments = arguments.rest(from: arguments.count, name: image) }
     if let pidFile, pidFile.isEmpty { throw Self.usage("--pidfile needs a file name") }
   }
@@ -139,6 +146,8 @@ struct Options: BitwiseCopyable {
       pidFile = word.dropping(10)
     } else if word.starts(with: "--from-descriptor=") {
       try takeStream(try Self.number(word, after: 18, atMost: 1 << 20))
+    } else if word.starts(with: "--staged=") {
+      staged = try Self.number(word, after: 9, atMost: 1 << 20)
     } else if word.starts(with: "--idle=") {
       patience = 1000 * Int(try Self.number(word, after: 7, atMost: 86_400))
     } else {

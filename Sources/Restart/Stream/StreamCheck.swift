@@ -28,7 +28,7 @@ struct StreamCheck {
     try? Mapping.unmap(
       AddressRange(start: start, byteCount: roundedUpToPage(byteCount)) ?? .empty)
     try checkEnd()
-    try stream.checkEnd(by: work.buffer)
+    if !stream.goesOn { try stream.checkEnd(by: work.buffer) }
   }
 
   private mutating func checkTable(

@@ -13,13 +13,17 @@ struct StreamInput: BitwiseCopyable {
   /// it; 0: there is none.
   let feeder: Int32
 
+  /// Whether a word is to follow behind the image.
+  let goesOn: Bool
+
   /// Bytes read so far.
   private(set) var position: UInt64 = 0
 
-  init(_ descriptor: Int32, patience: Int, feeder: Int32 = 0) {
+  init(_ descriptor: Int32, patience: Int, feeder: Int32 = 0, goesOn: Bool = false) {
     self.descriptor = descriptor
     self.patience = patience
     self.feeder = feeder
+    self.goesOn = goesOn
     // A pipe of 64 KiB would wake both sides sixteen times as often.
     try? Pipes.setCapacity(descriptor, 1 << 20)
   }

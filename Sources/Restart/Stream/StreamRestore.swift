@@ -29,7 +29,9 @@ enum StreamRestore {
     raiseLimit()
     try plan.clear(&kernel, own: place)
     try service.place(&kernel, work)
-    try RegionMapper(work: work, reader: work.reader(0), service: service, notes: 2).mapPrivate()
+    try RegionMapper(
+      work: work, reader: work.reader(0), service: service, notes: own.errors >= 0 ? own.errors : 2
+    ).mapPrivate()
     RegionFill(work: work, service: service, hugePages: hugePages).adviseHugePages()
 
     let spool = try read(stream, work, room, service, hugePages)
@@ -38,6 +40,7 @@ enum StreamRestore {
     try RegionState(work: work, service: service, notes: own.errors).apply()
     work.image.closeSources()
     try LockRestore.run(work.image, isExecutable: false)
+    try Stage.awaitWord(on: own.channel)
     if own.errors >= 0 { closeDescriptor(own.errors) }
     var handoff = handoff
     handoff.arguments = plan.arguments.start.rawValue
@@ -79,11 +82,12 @@ enum StreamRestore {
     _ work: inout Workspace, _ spool: Int32, _ service: KernelService, _ own: inout OwnDescriptors
   ) throws(RestartFailure) {
     work.endNotes()
-    let takesTerminal = own.takesTerminal
-    let executable = own.executable
-    own = OwnDescriptors(sources: work.image.sources, status: own.status)
-    own.executable = executable
-    own.takesTerminal = takesTerminal
+    let before = own
+    own = OwnDescriptors(sources: work.image.sources, status: before.status)
+    own.executable = before.executable
+    own.channel = before.channel
+    own.errors = before.errors
+    own.takesTerminal = before.takesTerminal
     var arena = try during("cannot get memory for the restart") { () throws(Errno) in
       try Arena(mapping: Program.arenaByteCount)
     }

@@ -1,0 +1,148 @@
+internal import Kernel
+internal import KernelABI
+
+/// Moves a process to another machine: it runs there, and has ended here.
+///
+/// Of the two exactly one runs. The original stands still in its agent while its image goes over; who
+/// puts it together there says `ready`, and waits. Only then is the original stopped (SIGSTOP), so
+/// that it stays so even if this command is killed, and `go` is sent; on `runs` it is ended, on
+/// `failed` it goes on. Whatever goes wrong before `go`: it goes on here, and never runs there, since
+/// who waits there finds the end of its input. Only when the connection is cut between `go` and the
+/// answer nobody can know: then the original stays stopped, for somebody to look and decide.
+public func migrate(
+  _ order: MigrationOrder, progress: (ControlReport.Progress) -> Void
+) throws(MigrationFailure) -> Migrated {
+  let program = try restartProgram(order.restart)
+  // Twice ours: who waits here is the first to say so.
+  let script = FarScript(
+    byteCount: UInt64(program.count), ids: order.ids,
+    patience: 2 * order.patience / 1_000_000_000 + 1, output: order.output)
+  var far = try FarSide(order, running: script.command)
+  try far.expect(.send, in: .connecting, within: order.connectPatience)
+  try far.send(program, in: .preparing)
+  try far.expect(.have, in: .preparing, within: order.patience)
+  return try move(order, to: &far, progress)
+}
+
+private func restartProgram(_ path: String) throws(MigrationFailure) -> [UInt8] {
+  do throws(Errno) { return try Files.contents(of: path) } catch { throw .program(path, error) }
+}
+
+extension FarSide {
+  /// Waits for one certain word.
+  mutating func expect(
+    _ wanted: FarWord, in phase: MigrationPhase, within nanoseconds: UInt64
+  ) throws(MigrationFailure) {
+    let word = try word(
+      in: phase, until: monotonicTime() &+ nanoseconds, seconds: nanoseconds / 1_000_000_000)
+    guard word == wanted else { throw .refused(phase) }
+  }
+}
+
+/// Saves the process through the connection, and lets one of the two run.
+private func move(
+  _ order: MigrationOrder, to far: inout FarSide, _ progress: (ControlReport.Progress) -> Void
+) throws(MigrationFailure) -> Migrated {
+  let saving = order.saving
+  let session = try asSave { () throws(SaveFailure) in try SaveSession.prepared(for: saving) }
+  let deadline = monotonicTime() &+ order.patience
+  var delivery = try asSave { () throws(SaveFailure) in try CheckpointKit.delivery(for: saving) }
+  var isDeferred = false
+  while true {
+    let pipe = try asSave { () throws(SaveFailure) in try SavePipe() }
+    let start = monotonicTime()
+    let connection = try asSave { () throws(SaveFailure) in
+      if !isDeferred { try session.ask(by: delivery) }
+      return try session.accept(
+        by: delivery, until: isDeferred ? deadline : nil, passing: [pipe.writer.number], as: "")
+    }
+    let reader = pipe.keepReader()
+    let answer = try send(session, connection, reader, to: far, progress)
+    if case .written(let written) = answer {
+      try far.expect(.ready, in: .placing, within: order.patience)
+      var migrated = try decide(order, session, connection, &far)
+      migrated.byteCount = written.byteCount
+      migrated.downtime = monotonicTime() &- start
+      return migrated
+    }
+    guard monotonicTime() < deadline else {
+      throw .save(.busy(seconds: order.patience / 1_000_000_000))
+    }
+    isDeferred = answer == .deferred
+    guard !isDeferred else { continue }
+    delivery = try asSave { () throws(SaveFailure) in
+      try session.pause()
+      return try CheckpointKit.delivery(for: try saving.looking())
+    }
+  }
+}
+
+private func send(
+  _ session: borrowing SaveSession, _ connection: borrowing ControlConnection,
+  _ reader: borrowing FileDescriptor, to far: borrowing FarSide,
+  _ progress: (ControlReport.Progress) -> Void
+) throws(MigrationFailure) -> SaveSession.Answer {
+  do throws(SaveFailure) {
+    return try session.follow(connection, reader, to: far.sink, progress: progress)
+  } catch {
+    switch error {
+    case .stream(let failure): throw far.failure(failure, in: .sending)
+    case .interrupted(let signal): throw .interrupted(.sending, signal: signal)
+    default: throw .save(error)
+    }
+  }
+}
+
+/// All is in place over there: lets the process run there, and ends it here.
+private func decide(
+  _ order: MigrationOrder, _ session: borrowing SaveSession,
+  _ connection: borrowing ControlConnection, _ far: inout FarSide
+) throws(MigrationFailure) -> Migrated {
+  var original: StoppedProcess
+  do throws(Errno) { original = try StoppedProcess(of: order.target.pid) } catch {
+    throw .unstoppable(error)
+  }
+  // Its agent may have lost its patience, and let it go on before it was stopped.
+  guard session.isHeld(connection) else { throw .save(.hungUp) }
+  do throws(MigrationFailure) { try far.send(Array("go\n".utf8), in: .starting) } catch {
+    original.keep()
+    throw .undecided
+  }
+  switch try answer(order, &far, &original) {
+  case .runs(let pid):
+    let isEnded = original.end()
+    return Migrated(pid: pid, byteCount: 0, downtime: 0, isOriginalLeft: !isEnded)
+  default: throw .refused(.starting)
+  }
+}
+
+/// What came of `go`.
+private func answer(
+  _ order: MigrationOrder, _ far: inout FarSide, _ original: inout StoppedProcess
+) throws(MigrationFailure) -> FarWord {
+  let deadline = monotonicTime() &+ order.patience
+  while true {
+    do throws(MigrationFailure) {
+      return try far.word(
+        in: .starting, until: deadline, seconds: order.patience / 1_000_000_000)
+    } catch {
+      // It is too late to be interrupted: the answer tells who runs.
+      if case .interrupted = error { continue }
+      original.keep()
+      throw .undecided
+    }
+  }
+}
+
+extension SaveSession {
+  /// Whether the agent still waits for the decision, and so holds the process.
+  borrowing func isHeld(_ connection: borrowing ControlConnection) -> Bool {
+    (try? waitReadable([connection.descriptor.number], until: 0))?.first == false
+  }
+}
+
+private func asSave<R: ~Copyable>(
+  _ body: () throws(SaveFailure) -> R
+) throws(MigrationFailure) -> R {
+  do throws(SaveFailure) { return try body() } catch { throw .save(error) }
+}

@@ -1,0 +1,108 @@
+public import KernelABI
+
+/// A process to be moved, and where to.
+public struct MigrationOrder: Equatable, Sendable {
+  /// Which IDs it has over there.
+  public enum IDs: Equatable, Sendable {
+    /// The same: in a PID namespace of its own where they are taken.
+    case same
+    case `private`
+    case fresh
+  }
+
+  public var target: TargetFacts
+
+  /// The command and its options that reach the other machine, and the machine as it takes it.
+  public var ssh = ["ssh"]
+  public var destination: String
+
+  /// The file of the program `restart` to be sent.
+  public var restart: String
+  public var ids = IDs.same
+
+  /// Where over there its standard output and error go, if they can't come along.
+  public var output = "/dev/null"
+
+  /// Nanoseconds in which a connection has to be there, passwords included.
+  public var connectPatience: UInt64 = 120_000_000_000
+
+  /// Nanoseconds without anything moving after which a side gives up.
+  public var patience: UInt64 = 60_000_000_000
+
+  public init(target: TargetFacts, destination: String, restart: String) {
+    self.target = target
+    self.destination = destination
+    self.restart = restart
+  }
+
+  /// What the agent is asked for: it holds the process still, and decides nothing by itself for
+  /// longer than both sides together may take.
+  var saving: SaveOrder {
+    var order = SaveOrder(target: target, patience: patience)
+    order.kills = true
+    var stream = StreamOrder(place: .standard)
+    stream.patience.idle = Int(min(4 * patience / 1_000_000, 86_400_000)) + 10_000
+    order.stream = stream
+    return order
+  }
+}
+
+/// A process that runs elsewhere now.
+public struct Migrated: Equatable, Sendable {
+  /// Its process ID over there.
+  public var pid: Int32
+
+  /// Of the image.
+  public var byteCount: UInt64
+
+  /// Nanoseconds from the first thread that stood still to the word that it runs.
+  public var downtime: UInt64
+
+  /// Whether the original, stopped, is still there though it was killed.
+  public var isOriginalLeft: Bool
+}
+
+/// How far a migration was.
+public enum MigrationPhase: Equatable, Sendable, CaseIterable {
+  /// ssh finds the other machine and is let in.
+  case connecting
+
+  /// The program `restart` goes over.
+  case preparing
+
+  /// The process stands still, and its image goes over.
+  case sending
+
+  /// The other side puts everything in place.
+  case placing
+
+  /// It was told to let the process run.
+  case starting
+}
+
+/// Why a process was not moved.
+///
+/// It goes on here as before, but for `undecided`.
+public enum MigrationFailure: Error, Equatable, Sendable {
+  case save(SaveFailure)
+
+  /// The program `restart` here.
+  case program(String, Errno)
+
+  /// What reaches the other machine can't be started.
+  case ssh(String, Errno)
+
+  /// The connection ended; with the exit status of ssh, if it had one.
+  case ended(MigrationPhase, status: Int32?)
+  case timedOut(MigrationPhase, seconds: UInt64)
+  case interrupted(MigrationPhase, signal: Int32)
+
+  /// The other side has said that nothing of it runs there.
+  case refused(MigrationPhase)
+
+  /// The process does not stop.
+  case unstoppable(Errno)
+
+  /// It has been told to run over there, and nobody knows whether it does: here it is stopped.
+  case undecided
+}

@@ -1,0 +1,151 @@
+internal import ArgumentParser
+internal import CheckpointKit
+internal import KernelABI
+
+struct Migrate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Move a running program to another machine.",
+    discussion: """
+      Sends the program through ssh, starts it over there, and ends it here when it runs there. \
+      Nothing has to be installed on the other side. Whatever goes wrong, the program goes on here as \
+      before; only when the connection is cut in the very moment in which it was told to run over \
+      there it is left stopped, with exit status 75, for you to look.
+      """)
+
+  @Option(
+    help: ArgumentHelp(
+      "The command that reaches the other machine, with its options.", valueName: "command"))
+  var ssh = "ssh"
+
+  @Flag(help: "Go on with other process IDs.")
+  var freshPids = false
+
+  @Flag(help: "Use a process ID namespace even where the IDs are free.")
+  var privatePids = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Where over there its output goes, if it is a terminal's or another program's here.",
+      valueName: "file"))
+  var output = "/dev/null"
+
+  @Option(
+    help: ArgumentHelp("Give up when there is no connection after so long.", valueName: "time"))
+  var connectTimeout: TimeInterval?
+
+  @Option(help: ArgumentHelp("Give up when nothing moves for so long.", valueName: "time"))
+  var idleTimeout: TimeInterval?
+
+  @Flag(name: .shortAndLong, help: "Print nothing but errors.")
+  var quiet = false
+
+  @Argument(help: ArgumentHelp("The program, by process ID or name.", valueName: "pid|name"))
+  var program: String?
+
+  @Argument(help: ArgumentHelp("The other machine, as ssh takes it.", valueName: "user@host"))
+  var destination: String?
+
+  func validate() throws {
+    guard !sshWords.isEmpty else { throw ValidationError("--ssh takes a command") }
+    guard program == nil || destination != nil else {
+      throw ValidationError("say where to: ckpt migrate PID USER@HOST")
+    }
+    if program == nil, !isTerminal(0) || !isTerminal(1) {
+      throw ValidationError("say what, and where to: ckpt migrate PID USER@HOST")
+    }
+    if let destination, destination.isEmpty || destination.hasPrefix("-") {
+      throw ValidationError("no such machine: \(destination)")
+    }
+    guard !output.isEmpty else { throw ValidationError("--output takes the name of a file") }
+    guard !freshPids || !privatePids else {
+      throw ValidationError("--fresh-pids and --private-pids exclude each other")
+    }
+    guard (idleTimeout?.milliseconds ?? 1000) >= 1000 else {
+      throw ValidationError("--idle-timeout takes a second or more")
+    }
+  }
+
+  private var sshWords: [String] { ssh.split(separator: " ").map(String.init) }
+
+  func run() throws {
+    if let program, let destination { return try move(program, to: destination) }
+    let candidates = Candidate.all()
+    guard !candidates.isEmpty else {
+      throw CommandFailure(
+        "cannot move a program: none of yours runs with the agent",
+        hints: ["`ckpt run -- PROGRAM` starts one that can be moved"])
+    }
+    let questions = MigrationQuestions { readLine() }
+    guard let (pid, machine) = questions.ask(among: candidates, machine: knownMachine) else {
+      return writeOutput("Nothing was moved.\n")
+    }
+    try move(String(pid), to: machine)
+  }
+
+  private var knownMachine: String? {
+    guard let environment = try? Environment.inherited(), let home = environment.value(of: "HOME"),
+      let text = try? CheckpointKit.Files.text(of: "\(home)/.ssh/config")
+    else { return nil }
+    return MigrationQuestions.firstMachine(inConfiguration: text)
+  }
+
+  private func move(_ program: String, to destination: String) throws {
+    var bar = ProgressBar(
+      isShown: !quiet && isTerminal(2), start: monotonicTime(), showsSpeed: true)
+    let migrated: Migrated
+    do throws(MigrationFailure) {
+      migrated = try migrate(try order(program, destination)) { report in
+        if let line = bar.line(for: report, at: monotonicTime()) { writeError(line) }
+      }
+    } catch {
+      writeError(bar.erasing)
+      throw error.failure(moving: program, to: destination)
+    }
+    writeError(bar.erasing)
+    if migrated.isOriginalLeft {
+      writeError(
+        "warning: \(program) runs on \(destination), but its stopped original is still here\n")
+    }
+    if !quiet {
+      writeOutput(
+        "\(program) runs on \(destination) as process \(migrated.pid): "
+          + "\(byteCountText(migrated.byteCount)), "
+          + "stood still for \(durationText(migrated.downtime))\n")
+    }
+  }
+
+  private func order(
+    _ program: String, _ destination: String
+  ) throws(MigrationFailure) -> MigrationOrder {
+    var order = MigrationOrder(
+      target: try target(program), destination: destination, restart: try restartPath())
+    order.ssh = sshWords
+    order.ids = freshPids ? .fresh : privatePids ? .private : .same
+    order.output = output
+    if let connectTimeout {
+      order.connectPatience = UInt64(connectTimeout.milliseconds) * 1_000_000
+    }
+    if let idleTimeout { order.patience = UInt64(idleTimeout.milliseconds) * 1_000_000 }
+    return order
+  }
+
+  private func target(_ program: String) throws(MigrationFailure) -> TargetFacts {
+    do throws(TargetFailure) {
+      if let pid = Int32(program) { return try .read(pid) }
+      return try .read(try TargetFacts.find(named: program))
+    } catch {
+      throw .save(.target(error))
+    }
+  }
+
+  private func restartPath() throws(MigrationFailure) -> String {
+    do throws(Errno) {
+      let installation = try Installation.ofThisProcess()
+      do throws(LaunchFailure) { return try installation.restart() } catch {
+        throw Errno.noSuchFile
+      }
+    } catch {
+      throw .program("restart", error)
+    }
+  }
+}

@@ -1,0 +1,56 @@
+import Testing
+
+@testable import CheckpointKit
+
+@Suite struct FarWordTests {
+  @Test(arguments: [
+    ("ckpt-migrate send", FarWord.send), ("ckpt-migrate have", .have),
+    ("ckpt-migrate ready", .ready), ("ckpt-migrate runs 4711", .runs(4711)),
+    ("ckpt-migrate failed", .failed),
+  ])
+  func words(line: String, word: FarWord) { #expect(FarWord(line: line) == word) }
+
+  @Test(arguments: [
+    "", "Welcome!", "ckpt-migrate", "ckpt-migrate ", "ckpt-migrate runs", "ckpt-migrate runs 0",
+    "ckpt-migrate runs -1", "ckpt-migrate runs 99999999999", "ckpt-migrate ready 1",
+    " ckpt-migrate ready",
+  ])
+  func others(line: String) { #expect(FarWord(line: line) == nil) }
+}
+
+@Suite struct FarScriptTests {
+  private func command(output: String) -> String {
+    FarScript(byteCount: 4711, ids: .private, patience: 60, output: output).command
+  }
+
+  @Test func isOneWordBehindTheShell() {
+    let command = command(output: "/dev/null")
+    #expect(command.hasPrefix("exec sh -c '"))
+    #expect(command.filter { $0 == "'" }.count == 2)
+    #expect(!command.contains("\n") && !command.contains("!"))
+    #expect(command.contains("head -c 4711 "))
+    #expect(command.contains(" --private-pids"))
+  }
+
+  @Test func nothingInANameIsRun() {
+    let command = command(output: "a'b\"c$(d)`e`\\f")
+    #expect(command.contains("a'\\''b\\\"c\\$(d)\\`e\\`\\\\f"))
+  }
+}
+
+@Suite struct CandidateTests {
+  /// Of a process with a name that looks like more fields.
+  private static let stat =
+    "42 (a) S 1 (b) S 1 42 42 0 -1 4194304 1 0 0 0 1 2 0 0 20 0 1 0 12345 1000 10 0"
+
+  @Test func ages() {
+    #expect(Candidate.age(stat: Self.stat, now: 200_000_000_000) == 76_550_000_000)
+    #expect(Candidate.age(stat: Self.stat, now: 0) == 0)
+    #expect(Candidate.age(stat: "", now: 1) == 0)
+  }
+
+  @Test func memory() {
+    #expect(Candidate.memory(statm: "1000 25 3 4 0 6 0\n") == 25 * 4096)
+    #expect(Candidate.memory(statm: "x") == 0)
+  }
+}
