@@ -24,3 +24,20 @@ struct ckpt_executable {
   uint64_t head_digest;                  // of everything before the image; see docs/IMAGE.md
 };
 _Static_assert(sizeof(struct ckpt_executable) == CKPT_EXECUTABLE_BYTES, "another size than is said");
+
+// The pages that are wanted first: a digest of all behind it, then runs in address order.
+struct ckpt_page_list {
+  uint64_t digest;
+};
+_Static_assert(sizeof(struct ckpt_page_list) == 8, "another size than is said");
+
+// Flags.
+enum : uint32_t {
+  CKPT_PAGE_RUN_WRITTEN = 1,  // the program wrote to them
+};
+
+struct ckpt_page_run {
+  uint64_t start;         // address
+  uint32_t pages, flags;  // at least one page
+};
+_Static_assert(sizeof(struct ckpt_page_run) == 16, "another size than is said");

@@ -62,7 +62,8 @@ public struct Executable: Equatable, Sendable, BitwiseCopyable {
       record.image_bytes < 1 << 60 && record.image_bytes % 8 == 0 && record.image_bytes > 0,
       .badExecutable, at: place + 40, record.image_bytes)
     try require(
-      record.pages_bytes < 1 << 60, .badExecutable, at: place + 56, record.pages_bytes)
+      record.pages_bytes == 0 || PageList.isPossible(byteCount: record.pages_bytes),
+      .badExecutable, at: place + 56, record.pages_bytes)
     self.slot = slot
     flags = record.flags
     (identityLow, identityHigh) = (record.identity_low, record.identity_high)

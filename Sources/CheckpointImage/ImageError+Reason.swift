@@ -28,6 +28,7 @@ extension ImageError.Refusal {
     case .badSection: "a section header is wrong"
     case .badExecutable: "what the snapshot executable says of its parts is impossible"
     case .unsupportedExecutable: "the snapshot executable is one of another version"
+    case .badPageList: "the list of pages in the snapshot executable is impossible"
     default: "the snapshot executable has another image in it than it says"
     }
   }
@@ -111,6 +112,8 @@ extension ImageError.Refusal {
     case .damagedDigests: "the digests are damaged"
     case .damagedHead: "the head is damaged: its digest differs"
     case .damagedData: "data is damaged: its digest differs"
+    case .damagedPageList:
+      "the list of pages in the snapshot executable is damaged: its digest differs"
     default: "the program part of the snapshot executable is damaged: its digest differs"
     }
   }

@@ -11,10 +11,19 @@ struct Exe: ParsableCommand {
       those that it needs; every byte is checked on the way. Its arguments reach the program by \
       ckpt_restart_argv() of ckpt.h; with --ckpt-help alone it says what it is. \
       `ckpt save --exe` makes one straight from a process.
+
+      With --train it is run once with the arguments behind --, and which pages it touches until its \
+      first answer is stored in it: from then on those come at once.
       """)
 
-  @Option(name: .shortAndLong, help: ArgumentHelp("The executable to write.", valueName: "file"))
-  var output: String
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp(
+      "The executable to write. With --train: instead of the one that is run.", valueName: "file"))
+  var output: String?
+
+  @Flag(help: "Run an executable once, and note in it which pages it needs first.")
+  var train = false
 
   /// Where the program finds itself.
   enum Directory: String, ExpressibleByArgument, CaseIterable {
@@ -30,18 +39,35 @@ struct Exe: ParsableCommand {
   @Flag(name: .shortAndLong, help: "Print nothing but errors.")
   var quiet = false
 
-  @Argument(help: "The image.")
+  @Argument(help: "The image; with --train, the executable.")
   var image: String
 
+  @Argument(
+    parsing: .postTerminator,
+    help: ArgumentHelp("Behind --: for the program that --train runs.", valueName: "argument"))
+  var arguments: [String] = []
+
   func validate() throws {
-    if output.isEmpty { throw ValidationError("The name of the executable is empty.") }
+    if output?.isEmpty == true { throw ValidationError("The name of the executable is empty.") }
+    guard train else {
+      if output == nil { throw ValidationError("Say where to write the executable: -o FILE.") }
+      guard arguments.isEmpty else {
+        throw ValidationError("Only --train takes arguments for the program.")
+      }
+      return
+    }
+    if directory != .caller {
+      throw ValidationError("--directory is for making an executable, not for --train.")
+    }
   }
 
   func run() throws {
+    if train { return try runTraining() }
+    let output = output ?? ""
     var order = ExecutableOrder(program: try restartProgram())
     order.startsInSavedDirectory = directory == .saved
     let made: MergedImage
-    do throws(MergeFailure) { made = try make(order) } catch {
+    do throws(MergeFailure) { made = try make(order, output) } catch {
       throw error.failure(merging: image, needsFiles: true)
     }
     if json {
@@ -52,7 +78,9 @@ struct Exe: ParsableCommand {
     }
   }
 
-  private func make(_ order: ExecutableOrder) throws(MergeFailure) -> MergedImage {
+  private func make(
+    _ order: ExecutableOrder, _ output: String
+  ) throws(MergeFailure) -> MergedImage {
     var bar = ProgressBar(isShown: !quiet && !json && isTerminal(2), start: monotonicTime())
     defer { writeError(bar.erasing) }
     return try makeExecutable(of: image, to: output, order) { done, total in

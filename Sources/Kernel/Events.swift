@@ -95,6 +95,15 @@ public enum Events {
     try descriptor(SyscallNumber.pidfdOpen, Int(process))
   }
 
+  /// What another process has under a number, as a descriptor of this one.
+  ///
+  /// - Parameter process: a pidfd.
+  ///
+  /// Source: pidfd_getfd(2).
+  public static func descriptor(_ number: Int32, of process: Int32) throws(Errno) -> Int32 {
+    try descriptor(SyscallNumber.pidfdGetfd, Int(process), Int(number))
+  }
+
   private static let closeOnExec = Int(OpenFlags.closeOnExec.rawValue)
 
   private static func split(_ time: UInt64) -> ckernel_timespec {

@@ -175,6 +175,7 @@ public enum SyscallNumber {
   public static let pidfdOpen = 434
   public static let clone3 = 435
   public static let closeRange = 436
+  public static let pidfdGetfd = 438
   public static let getdents64 = 217
   public static let inotifyAddWatch = 254
   public static let openByHandleAt = 304

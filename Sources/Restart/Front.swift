@@ -1,4 +1,5 @@
 internal import CImage
+internal import CheckpointImage
 internal import Kernel
 public import KernelABI
 
@@ -43,6 +44,11 @@ public enum Front {
     let image =
       options.isExecutable
       ? try OwnExecutable.open(name: options.image) : try open(options, arguments)
+    var options = options
+    // Only that way can bring the pages of a list at once.
+    if image.executable?.pagesByteCount ?? 0 > 0, options.laziness == .background {
+      options.laziness = .mapped
+    }
     try checkMachine(for: image, own: own)
     var launch = try Launch(image, options, own: own)
     launch.run()

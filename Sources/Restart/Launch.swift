@@ -60,6 +60,7 @@ struct Launch {
         image: image, identity: identity, job: job, terminal: terminal, isInFront: isInFront,
         isDetached: options.detaches, isVerbose: options.isVerbose, own: own, status: status.writer,
         laziness: options.laziness, arguments: options.arguments,
+        training: options.training,
         isExecutable: options.isExecutable, isStaged: options.staged != nil,
         channel: channel.second
       ).run()

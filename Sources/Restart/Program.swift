@@ -17,6 +17,9 @@ struct Program {
   let laziness: Options.Laziness
   let arguments: ProgramArguments
 
+  /// Where the pages are listed that the program touches, -1: nowhere.
+  let training: Int32
+
   /// It is started like any program: in the caller's directory, with the caller's standard streams.
   let isExecutable: Bool
 
@@ -42,6 +45,7 @@ struct Program {
     var descriptors = OwnDescriptors(sources: image.sources, status: status)
     descriptors.channel = channel
     descriptors.isExecutable = isExecutable
+    descriptors.training = training
     do throws(RestartFailure) {
       takePlace()
       if isDetached { leaveTerminal(&descriptors) }
@@ -69,7 +73,8 @@ struct Program {
     let objects = try DescriptorRestore.run(image, keeping: &descriptors, in: &arena)
     try MemoryRestore.run(
       image, handoff(descriptors), objects: objects, arguments: arguments, lazily: laziness,
-      isExecutable: isExecutable, channel: descriptors.channel, notes: descriptors.errors)
+      isExecutable: isExecutable, channel: descriptors.channel, training: descriptors.training,
+      notes: descriptors.errors)
   }
 
   /// What the agent must be told; `MemoryRestore.run` completes it.

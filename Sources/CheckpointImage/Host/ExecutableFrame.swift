@@ -8,18 +8,21 @@ public struct ExecutableFrame: Equatable, Sendable {
   /// From `executable.namesOffset` to the end of the file.
   public let end: [UInt8]
 
-  /// - Parameter program: the program `restart`.
+  /// - Parameters:
+  ///   - program: the program `restart`, or a snapshot executable's beginning.
+  ///   - pages: the list of pages that are wanted first, to be written behind the image.
   /// - Returns: `nil` when it isn't one that can hold an image.
   public init?(
     program: [UInt8], imageByteCount: UInt64, identity: ImageIdentity,
-    startsInSavedDirectory: Bool = false
+    startsInSavedDirectory: Bool = false, pages: [UInt8] = []
   ) {
     guard let slot = program.withRawSpan({ ExecutableSlot(prefix: $0) }),
       slot.programByteCount <= UInt64(program.count)
     else { return nil }
     var executable = Executable(
       of: slot, imageByteCount: imageByteCount, identityLow: identity.low,
-      identityHigh: identity.high, startsInSavedDirectory: startsInSavedDirectory)
+      identityHigh: identity.high, pagesByteCount: UInt64(pages.count),
+      startsInSavedDirectory: startsInSavedDirectory)
     let kept = Int(slot.programByteCount)
     let padding = [UInt8](repeating: 0, count: Int(executable.imageOffset) - kept)
     var head = program[0..<kept] + padding
@@ -67,6 +70,8 @@ extension Executable {
     }
     let head = try source.readAll(at: 0, count: Int(found.imageOffset))
     try head.withRawSpan { (span) throws(ImageError) in try found.check(head: span) }
+    let pages = try source.readAll(at: found.pagesOffset, count: Int(found.pagesByteCount))
+    try pages.withRawSpan { (span) throws(ImageError) in try found.check(pages: span) }
     let end = try source.readAll(at: found.namesOffset, count: Int(found.endByteCount))
     try end.withRawSpan { (span) throws(ImageError) in try found.check(end: span) }
     return found

@@ -15,6 +15,7 @@ enum NumberRoom {
       }
       own.status = try move(own.status, above: first)
       own.channel = try move(own.channel, above: first)
+      own.training = try move(own.training, above: first)
       own.executable = try move(own.executable, above: first)
       own.errors =
         own.errors >= 0

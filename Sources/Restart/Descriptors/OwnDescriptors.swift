@@ -14,6 +14,9 @@ struct OwnDescriptors: BitwiseCopyable {
   /// To the supervisor of a lazy or a staged restart.
   var channel: Int32 = -1
 
+  /// Where the pages are listed that the program touches, -1: nowhere.
+  var training: Int32 = -1
+
   /// Where to say what goes wrong once 2 is the program's; `DescriptorRestore.run` makes it when
   /// it isn't yet.
   var errors: Int32 = -1
@@ -30,7 +33,7 @@ struct OwnDescriptors: BitwiseCopyable {
   }
 
   /// How many there are, those that are -1 included.
-  var count: Int { sources.count + 4 }
+  var count: Int { sources.count + 5 }
 
   subscript(index: Int) -> Int32 {
     switch index {
@@ -38,7 +41,8 @@ struct OwnDescriptors: BitwiseCopyable {
     case 1: executable
     case 2: errors
     case 3: channel
-    default: sources[index - 4].descriptor
+    case 4: training
+    default: sources[index - 5].descriptor
     }
   }
 }

@@ -48,8 +48,43 @@ extension Options {
     isExecutable = true
     ids = .sameOrPrivate
     laziness = .background
+    training = Self.takeTraining(from: arguments.environment)
+    if training >= 0 { laziness = .mappedTouched }
     self.arguments = arguments.all
     image = arguments.name ?? Text(OwnExecutable.path)
     if arguments.count == 1, arguments[0] == "--ckpt-help" { request = .describe }
+  }
+  /// What `ckpt exe --train` gives by the environment: a descriptor.
+  ///
+  /// It is none of the program's variables, and is taken out.
+  ///
+  /// - Parameter environment: where the pointers to its strings lie, the last one 0.
+  /// - Returns: -1: nothing, or nothing that could be one.
+  private static func takeTraining(from environment: Address) -> Int32 {
+    var result: Int32 = -1
+    var (from, to) = (environment, environment)
+    while true {
+      let string = Memory.load(UInt64.self, at: from)
+      let text = string == 0 ? Text("") : Text(terminatedAt: Address(string))
+      if text.starts(with: "CKPT_TRAIN=") {
+        result = descriptor(text.dropping(11))
+      } else {
+        Memory.store(string, at: to)
+        to = to + 8
+      }
+      guard string != 0 else { return result }
+      from = from + 8
+    }
+  }
+
+  private static func descriptor(_ text: Text) -> Int32 {
+    var value: Int32 = 0
+    guard !text.isEmpty, text.byteCount < 8 else { return -1 }
+    for index in 0..<text.byteCount {
+      let digit = Int32(text.byte(at: index)) - 0x30
+      guard digit >= 0, digit < 10 else { return -1 }
+      value = value * 10 + digit
+    }
+    return (try? FileStatus(of: value))?.kind == .regular ? value : -1
   }
 }

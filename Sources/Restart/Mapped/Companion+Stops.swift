@@ -107,6 +107,7 @@ extension Companion {
   }
 
   private mutating func begin(_ call: TracedCall, _ index: Int) throws(RestartFailure) {
+    if training.isAnswer(call, of: program) { writeDown() }
     let effect = CallEffect(
       of: call, isMain: tracees[index].thread == program, flags: cloneFlags(call)
     ) { memory.isMapped($0) }

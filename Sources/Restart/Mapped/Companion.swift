@@ -25,6 +25,9 @@ struct Companion: BitwiseCopyable {
   /// Where to say what went wrong, -1: nowhere.
   let notes: Int32
 
+  /// What it is to write down.
+  var training: Training
+
   var memory: MappedMemory
   var tracees: Tracees
   let reader: DataReader
@@ -43,13 +46,15 @@ struct Companion: BitwiseCopyable {
   private static let patience: UInt64 = 100_000_000
 
   init(
-    _ plan: MappedPlan, own: AddressRange, channel: Int32, notes: Int32
+    _ plan: MappedPlan, own: AddressRange, channel: Int32, training: Int32,
+    notes: Int32
   ) {
     self.plan = plan
     self.own = own
     program = Process.ownID
     self.channel = channel
     self.notes = notes
+    self.training = Training(descriptor: training)
     memory = MappedMemory(plan)
     tracees = Tracees(plan.room.mapped.tracees)
     var work = plan.work
@@ -96,9 +101,9 @@ struct Companion: BitwiseCopyable {
   }
 
   private func leaveProgram() {
-    let own: InlineArray<3, Int32> = [plan.pageMap, channel, notes]
-    BesideProcess.leaveProgram(keeping: reader.sources.count + 3) {
-      $0 < 3 ? own[$0] : reader.sources[$0 - 3].descriptor
+    let own: InlineArray<4, Int32> = [plan.pageMap, channel, notes, training.descriptor]
+    BesideProcess.leaveProgram(keeping: reader.sources.count + 4) {
+      $0 < 4 ? own[$0] : reader.sources[$0 - 4].descriptor
     }
     try? Signal.setAction(ckernel_sigaction(), of: Signal.child)
   }
@@ -181,6 +186,7 @@ struct Companion: BitwiseCopyable {
       letGo()
       try settle()
     }
+    writeDown()
     do throws(Errno) {
       try memory.replaceAll()
     } catch {

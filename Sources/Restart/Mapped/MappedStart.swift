@@ -9,7 +9,8 @@ struct MappedStart: BitwiseCopyable {
 
   /// - Returns: `nil` when there can be none, which is said on `notes`: then all is read at once.
   static func make(
-    _ plan: MappedPlan?, _ handoff: ckpt_handoff, channel: Int32, notes: Int32
+    _ plan: MappedPlan?, _ handoff: ckpt_handoff, channel: Int32, training: Int32,
+    notes: Int32
   ) -> MappedStart? {
     guard var plan else { return nil }
     do throws(Errno) {
@@ -24,13 +25,15 @@ struct MappedStart: BitwiseCopyable {
       try? Mapping.advise(own, Advice.dontFork)
       try Mapping.advise(plan.work.range, Advice.dontFork)
       Memory.store(
-        Companion(plan, own: own, channel: channel, notes: notes), at: plan.room.pager)
+        Companion(plan, own: own, channel: channel, training: training, notes: notes),
+        at: plan.room.pager)
       let companion = try BesideProcess(
         plan.work.image.threads, mayChoose: handoff.flags & CKPT_HANDOFF_FRESH_PIDS == 0,
         stack: plan.room.stack, companionBody, plan.room.pager)
       defer { closeDescriptor(companion.descriptor) }
       try awaitTracing(plan, companion)
       try plan.mapRuns()
+      if training < 0 { WantedPages(of: plan)?.bring() }
       LazyChannel.send(
         LazyChannel.Message(first: companion.descriptor, second: companion.descriptor),
         on: channel)

@@ -16,6 +16,7 @@ enum MemoryRestore {
   ///   - isExecutable: the standard streams are the caller's; nothing is said when all memory has to
   ///     be read first after all.
   ///   - channel: to the supervisor of a lazy restart; closed in the end.
+  ///   - training: where the pages are listed that the program touches, -1: nowhere; closed likewise.
   ///   - notes: where to say what comes back less than exactly, -1: nowhere; closed in the end.
   /// - Throws: before the program has run one instruction. Once the address space is cleared there
   ///   is nothing to go back to: the caller reports and ends this process.
@@ -23,7 +24,7 @@ enum MemoryRestore {
     _ image: LoadedImage, _ handoff: ckpt_handoff, objects: ObjectRestore,
     arguments: ProgramArguments, lazily laziness: Options.Laziness = .none,
     isExecutable: Bool = false,
-    channel: Int32 = -1, notes: Int32 = -1
+    channel: Int32 = -1, training: Int32 = -1, notes: Int32 = -1
   ) throws(RestartFailure) -> Never {
     let own = AddressRange(start: handoff.own_start, end: handoff.own_end) ?? .empty
     let live = try LiveMappings()
@@ -49,7 +50,8 @@ enum MemoryRestore {
       work: work, reader: reader, service: service, notes: notes, mapsImage: isExecutable)
     try mapper.mapAll()
     let lazy = LazyStart.make(lazyPlan, handoff, channel: channel, notes: notes)
-    let mapped = MappedStart.make(mappedPlan, handoff, channel: channel, notes: notes)
+    let mapped = MappedStart.make(
+      mappedPlan, handoff, channel: channel, training: training, notes: notes)
     try RegionFill(work: work, service: service, hugePages: hugePages).run()
     try service.patch(kernel, work)
     try RegionState(work: work, service: service, notes: notes).apply()
@@ -59,6 +61,7 @@ enum MemoryRestore {
     if let lazy { try lazy.go(&handoff) }
     if let mapped { mapped.go(&handoff) }
     if channel >= 0 { closeDescriptor(channel) }
+    if training >= 0 { closeDescriptor(training) }
     if notes >= 0 { closeDescriptor(notes) }
     leave(work, handoff)
   }

@@ -116,12 +116,16 @@ extension ImageFile {
   private func check(_ executable: Executable) throws(RestartFailure) {
     let head = try read(executable.imageOffset, at: 0)
     defer { try? Mapping.unmap(head) }
+    let pages = try read(executable.pagesByteCount, at: executable.pagesOffset)
+    defer { try? Mapping.unmap(pages) }
     let endByteCount = fileByteCount - executable.namesOffset
     let end = try read(endByteCount, at: executable.namesOffset)
     defer { try? Mapping.unmap(end) }
     do throws(ImageError) {
       try executable.check(
         head: Memory.bytes(at: head.start, count: Int(executable.imageOffset)))
+      try executable.check(
+        pages: Memory.bytes(at: pages.start, count: Int(executable.pagesByteCount)))
       try executable.check(end: Memory.bytes(at: end.start, count: Int(endByteCount)))
     } catch {
       throw damage(error)
@@ -132,7 +136,7 @@ extension ImageFile {
   ///
   /// - Parameter offset: from the start of the image, once that is known.
   private func read(_ byteCount: UInt64, at offset: UInt64) throws(RestartFailure) -> AddressRange {
-    let size = roundedUpToPage(byteCount)
+    let size = max(pageByteCount, roundedUpToPage(byteCount))
     return try during("cannot read", name: path.address, nameByteCount: path.byteCount) {
       () throws(Errno) in
       let place = try Mapping.map(byteCount: size, .read | .write, .private | .anonymous)

@@ -47,6 +47,9 @@ struct Options: BitwiseCopyable {
   /// What the program can ask for as its new arguments and environment.
   var arguments = ProgramArguments()
 
+  /// Where the pages are to be listed that the program touches, -1: nowhere.
+  var training: Int32 = -1
+
   /// This program is itself a snapshot executable, and so its own image.
   var isExecutable = false
 
