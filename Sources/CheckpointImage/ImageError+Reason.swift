@@ -111,6 +111,7 @@ extension ImageError.Refusal {
     case .damagedDigests: "the digests are damaged"
     case .damagedHead: "the head is damaged: its digest differs"
     case .damagedData: "data is damaged: its digest differs"
+    case .damagedPacking: "the compressed image is damaged"
     default: "the program part of the snapshot executable is damaged: its digest differs"
     }
   }

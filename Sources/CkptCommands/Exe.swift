@@ -24,6 +24,11 @@ struct Exe: ParsableCommand {
   @Option(help: "The working directory to go on in: the caller's, or the saved one.")
   var directory = Directory.caller
 
+  @Option(
+    defaultAsFlag: ExecutablePacking.lz4,
+    help: ArgumentHelp("Compress the image, which is unpacked at each start: lz4.", valueName: "way"))
+  var compress: ExecutablePacking?
+
   @Flag(help: "Print the result as JSON.")
   var json = false
 
@@ -40,6 +45,7 @@ struct Exe: ParsableCommand {
   func run() throws {
     var order = ExecutableOrder(program: try restartProgram())
     order.startsInSavedDirectory = directory == .saved
+    order.isPacked = compress == .lz4
     let made: MergedImage
     do throws(MergeFailure) { made = try make(order) } catch {
       throw error.failure(merging: image, needsFiles: true)
@@ -60,6 +66,11 @@ struct Exe: ParsableCommand {
       if let line = bar.line(for: progress, at: monotonicTime()) { writeError(line) }
     }
   }
+}
+
+/// How the image in a snapshot executable may be compressed.
+enum ExecutablePacking: String, ExpressibleByArgument, CaseIterable {
+  case lz4
 }
 
 /// The path of the program `restart`.

@@ -8,18 +8,22 @@ public struct ExecutableFrame: Equatable, Sendable {
   /// From `executable.namesOffset` to the end of the file.
   public let end: [UInt8]
 
-  /// - Parameter program: the program `restart`.
+  /// - Parameters:
+  ///   - program: the program `restart`.
+  ///   - imageByteCount: of the image as it is in the file.
+  ///   - unpackedByteCount: of the image when it is packed there, else 0.
   /// - Returns: `nil` when it isn't one that can hold an image.
   public init?(
     program: [UInt8], imageByteCount: UInt64, identity: ImageIdentity,
-    startsInSavedDirectory: Bool = false
+    unpackedByteCount: UInt64 = 0, startsInSavedDirectory: Bool = false
   ) {
     guard let slot = program.withRawSpan({ ExecutableSlot(prefix: $0) }),
       slot.programByteCount <= UInt64(program.count)
     else { return nil }
     var executable = Executable(
       of: slot, imageByteCount: imageByteCount, identityLow: identity.low,
-      identityHigh: identity.high, startsInSavedDirectory: startsInSavedDirectory)
+      identityHigh: identity.high, unpackedByteCount: unpackedByteCount,
+      startsInSavedDirectory: startsInSavedDirectory)
     let kept = Int(slot.programByteCount)
     let padding = [UInt8](repeating: 0, count: Int(executable.imageOffset) - kept)
     var head = program[0..<kept] + padding

@@ -37,7 +37,7 @@ enum StreamRestore {
     try service.patch(kernel, work)
     try RegionState(work: work, service: service, notes: own.errors).apply()
     work.image.closeSources()
-    try LockRestore.run(work.image, isExecutable: false)
+    try LockRestore.run(work.image, isExecutable: own.isExecutable)
     if own.errors >= 0 { closeDescriptor(own.errors) }
     var handoff = handoff
     handoff.arguments = plan.arguments.start.rawValue
@@ -80,9 +80,10 @@ enum StreamRestore {
   ) throws(RestartFailure) {
     work.endNotes()
     let takesTerminal = own.takesTerminal
-    let executable = own.executable
+    let (executable, isExecutable) = (own.executable, own.isExecutable)
     own = OwnDescriptors(sources: work.image.sources, status: own.status)
     own.executable = executable
+    own.isExecutable = isExecutable
     own.takesTerminal = takesTerminal
     var arena = try during("cannot get memory for the restart") { () throws(Errno) in
       try Arena(mapping: Program.arenaByteCount)
