@@ -26,7 +26,8 @@ struct Exe: ParsableCommand {
 
   @Option(
     defaultAsFlag: ExecutablePacking.lz4,
-    help: ArgumentHelp("Compress the image, which is unpacked at each start: lz4.", valueName: "way"))
+    help: ArgumentHelp(
+      "Compress the image, which is unpacked at each start; lz4 only.", valueName: "way"))
   var compress: ExecutablePacking?
 
   @Flag(help: "Print the result as JSON.")
@@ -40,6 +41,9 @@ struct Exe: ParsableCommand {
 
   func validate() throws {
     if output.isEmpty { throw ValidationError("The name of the executable is empty.") }
+    if compress == .other {
+      throw ValidationError("--compress takes lz4; without a word it comes behind the image")
+    }
   }
 
   func run() throws {
@@ -69,8 +73,13 @@ struct Exe: ParsableCommand {
 }
 
 /// How the image in a snapshot executable may be compressed.
-enum ExecutablePacking: String, ExpressibleByArgument, CaseIterable {
+enum ExecutablePacking: ExpressibleByArgument, Equatable {
   case lz4
+
+  /// Any other word, so that it is refused: the parser would take it for no word at all.
+  case other
+
+  init?(argument: String) { self = argument == "lz4" ? .lz4 : .other }
 }
 
 /// The path of the program `restart`.

@@ -105,8 +105,9 @@ import Testing
     let start = Int(executable.imageOffset)
     let end = start + Int(executable.imageByteCount)
     var random = Xorshift(state: 5)
-    let places = Array(start..<(start + 16)) + [end - 1] +
-      (0..<200).map { _ in Int.random(in: start..<end, using: &random) }
+    let places =
+      Array(start..<(start + 16)) + [end - 1]
+      + (0..<200).map { _ in Int.random(in: start..<end, using: &random) }
     for place in places {
       var changed = bytes
       changed[place] ^= 1 << UInt8.random(in: 0..<8, using: &random)

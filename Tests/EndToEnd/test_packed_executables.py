@@ -140,11 +140,12 @@ def test_our_tools_take_it_for_an_image(held):
     assert held.ckpt("merge", "prog", "-o", "again").returncode == 0
     assert held.run("cmp", "again", "myckpt").returncode == 0
     # Compressed again, and not any more.
-    for arguments in (["-o", "third", "--compress"], ["-o", "fourth"]):
-        result = held.ckpt("exe", "prog", *arguments)
+    for arguments in (["prog", "-o", "third", "--compress"], ["prog", "-o", "fourth"], ["myckpt", "-o", "plain"]):
+        result = held.ckpt("exe", *arguments)
         assert result.returncode == 0, result.stderr
     assert held.run("cmp", "third", "prog").returncode == 0
-    for argv in ([held.stage.build / "restart", "prog"], [held.stage.build / "ckpt", "restart", "prog"], ["./third"], ["./fourth"]):
+    assert held.run("cmp", "fourth", "plain").returncode == 0
+    for argv in ([held.stage.build / "restart", "prog"], [held.stage.build / "ckpt", "restart", "prog"], ["./third"]):
         start(held, *argv)
         held.passes()
 

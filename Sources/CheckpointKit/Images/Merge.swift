@@ -126,12 +126,12 @@ private func pack(
   _ merge: inout ImageMerge<ImageFile>, _ paths: [String], to output: String,
   _ order: ExecutableOrder, progress: (UInt64) -> Void
 ) throws(MergeFailure) -> MergedImage {
-  let copy: FileDescriptor
   let file: OutputFile
-  do throws(Errno) {
-    copy = FileDescriptor(adopting: try temporaryFile())
-    file = try OutputFile(path: output)
-  } catch {
+  do throws(Errno) { file = try OutputFile(path: output) } catch {
+    throw .output(path: output, error)
+  }
+  let copy: FileDescriptor
+  do throws(Errno) { copy = FileDescriptor(adopting: try temporaryFile()) } catch {
     throw .output(path: output, error)
   }
   var sink = OutputSink(number: copy.number, start: 0)
