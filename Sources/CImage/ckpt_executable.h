@@ -12,6 +12,7 @@
 // Flags.
 enum : uint32_t {
   CKPT_EXECUTABLE_SAVED_DIRECTORY = 1,  // the program goes on in the directory that it was saved in
+  CKPT_EXECUTABLE_PACKED = 2,           // the image is compressed: chunks, see ckpt_packed_chunk
 };
 
 struct ckpt_executable {
@@ -20,7 +21,7 @@ struct ckpt_executable {
   uint64_t identity_low, identity_high;  // of the image
   uint64_t image_offset, image_bytes;    // where the image is in this file; a multiple of 4096
   uint64_t pages_offset, pages_bytes;    // the pages that are wanted first, 0: not known
-  uint64_t reserved;
+  uint64_t unpacked_bytes;               // of the image when it is packed, else 0
   uint64_t head_digest;                  // of everything before the image; see docs/IMAGE.md
 };
 _Static_assert(sizeof(struct ckpt_executable) == CKPT_EXECUTABLE_BYTES, "another size than is said");
@@ -41,3 +42,13 @@ struct ckpt_page_run {
   uint32_t pages, flags;  // at least one page
 };
 _Static_assert(sizeof(struct ckpt_page_run) == 16, "another size than is said");
+
+// A packed image is chunks, one behind the other, and nothing else. Behind this record come
+// `packed_bytes` bytes, an LZ4 block or, if they are as many as `bytes`, the bytes as they are; then
+// zeros up to a multiple of 8.
+#define CKPT_PACKED_CHUNK_BYTES 1048576  // of the image, in each chunk but the last
+
+struct ckpt_packed_chunk {
+  uint32_t packed_bytes, bytes;
+  uint64_t digest;  // XXH3-64 of what comes behind, zeros included, plus 0x9e3779b185ebca87 x the first 8 bytes
+};

@@ -2,6 +2,7 @@
 // runs where they are not installed. Header only; what Swift can't call (macros, a struct that holds
 // pointers to a caller's buffers) is here as a function.
 #pragma once
+#include <lz4.h>
 #include <lz4frame.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -39,7 +39,7 @@ extension Executable {
     case 5: imageByteCount
     case 6: pagesOffset
     case 7: pagesByteCount
-    case 8: 0
+    case 8: unpackedByteCount
     default: headDigest
     }
   }

@@ -18,6 +18,9 @@ public struct Executable: Equatable, Sendable, BitwiseCopyable {
   public let imageOffset: UInt64
   public let imageByteCount: UInt64
 
+  /// Bytes of the image when it is compressed, 0: it is there as it is.
+  public let unpackedByteCount: UInt64
+
   /// Bytes of the list of pages that are wanted first, 0: there is none.
   public let pagesByteCount: UInt64
 
@@ -28,17 +31,22 @@ public struct Executable: Equatable, Sendable, BitwiseCopyable {
 
   /// - Parameters:
   ///   - slot: of the program `restart` that it is made of.
-  ///   - imageByteCount: of a whole image, which is a multiple of 8 long.
+  ///   - imageByteCount: of a whole image, or of what it is packed into; a multiple of 8.
+  ///   - unpackedByteCount: of the whole image when it is packed, else 0.
   public init(
     of slot: ExecutableSlot, imageByteCount: UInt64, identityLow: UInt64, identityHigh: UInt64,
-    pagesByteCount: UInt64 = 0, startsInSavedDirectory: Bool = false
+    unpackedByteCount: UInt64 = 0, pagesByteCount: UInt64 = 0,
+    startsInSavedDirectory: Bool = false
   ) {
     self.slot = slot
     self.imageByteCount = imageByteCount
     self.identityLow = identityLow
     self.identityHigh = identityHigh
     self.pagesByteCount = pagesByteCount
-    flags = startsInSavedDirectory ? CKPT_EXECUTABLE_SAVED_DIRECTORY : 0
+    self.unpackedByteCount = unpackedByteCount
+    flags =
+      (startsInSavedDirectory ? CKPT_EXECUTABLE_SAVED_DIRECTORY : 0)
+      | (unpackedByteCount > 0 ? CKPT_EXECUTABLE_PACKED : 0)
     imageOffset = roundedUpToPage(slot.programByteCount)
   }
 
@@ -70,15 +78,22 @@ public struct Executable: Equatable, Sendable, BitwiseCopyable {
     imageOffset = record.image_offset
     imageByteCount = record.image_bytes
     pagesByteCount = record.pages_bytes
+    unpackedByteCount = record.unpacked_bytes
     headDigest = record.head_digest
     try require(
       record.pages_offset == pagesOffset, .badExecutable, at: place + 48, record.pages_offset)
     try require(
-      flags & ~UInt32(CKPT_EXECUTABLE_SAVED_DIRECTORY) == 0 && record.reserved == 0,
+      flags & ~(CKPT_EXECUTABLE_SAVED_DIRECTORY | CKPT_EXECUTABLE_PACKED) == 0,
       .unsupportedExecutable, at: place + 12, UInt64(flags))
+    try require(
+      (unpackedByteCount > 0) == isPacked && unpackedByteCount < 1 << 60
+        && unpackedByteCount % 8 == 0, .badExecutable, at: place + 64, unpackedByteCount)
   }
 
   public var startsInSavedDirectory: Bool { flags & CKPT_EXECUTABLE_SAVED_DIRECTORY != 0 }
+
+  /// Whether the image is compressed: chunks, as `PackedChunk` reads them.
+  public var isPacked: Bool { flags & CKPT_EXECUTABLE_PACKED != 0 }
 
   /// Where the list of pages starts, 0: there is none.
   public var pagesOffset: UInt64 { pagesByteCount == 0 ? 0 : imageOffset + imageByteCount }
@@ -97,6 +112,6 @@ public struct Executable: Equatable, Sendable, BitwiseCopyable {
       magic: UInt64(CKPT_EXECUTABLE_MAGIC), version: Self.version, flags: flags,
       identity_low: identityLow, identity_high: identityHigh, image_offset: imageOffset,
       image_bytes: imageByteCount, pages_offset: pagesOffset, pages_bytes: pagesByteCount,
-      reserved: 0, head_digest: headDigest)
+      unpacked_bytes: unpackedByteCount, head_digest: headDigest)
   }
 }

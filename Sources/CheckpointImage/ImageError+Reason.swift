@@ -114,6 +114,7 @@ extension ImageError.Refusal {
     case .damagedData: "data is damaged: its digest differs"
     case .damagedPageList:
       "the list of pages in the snapshot executable is damaged: its digest differs"
+    case .damagedPacking: "the compressed image is damaged"
     default: "the program part of the snapshot executable is damaged: its digest differs"
     }
   }

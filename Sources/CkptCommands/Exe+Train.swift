@@ -55,6 +55,10 @@ extension TrainFailure {
       return CommandFailure(
         "cannot train \(path): it is no snapshot executable", status: .damagedImage,
         hints: ["make one: ckpt exe \(path) -o prog"])
+    case .packed:
+      return CommandFailure(
+        "cannot train \(path): it is compressed, so all of its memory is read before it runs",
+        status: .usage, hints: ["make it without --compress"])
     case .start(let errno):
       return CommandFailure(
         "cannot run \(path): \(errno.words)", status: errno.status)

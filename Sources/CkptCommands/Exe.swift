@@ -33,6 +33,12 @@ struct Exe: ParsableCommand {
   @Option(help: "The working directory to go on in: the caller's, or the saved one.")
   var directory = Directory.caller
 
+  @Option(
+    defaultAsFlag: ExecutablePacking.lz4,
+    help: ArgumentHelp(
+      "Compress the image, which is unpacked at each start; lz4 only.", valueName: "way"))
+  var compress: ExecutablePacking?
+
   @Flag(help: "Print the result as JSON.")
   var json = false
 
@@ -49,12 +55,18 @@ struct Exe: ParsableCommand {
 
   func validate() throws {
     if output?.isEmpty == true { throw ValidationError("The name of the executable is empty.") }
+    if compress == .other {
+      throw ValidationError("--compress takes lz4; without a word it comes behind the image")
+    }
     guard train else {
       if output == nil { throw ValidationError("Say where to write the executable: -o FILE.") }
       guard arguments.isEmpty else {
         throw ValidationError("Only --train takes arguments for the program.")
       }
       return
+    }
+    if compress != nil {
+      throw ValidationError("--compress is for making an executable, not for --train.")
     }
     if directory != .caller {
       throw ValidationError("--directory is for making an executable, not for --train.")
@@ -66,6 +78,7 @@ struct Exe: ParsableCommand {
     let output = output ?? ""
     var order = ExecutableOrder(program: try restartProgram())
     order.startsInSavedDirectory = directory == .saved
+    order.isPacked = compress == .lz4
     let made: MergedImage
     do throws(MergeFailure) { made = try make(order, output) } catch {
       throw error.failure(merging: image, needsFiles: true)
@@ -88,6 +101,16 @@ struct Exe: ParsableCommand {
       if let line = bar.line(for: progress, at: monotonicTime()) { writeError(line) }
     }
   }
+}
+
+/// How the image in a snapshot executable may be compressed.
+enum ExecutablePacking: ExpressibleByArgument, Equatable {
+  case lz4
+
+  /// Any other word, so that it is refused: the parser would take it for no word at all.
+  case other
+
+  init?(argument: String) { self = argument == "lz4" ? .lz4 : .other }
 }
 
 /// The path of the program `restart`.

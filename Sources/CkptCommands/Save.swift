@@ -91,16 +91,26 @@ struct Save: ParsableCommand {
     guard !manner.incremental, !manner.precopy, !manner.thin else {
       throw ValidationError("--exe needs all of the memory: no --incremental, --precopy, --thin")
     }
-    guard compress == .none, !streaming.hasKey else {
-      throw ValidationError("--exe makes a program, which is neither compressed nor encrypted")
+    guard compress == .none || compress == .lz4 else {
+      throw ValidationError("--exe takes --compress lz4: the program has to unpack it without help")
+    }
+    guard !streaming.hasKey else {
+      throw ValidationError("--exe makes a program, which can't be encrypted")
     }
   }
 
   /// `nil`: a file, as it is.
-  private func streamOrder() throws(StreamFailure) -> StreamOrder? {
+  ///
+  /// - Parameter restart: the path of that program, when an executable is to be made.
+  private func streamOrder(_ restart: String?) throws(StreamFailure) -> StreamOrder? {
     guard let place = to ?? output.map({ $0 == "-" ? .standard : .file($0) }) else { return nil }
     var order = StreamOrder(place: place)
-    order.packing = compress
+    if let restart, isPackedExecutable {
+      order.executable = ExecutableOrder(program: restart)
+      order.executable?.isPacked = true
+    } else {
+      order.packing = compress
+    }
     order.cipher = cipher
     order.repeats = self.repeat
     order.patience = streaming.patience
@@ -111,7 +121,7 @@ struct Save: ParsableCommand {
   func run() throws {
     let restart = exe ? try restartProgram() : nil
     let stream: StreamOrder?
-    do throws(StreamFailure) { stream = try streamOrder() } catch {
+    do throws(StreamFailure) { stream = try streamOrder(restart) } catch {
       throw error.failure("cannot save \(program)")
     }
     if stream?.place == .standard, isTerminal(1) {
@@ -162,11 +172,14 @@ struct Save: ParsableCommand {
     if stream?.place == .standard { writeError(words) } else { writeOutput(words) }
   }
 
+  /// Whether the image passes through here, to be compressed, on its way into a program.
+  private var isPackedExecutable: Bool { exe && compress != .none }
+
   /// How the image is to be made.
   var order: SaveManner {
     var order = manner.manner
     order.isFull = full
-    order.isExecutable = exe
+    order.isExecutable = exe && !isPackedExecutable
     return order
   }
 

@@ -50,6 +50,8 @@ public enum Front {
       options.laziness = .mapped
     }
     try checkMachine(for: image, own: own)
+    var options = options
+    if image.stream != nil { options.laziness = .none }
     var launch = try Launch(image, options, own: own)
     launch.run()
   }
@@ -58,6 +60,10 @@ public enum Front {
   private static func open(
     _ options: Options, _ arguments: Arguments
   ) throws(RestartFailure) -> LoadedImage {
+    if options.stream == nil, options.feed == nil, Unpacker.isNeeded(for: options.image) {
+      try options.checkStream()
+      return try Unpacker.open(options.image, called: options.image)
+    }
     guard let stream = try stream(options, arguments) else {
       return try openImage(options.image)
     }

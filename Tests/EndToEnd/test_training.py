@@ -121,6 +121,9 @@ def test_refused(program):
                                (["--directory", "saved", "prog"], 64, "not for --train")]:
         result = program.ckpt("exe", "--train", *words)
         assert result.returncode == status and why in result.stderr, result
+    assert program.ckpt("exe", "myckpt", "--compress", "-o", "packed").returncode == 0
+    result = program.ckpt("exe", "--train", "packed")
+    assert result.returncode == 64 and "it is compressed" in result.stderr, result
     assert program.ckpt("exe", "myckpt").returncode == 64
     assert program.ckpt("exe", "myckpt", "-o", "prog", "--", "word").returncode == 64
 

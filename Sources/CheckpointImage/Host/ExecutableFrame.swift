@@ -10,11 +10,13 @@ public struct ExecutableFrame: Equatable, Sendable {
 
   /// - Parameters:
   ///   - program: the program `restart`, or a snapshot executable's beginning.
+  ///   - imageByteCount: of the image as it is in the file.
+  ///   - unpackedByteCount: of the image when it is packed there, else 0.
   ///   - pages: the list of pages that are wanted first, to be written behind the image.
   /// - Returns: `nil` when it isn't one that can hold an image.
   public init?(
     program: [UInt8], imageByteCount: UInt64, identity: ImageIdentity,
-    startsInSavedDirectory: Bool = false, pages: [UInt8] = []
+    unpackedByteCount: UInt64 = 0, startsInSavedDirectory: Bool = false, pages: [UInt8] = []
   ) {
     guard let slot = program.withRawSpan({ ExecutableSlot(prefix: $0) }),
       slot.programByteCount <= UInt64(program.count)
@@ -22,6 +24,7 @@ public struct ExecutableFrame: Equatable, Sendable {
     var executable = Executable(
       of: slot, imageByteCount: imageByteCount, identityLow: identity.low,
       identityHigh: identity.high, pagesByteCount: UInt64(pages.count),
+      unpackedByteCount: unpackedByteCount,
       startsInSavedDirectory: startsInSavedDirectory)
     let kept = Int(slot.programByteCount)
     let padding = [UInt8](repeating: 0, count: Int(executable.imageOffset) - kept)

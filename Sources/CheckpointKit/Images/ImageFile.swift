@@ -28,7 +28,7 @@ public final class ImageFile: ImageSource {
 
   /// Where the image starts in the file.
   private var start: UInt64 = 0
-  private let descriptor: FileDescriptor
+  private var descriptor: FileDescriptor
 
   /// Opens the file; of what is in it, only the program part of a snapshot executable is looked at.
   public init(path: String) throws(ImageFailure) {
@@ -64,11 +64,29 @@ public final class ImageFile: ImageSource {
     var file = self
     do { executable = try Executable.find(in: &file) } catch { throw ImageFailure(error) }
     guard let executable else { return }
+    guard !executable.isPacked else { return try unpack(executable) }
     (start, byteCount) = (executable.imageOffset, executable.imageByteCount)
   }
 
+  /// Goes on with a copy of what is compressed in a snapshot executable.
+  private func unpack(_ executable: Executable) throws(ImageFailure) {
+    let copy: FileDescriptor
+    do throws(Errno) { copy = FileDescriptor(adopting: try temporaryFile()) } catch {
+      throw .unreadable(error)
+    }
+    do throws(StreamFailure) {
+      let source = try ChunkSource(descriptor.number, path, executable)
+      try pump(source, to: DescriptorSink(copy.number, "a temporary file", patience: -1))
+    } catch {
+      throw error == .damaged(.lz4)
+        ? .refused(ImageError(.damagedPacking, at: executable.imageOffset, 0)) : .packed(error)
+    }
+    (isPacked, byteCount) = (true, executable.unpackedByteCount)
+    descriptor = copy
+  }
+
   /// Whether the file is compressed: what is read is a copy of what is in it.
-  let isPacked: Bool
+  private(set) var isPacked: Bool
 
   /// Where a program finds the bytes of the image, as long as this object lives.
   var readablePath: String { isPacked ? "/proc/self/fd/\(descriptor.number)" : path }
@@ -86,7 +104,7 @@ public final class ImageFile: ImageSource {
         try file.readFully(to: address, byteCount: 8, at: 0)
       }
       guard count == 8, StreamFailure.Format(prefix: prefix) != nil else { return nil }
-      number = try temporary()
+      number = try temporaryFile()
     } catch {
       throw .unreadable(error)
     }
@@ -102,18 +120,6 @@ public final class ImageFile: ImageSource {
     }
     guard byteCount > 0 else { throw .empty }
     return (copy.relinquish(), byteCount)
-  }
-
-  /// On a disk where there is one: an image may be larger than memory.
-  private static func temporary() throws(Errno) -> Int32 {
-    for folder in ["/var/tmp", "/tmp"] {
-      if let number = try? Files.open(folder, .readWrite | .temporaryFile, mode: 0o600).relinquish()
-      {
-        return number
-      }
-    }
-    let name: StaticString = "ckpt-image"
-    return try Kernel.Files.memoryFile(name: name.address, flags: 0)
   }
 
   /// Which file this is, together.
@@ -157,6 +163,19 @@ public final class ImageFile: ImageSource {
   var realPath: String? {
     isPacked ? absolutePath(path) : try? Files.linkTarget("/proc/self/fd/\(descriptor.number)")
   }
+}
+
+/// Makes a file without a name, on a disk where there is one: an image may be larger than memory.
+///
+/// - Returns: its number, which the caller owns.
+func temporaryFile() throws(Errno) -> Int32 {
+  for folder in ["/var/tmp", "/tmp"] {
+    if let number = try? Files.open(folder, .readWrite | .temporaryFile, mode: 0o600).relinquish() {
+      return number
+    }
+  }
+  let name: StaticString = "ckpt-image"
+  return try Kernel.Files.memoryFile(name: name.address, flags: 0)
 }
 
 extension ImageFailure {

@@ -59,6 +59,9 @@ public struct ExecutableOrder: Equatable, Sendable {
   /// The program goes on where it was saved, not where the executable is started.
   public var startsInSavedDirectory = false
 
+  /// Its image is compressed, and unpacked at each start.
+  public var isPacked = false
+
   public init(program: String) { self.program = program }
 }
 
@@ -85,6 +88,10 @@ private func merge(
     throw MergeFailure(error, output, paths)
   }
   let total = merge.fileByteCount
+  if let order, order.isPacked {
+    let made = try pack(&merge, paths, to: output, order) { progress($0, total) }
+    return made
+  }
   let frame = try frame(order, around: total, chain)
   let file: OutputFile
   do throws(Errno) { file = try OutputFile(path: output) } catch {
@@ -107,6 +114,47 @@ private func merge(
       try file.allowExecution()
     }
     try sink.synchronize()
+    try file.commit()
+  } catch {
+    throw .output(path: output, error)
+  }
+  return made
+}
+
+/// Merges into a file without a name first: what is compressed has to come in its order.
+private func pack(
+  _ merge: inout ImageMerge<ImageFile>, _ paths: [String], to output: String,
+  _ order: ExecutableOrder, progress: (UInt64) -> Void
+) throws(MergeFailure) -> MergedImage {
+  let file: OutputFile
+  do throws(Errno) { file = try OutputFile(path: output) } catch {
+    throw .output(path: output, error)
+  }
+  let copy: FileDescriptor
+  do throws(Errno) { copy = FileDescriptor(adopting: try temporaryFile()) } catch {
+    throw .output(path: output, error)
+  }
+  var sink = OutputSink(number: copy.number, start: 0)
+  let files = ProgramFiles()
+  do throws(MergeError) {
+    try merge.write(to: &sink, files: files.read, progress: progress)
+  } catch {
+    throw MergeFailure(error, output, paths)
+  }
+  let byteCount: UInt64
+  do throws(StreamFailure) {
+    let target = try ExecutableSink(file.number, output, order)
+    try pump(DescriptorSource(consume copy, output, patience: -1), to: target)
+    byteCount = target.fileByteCount
+  } catch {
+    throw MergeFailure(error, output, order)
+  }
+  let made = MergedImage(
+    path: file.path, byteCount: byteCount, imageCount: paths.count,
+    fileDataByteCount: merge.fileDataByteCount)
+  do throws(Errno) {
+    try file.allowExecution()
+    try OutputSink(number: file.number, start: 0).synchronize()
     try file.commit()
   } catch {
     throw .output(path: output, error)
@@ -140,6 +188,16 @@ private func refuseNeeded(_ output: String, _ chain: Chain) throws(MergeFailure)
 }
 
 extension MergeFailure {
+  fileprivate init(_ error: StreamFailure, _ output: String, _ order: ExecutableOrder) {
+    self =
+      switch error {
+      case .read(order.program, let error): .program(path: order.program, error)
+      case .write(_, let error), .read(_, let error), .memory(let error):
+        .output(path: output, error)
+      default: .output(path: output, .inputOutput)
+      }
+  }
+
   fileprivate init(_ error: MergeError, _ output: String, _ paths: [String]) {
     self =
       switch error {

@@ -7,6 +7,9 @@ public enum TrainFailure: Error, Equatable, Sendable {
   case image(ImageFailure)
   case notAnExecutable
 
+  /// All of its memory is read before it runs: nothing could come sooner.
+  case packed
+
   /// It could not be started or waited for.
   case start(Errno)
 
@@ -46,6 +49,7 @@ public func train(
     throw .image(error)
   }
   guard let executable = file.executable else { throw .notAnExecutable }
+  if executable.isPacked { throw .packed }
   let (record, status) = try watch(path, arguments, environment)
   guard let runs = PageList.joined(record), !runs.isEmpty else {
     throw .nothingSeen(status: status)

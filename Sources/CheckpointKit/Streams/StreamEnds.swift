@@ -9,6 +9,9 @@ public struct StreamOrder: Equatable, Sendable {
   public var cipher = StreamCipher.aes256GCM
   public var patience = StreamPatience()
 
+  /// What is made of the image in a file, compressed; `nil`: it stays an image.
+  public var executable: ExecutableOrder?
+
   /// How often each datagram is sent.
   public var repeats = 1
 
@@ -17,7 +20,7 @@ public struct StreamOrder: Equatable, Sendable {
   /// Whether the bytes that arrive are the image as it is, in a file.
   public var isPlainFile: Bool {
     guard case .file = place else { return false }
-    return packing == .none && key == nil
+    return packing == .none && key == nil && executable == nil
   }
 }
 
@@ -26,11 +29,13 @@ final class OpenedSink {
   /// What the image is to be written to.
   let sink: any ByteSink
   private var file: OutputFile?
+  private let isProgram: Bool
   private let socket: FileDescriptor?
 
   /// - Throws: before anything was sent but the head of an encrypted or compressed stream.
   init(_ order: StreamOrder) throws(StreamFailure) {
     let name = order.place.text
+    isProgram = order.executable != nil
     let end: any ByteSink
     var socket: FileDescriptor?
     switch order.place {
@@ -38,7 +43,11 @@ final class OpenedSink {
       end = DescriptorSink(1, "standard output", patience: order.patience.idle)
     case .file(let path):
       let opened = try Self.open(path)
-      end = DescriptorSink(opened.number, path, patience: order.patience.idle)
+      if let executable = order.executable {
+        end = try ExecutableSink(opened.number, path, executable)
+      } else {
+        end = DescriptorSink(opened.number, path, patience: order.patience.idle)
+      }
       file = consume opened
     case .unix, .tcp:
       let connected = try StreamSockets.connect(to: order.place, order.patience)
@@ -78,7 +87,12 @@ final class OpenedSink {
       // Pipes and devices know no such thing.
       guard error == .invalid else { throw .write(path, error) }
     }
-    do throws(Errno) { try file.commit() } catch { throw .write(path, error) }
+    do throws(Errno) {
+      if isProgram { try file.allowExecution() }
+      try file.commit()
+    } catch {
+      throw .write(path, error)
+    }
   }
 }
 

@@ -60,7 +60,13 @@ struct ExecutableDescription {
   private func writeSize() {
     var line = Line("  size         ")
     line.append(decimal: image.index.fileByteCount >> 10)
-    line.append(" KiB of image, from byte ")
+    line.append(" KiB of image")
+    if let executable = image.executable, executable.isPacked {
+      line.append(", compressed to ")
+      line.append(decimal: executable.imageByteCount >> 10)
+      line.append(" KiB")
+    }
+    line.append(", from byte ")
     line.append(decimal: image.executable?.imageOffset ?? 0)
     line.append(" on\n")
     line.write(to: 1)

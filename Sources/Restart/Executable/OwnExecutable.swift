@@ -17,6 +17,9 @@ enum OwnExecutable {
   /// - Parameter name: what the program was called as, for messages.
   static func open(name: Text) throws(RestartFailure) -> LoadedImage {
     try checkReadable(name)
+    if Unpacker.isNeeded(for: Text(path)) {
+      return try Unpacker.open(Text(path), called: name)
+    }
     var chain = Chain()
     try chain.open(Text(path), called: name)
     return try chain.flattened()

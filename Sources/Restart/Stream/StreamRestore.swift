@@ -39,7 +39,7 @@ enum StreamRestore {
     try service.patch(kernel, work)
     try RegionState(work: work, service: service, notes: own.errors).apply()
     work.image.closeSources()
-    try LockRestore.run(work.image, isExecutable: false)
+    try LockRestore.run(work.image, isExecutable: own.isExecutable)
     try Stage.awaitWord(on: own.channel)
     if own.errors >= 0 { closeDescriptor(own.errors) }
     var handoff = handoff
@@ -85,6 +85,7 @@ enum StreamRestore {
     let before = own
     own = OwnDescriptors(sources: work.image.sources, status: before.status)
     own.executable = before.executable
+    own.isExecutable = before.isExecutable
     own.channel = before.channel
     own.errors = before.errors
     own.takesTerminal = before.takesTerminal
