@@ -50,7 +50,6 @@ public enum Front {
       options.laziness = .mapped
     }
     try checkMachine(for: image, own: own)
-    var options = options
     if image.stream != nil { options.laziness = .none }
     var launch = try Launch(image, options, own: own)
     launch.run()

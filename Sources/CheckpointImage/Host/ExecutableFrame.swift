@@ -23,8 +23,8 @@ public struct ExecutableFrame: Equatable, Sendable {
     else { return nil }
     var executable = Executable(
       of: slot, imageByteCount: imageByteCount, identityLow: identity.low,
-      identityHigh: identity.high, pagesByteCount: UInt64(pages.count),
-      unpackedByteCount: unpackedByteCount,
+      identityHigh: identity.high, unpackedByteCount: unpackedByteCount,
+      pagesByteCount: UInt64(pages.count),
       startsInSavedDirectory: startsInSavedDirectory)
     let kept = Int(slot.programByteCount)
     let padding = [UInt8](repeating: 0, count: Int(executable.imageOffset) - kept)
