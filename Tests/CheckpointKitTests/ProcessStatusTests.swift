@@ -24,6 +24,8 @@ private let sleeping = """
     #expect(status.user == 1000)
     #expect(status.catches(12) && status.catches(64) && !status.catches(10))
     #expect(status.blocks(17) && !status.blocks(12))
+    #expect(!status.hasMemory)
+    #expect(ProcessStatus(sleeping + "\nVmSize:\t    2708 kB\n").hasMemory)
   }
 
   @Test(arguments: ["", "\n\n", "State", "State:", "Tgid:\tx\nSigCgt:\tzz", ":::\n: :"])

@@ -28,6 +28,16 @@ public struct Injection: Equatable, Sendable {
   @discardableResult
   public func run(_ target: TargetFacts) throws(InjectFailure) -> InjectedAgent {
     let source = try AgentSource(agent)
+    do throws(InjectFailure) { return try run(source, target) } catch {
+      // What ends meanwhile refuses this and that on its way.
+      let isSaid = error == .target(.zombie(target.pid))
+      throw !isSaid && TargetFacts.isEnding(target.pid) ? .ended(target.pid) : error
+    }
+  }
+
+  private func run(
+    _ source: AgentSource, _ target: TargetFacts
+  ) throws(InjectFailure) -> InjectedAgent {
     let facts = try InjectFacts.read(target)
     try facts.check(isBold: isBold)
     let loaded = target.hasAgent ? try loadedEntry(source, facts) : nil

@@ -31,6 +31,9 @@ public struct ProcessStatus: Equatable, Sendable {
   /// A thread of the kernel's, which has no memory of its own; said since Linux 6.8.
   public var isKernelThread = false
 
+  /// Whether it has memory: threads of the kernel have none, nor who is on the way to its end.
+  public var hasMemory = false
+
   public init() {}
 
   /// What isn't there keeps its default: kernels differ in the lines they have.
@@ -58,6 +61,7 @@ public struct ProcessStatus: Equatable, Sendable {
     case "TracerPid": tracer = Int32(first) ?? 0
     case "Seccomp": seccompMode = Int(first) ?? 0
     case "Seccomp_filters": seccompFilters = Int(first) ?? 0
+    case "VmSize": hasMemory = true
     case "Kthread": isKernelThread = first == "1"
     default: break
     }

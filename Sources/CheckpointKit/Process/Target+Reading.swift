@@ -75,9 +75,17 @@ extension TargetFacts {
 
   private static func text(_ pid: Int32, _ name: String) throws(TargetFailure) -> String {
     do throws(Errno) { return try Files.text(of: "/proc/\(pid)/\(name)") } catch {
-      throw error == .noSuchProcess || error == .noSuchFile
+      throw error == .noSuchProcess || error == .noSuchFile || isEnding(pid)
         ? .noSuchProcess(pid) : .unreadable(pid, name, error)
     }
+  }
+
+  /// Whether a process is gone, or has given up its memory on the way there.
+  ///
+  /// Then much of /proc/PID and ptrace(2) is refused, in words that tell of anything but that.
+  static func isEnding(_ pid: Int32) -> Bool {
+    let living = taskNames(pid).lazy.compactMap { tid in try? readStatus(tid, of: pid) }
+    return !living.contains { $0.hasMemory || $0.isKernelThread }
   }
 
   private static func taskNames(_ pid: Int32) -> [Int32] {
