@@ -42,11 +42,13 @@ struct SaveSession: ~Copyable {
   /// Waits for the agent's call, and tells it what is wanted.
   ///
   /// - Parameters:
+  ///   - sample: what the thread was doing before it was signalled.
   ///   - deadline: until when the program may defer it; `nil` when it has not said that it does.
   ///   - descriptors: the file to write to, and the program `restart` for a snapshot executable.
   ///   - path: the name that the file will have.
   borrowing func accept(
-    by delivery: Delivery, until deadline: UInt64?, passing descriptors: [Int32], as path: String
+    by delivery: Delivery, doing sample: ThreadSample, until deadline: UInt64?,
+    passing descriptors: [Int32], as path: String
   ) throws(SaveFailure) -> ControlConnection {
     var request = ControlRequest(token: token)
     request.passesDescriptor = !descriptors.isEmpty
@@ -60,7 +62,7 @@ struct SaveSession: ~Copyable {
     request.path = path
     request.label = order.label
     request.sampledThread = delivery.tid
-    request.sample = ThreadSample.read(delivery.tid, of: order.target.pid)
+    request.sample = sample
     let connection = try acceptAgent(until: deadline)
     do throws(Errno) { try connection.send(request.encoded, passing: descriptors) } catch {
       throw .hungUp

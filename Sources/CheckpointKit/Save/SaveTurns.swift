@@ -20,9 +20,15 @@ struct SaveTurns {
   func connect(
     _ session: borrowing SaveSession, passing descriptors: [Int32], as path: String
   ) throws(SaveFailure) -> ControlConnection {
-    if !isDeferred { try session.ask(by: delivery) }
+    var sample = ThreadSample.unknown
+    if !isDeferred {
+      // The signal ends the wait that is to be seen.
+      sample = .read(delivery.tid, of: order.target.pid)
+      try session.ask(by: delivery)
+    }
     return try session.accept(
-      by: delivery, until: isDeferred ? deadline : nil, passing: descriptors, as: path)
+      by: delivery, doing: sample, until: isDeferred ? deadline : nil, passing: descriptors,
+      as: path)
   }
 
   /// Waits for the next turn, after an answer that was not `.written`.
