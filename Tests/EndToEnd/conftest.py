@@ -2,10 +2,11 @@
 
 import os
 import shutil
+import signal
 
 import pytest
 
-from harness import Identity, Program, Stage
+from harness import Identity, Program, Stage, users_of
 
 
 def pytest_sessionstart(session):
@@ -23,8 +24,16 @@ def pytest_configure_node(node):
 
 
 def pytest_sessionfinish(session):
-    if not hasattr(session.config, "workerinput") and hasattr(session.config, "stage"):
-        session.config.stage.remove()
+    config = session.config
+    if hasattr(config, "workerinput") or not hasattr(config, "stage"):
+        return
+    # Nothing of ours may be left: neither of programs that ended, nor of restarts that were refused.
+    config.left = users_of(config.stage.base)
+    for pid, _ in config.left:
+        os.kill(pid, signal.SIGKILL)
+    if config.left and session.exitstatus == 0:
+        session.exitstatus = 1
+    config.stage.remove()
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +85,10 @@ def program(make_program, identity):
     return make_program(identity)
 
 
-def pytest_terminal_summary(terminalreporter):
+def pytest_terminal_summary(terminalreporter, config):
+    for pid, name in getattr(config, "left", []):
+        terminalreporter.section("what was left running")
+        terminalreporter.line(f"{pid} {name}")
     skipped = {}
     for report in terminalreporter.stats.get("skipped", []):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)

@@ -137,6 +137,22 @@ def remove_ipc_objects(folder):
         subprocess.run(["ipcrm", {"msg": "-q", "sem": "-s"}[kind], number], stderr=subprocess.DEVNULL)
 
 
+def users_of(folder):
+    """The processes that have something open below a folder, or run a program of it: (ID, name)."""
+    found = []
+    for entry in os.scandir("/proc"):
+        if not entry.name.isdigit():
+            continue
+        try:
+            links = [f"/proc/{entry.name}/exe", f"/proc/{entry.name}/cwd", *(f.path for f in os.scandir(f"/proc/{entry.name}/fd"))]
+            if any(os.readlink(link).startswith(f"{folder}/") for link in links):
+                with open(f"/proc/{entry.name}/comm") as name:
+                    found.append((int(entry.name), name.read().strip()))
+        except OSError:
+            continue
+    return found
+
+
 def marked_processes(folder):
     """The processes whose environment carries the mark of this test's folder."""
     mark = f"CKPT_E2E={folder}".encode() + b"\0"

@@ -98,7 +98,8 @@ struct Pager: BitwiseCopyable {
     try serve()
     if programIsGone { drop(0) }
     if !hasWork { dropDead() }
-    guard isReady else { return true }
+    // It may have been refused before it ran.
+    guard isReady else { return spaces[0].isOpen }
     guard let index = nextSpace() else { return false }
     if hasWork { try bringNext(index) }
     return true
