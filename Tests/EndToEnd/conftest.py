@@ -86,9 +86,9 @@ def program(make_program, identity):
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    for pid, name in getattr(config, "left", []):
+    if left := getattr(config, "left", []):
         terminalreporter.section("what was left running")
-        terminalreporter.line(f"{pid} {name}")
+        terminalreporter.line(", ".join(f"{pid} {name}" for pid, name in left))
     skipped = {}
     for report in terminalreporter.stats.get("skipped", []):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
