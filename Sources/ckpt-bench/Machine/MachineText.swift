@@ -20,6 +20,12 @@ func machineText() -> String {
     """
 }
 
+/// Whether the kernel gives huge pages to those who don't ask.
+func everybodyGetsHugePages() -> Bool {
+  let setting = try? Files.text(of: "/sys/kernel/mm/transparent_hugepage/enabled")
+  return setting?.contains("[always]") ?? false
+}
+
 private func trimmed(_ text: String) -> String {
   String(text.drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed())
 }

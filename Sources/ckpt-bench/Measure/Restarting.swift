@@ -20,7 +20,7 @@ struct Restarting {
   }
 
   private func measure(_ size: UInt64) throws(BenchFailure) {
-    let victim = try Victim(size: size, base.programs)
+    let victim = try Victim(size: size, refusesHugePages: false, base.programs)
     defer { victim.removeBoard() }
     let resident = residentByteCount(victim.pid)
     try save(victim)

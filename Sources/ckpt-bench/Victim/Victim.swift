@@ -20,9 +20,11 @@ final class Victim {
   ///   - threads: how many more than one.
   ///   - withAgent: whether the agent is loaded.
   ///   - file: where its agent saves to when nobody says where.
+  ///   - refusesHugePages: whether its memory has to be of small pages, and asks for that where it would
+  ///     get others. What is asked for comes back with the memory.
   init(
     size: UInt64, threads: Int = 0, withAgent: Bool = true, file: String? = nil,
-    _ programs: Programs
+    refusesHugePages: Bool = everybodyGetsHugePages(), _ programs: Programs
   ) throws(BenchFailure) {
     self.size = size
     boardPath = BoardFile.freshPath()
@@ -30,7 +32,7 @@ final class Victim {
     // Not counted as a command: the answer says that it is ready.
     board.advance(.asked)
     child = try spawn(
-      [programs.victim, String(size), boardPath, String(threads)],
+      [programs.victim, String(size), boardPath, String(threads), refusesHugePages ? "1" : "0"],
       preload: withAgent ? programs.agent : nil, file: file)
     do throws(BenchFailure) { try awaitAnswer() } catch {
       end()
