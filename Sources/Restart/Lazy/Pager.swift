@@ -36,6 +36,10 @@ struct Pager: BitwiseCopyable {
   /// Somebody waits for all of it.
   var isHurried = false
 
+  /// Whether nobody missed anything when it last looked. At first, and while somebody does, the rest
+  /// waits a moment: what is missed next would come behind a part that takes a millisecond.
+  private var isQuiet = false
+
   /// What became of an attempt to give a page.
   enum Outcome {
     case done
@@ -93,8 +97,9 @@ struct Pager: BitwiseCopyable {
   private mutating func step() throws(RestartFailure) -> Bool {
     let isReady = room.go.value != 0
     let hasWork = isReady && (plan.laziness == .background || isHurried)
-    wait(milliseconds: hasWork ? 0 : isReady ? 1000 : 1)
+    wait(milliseconds: hasWork ? isQuiet ? 0 : 1 : isReady ? 1000 : 1)
     for index in 0..<spaces.count where spaces[index].isOpen { try hear(index) }
+    isQuiet = faults.count == 0
     try serve()
     if programIsGone { drop(0) }
     if !hasWork { dropDead() }
