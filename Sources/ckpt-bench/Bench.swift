@@ -51,6 +51,7 @@ struct Bench {
     case .save: try Saving(base).run()
     case .changes: try Changes(base: base).run()
     case .restart: try Restarting(base: base).run()
+    case .stream: try Streaming(base).run()
     case .track: try Tracking(base: base).run()
     case .threads: try Stopping(base: base).run()
     }

@@ -8,12 +8,12 @@ enum Unit: String {
 
 /// The parts of a run, in their order.
 enum Section: String, CaseIterable {
-  case start, rest, idle, save, changes, restart, track, threads
+  case start, rest, idle, save, changes, restart, stream, track, threads
 
   /// What `x` of its figures is.
   var axis: String {
     switch self {
-    case .save, .restart, .track: "memory"
+    case .save, .restart, .stream, .track: "memory"
     case .changes: "dirty"
     case .threads: "threads"
     case .start, .rest, .idle: ""

@@ -10,7 +10,7 @@ struct Goals {
   }
 
   private var all: [Goal] {
-    pauses + durations + changes + restarts + idle
+    pauses + durations + changes + restarts + streams + idle
   }
 
   /// The sizes that were measured, of those that a goal is about.
@@ -80,6 +80,21 @@ struct Goals {
           atLeast: 0.5, .ratio,
           book.series("lazy, speed of the fill / eager", .restart, size: largest), ">= 0.5")
       ]
+  }
+
+  private var streams: [Goal] {
+    let size = book.sizes(.stream).last
+    let name = byteCountText(size ?? gibibyte)
+    return [
+      Goal(
+        "lz4 stream of \(name), speed, of its slowest step alone", atLeast: 0.8, .ratio,
+        book.series("speed of the lz4 stream / of its slowest step alone", .stream, size: size),
+        ">= 0.8"),
+      Goal(
+        "AES-GCM stream of \(name), speed, of the cipher alone", atLeast: 0.8, .ratio,
+        book.series("speed of the encrypted stream / of the cipher alone", .stream, size: size),
+        ">= 0.8"),
+    ]
   }
 
   /// No measurable cost: the middle is not above what two programs without the agent differ by

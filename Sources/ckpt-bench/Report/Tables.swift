@@ -5,7 +5,7 @@ struct Tables {
   func text(_ section: Section) -> String {
     let names = book.names(section)
     guard !names.isEmpty else { return "" }
-    let hasSize = section == .save || section == .changes || section == .restart
+    let hasSize = section == .save || section == .changes || section == .restart || section == .stream
     return "\n\(title(section))\n\n"
       + (hasSize || section == .threads ? wide(section, names) : long(section, names))
   }
@@ -18,6 +18,7 @@ struct Tables {
     case .save: "Saving (lowest / median / highest)"
     case .changes: "Incremental images, by the share of pages written (lowest / median / highest)"
     case .restart: "Restart, from the page cache (lowest / median / highest)"
+    case .stream: "Streams over the loopback interface (lowest / median / highest)"
     case .track: "Writing a word to every page"
     case .threads: "Stopping threads (lowest / median / highest)"
     }
