@@ -53,7 +53,8 @@ import Testing
     ["save", "1", "--timeout", "0"], ["save", "1", "-o", ""], ["save", "1", "--exe"],
     ["save", "1", "--exe", "-o", "x", "--thin"], ["exe", "x"], ["exe", "x", "-o", ""],
     ["exe", "x", "-o", "y", "--directory", "z"], ["restart", "--", "a", "b"], ["inspect"],
-    ["verify"], ["restart"],
+    ["verify"], ["restart"], ["restart", "--map", "/a", "i"], ["restart", "--map", "=/b", "i"],
+    ["restart", "--map", "a=/b", "i"], ["migrate", "--map", "/a=b", "1", "x"],
     ["nonsense"], ["save", "--nonsense", "1"],
   ])
   func wrongUsageExitsWith64(words: [String]) throws {
