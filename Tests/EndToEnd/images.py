@@ -6,8 +6,6 @@ After docs/IMAGE.md and Sources/CImage/ckpt_image.h.
 import ctypes
 import struct
 
-import pytest
-
 PAGE = 4096
 MACHINE, REGIONS, RUNS, EXTENTS = 0x10003, 0x10008, 0x10009, 0x1000b
 HERE, FILE = 1, 4
@@ -24,6 +22,7 @@ def digest(data):
     try:
         library = ctypes.CDLL("libxxhash.so.0")
     except OSError:
+        import pytest
         pytest.skip("libxxhash is not installed")
     library.XXH3_64bits.restype = ctypes.c_uint64
     data = bytes(data)
