@@ -136,12 +136,19 @@ struct Migrate: ParsableCommand {
     return order
   }
 
+  /// The process, which gets the agent if it has none.
   private func target(_ program: String) throws(MigrationFailure) -> TargetFacts {
+    do throws(SaveFailure) { return try found(program).withAgent(isQuiet: quiet) } catch {
+      throw .save(error)
+    }
+  }
+
+  private func found(_ program: String) throws(SaveFailure) -> TargetFacts {
     do throws(TargetFailure) {
       if let pid = Int32(program) { return try .read(pid) }
       return try .read(try TargetFacts.find(named: program))
     } catch {
-      throw .save(.target(error))
+      throw .target(error)
     }
   }
 
