@@ -103,6 +103,25 @@ def test_other_libraries(program, kind):
     assert f"host {os.uname().nodename} far-away\n" in said(program)
 
 
+def test_thin_programs_are_whole_in_a_stream(program):
+    """What goes to another machine needs no file of this one, whatever the program's own images are."""
+    own = program.folder / "spins"
+    shutil.copy(program.stage.victims / "process/spins", own)
+    program.start(own, "1", env={"CKPT_THIN": "1"})
+    program.wait_for("ready")
+    for words in ([], ["--thin"]):
+        with open(program.folder / f"stream{''.join(words)}", "wb") as out:
+            assert program.spawn([program.stage.build / "ckpt", "save", program.pid, "-o", "-", *words], stdout=out).wait() == 0
+    program.kill()
+    own.unlink()
+    with open(program.folder / "stream--thin") as stream:
+        refused(program.run(program.stage.build / "restart", "-", stdin=stream), ["cannot open a file that the image needs", str(own)])
+    with open(program.folder / "stream") as stream:
+        program.restart(image="-", stdin=stream)
+    program.go("restarted")
+    program.passes()
+
+
 @pytest.fixture
 def spinning(program):
     program.start_victim("process/spins", "1")
