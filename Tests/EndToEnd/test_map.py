@@ -104,16 +104,20 @@ def places(program):
     return program, old, new, data
 
 
-@pytest.mark.parametrize("how", ["file", "stream", "lazy"])
+@pytest.mark.parametrize("how", ["file", "stream", "lazy", "packed"])
 def test_everything_is_found_where_it_is_now(places, how):
     """The longest prefix wins, and only whole parts of a path count."""
     program, old, new, data = places
     words = [f"--map={old}={new}", "--map", f"{old}/data/={data}"]
-    image = "-" if how == "stream" else "myckpt"
-    with open(program.folder / "myckpt") as stream:
-        if how == "lazy":
-            words.append("--lazy")
-        program.restart(*words, image=image, **({"stdin": stream} if how == "stream" else {}))
+    if how == "lazy":
+        words.append("--lazy")
+    if how == "stream":
+        with open(program.folder / "myckpt") as stream:
+            program.restart(*words, image="-", stdin=stream)
+    else:
+        if how == "packed":
+            assert program.run("gzip", "-1", "myckpt").returncode == 0
+        program.restart(*words, image="myckpt.gz" if how == "packed" else "myckpt")
     assert "note: --map" not in program.said()
     # What is saved now has the paths of this machine.
     save(program)

@@ -107,6 +107,22 @@ def test_paths_that_differ(make_program, identity, pair):
         there.run("umount", elsewhere)
 
 
+def test_name_of_a_socket_is_taken(make_program, identity, pair):
+    """On a file system that both share the original has it still; in a folder of the other machine's own it can be had."""
+    program = make_program(identity)
+    shared, own = program.folder / "shared", f"/run/own.{identity.name}"
+    shared.mkdir()
+    os.chown(shared, identity.uid, identity.gid)
+    traveller = Traveller(program, pair)
+    listens = f"import socket; listener = socket.socket(socket.AF_UNIX); listener.bind('{shared}/socket'); listener.listen()"
+    traveller.start(PYTHON, "-c", listens + COUNTER, program.folder)
+    traveller.moves_on()
+    traveller.stays(traveller.migrate(), "EADDRINUSE", "address of descriptor")
+    pair.machines[1].run("install", "-d", "-o", identity.uid, "-g", identity.gid, own)
+    traveller.goes("--map", f"{shared}={own}")
+    traveller.check()
+
+
 def test_lesser_processor_there(make_program, identity, pair):
     """What the other processor lacks is said, and the program goes on here."""
     program = make_program(identity)

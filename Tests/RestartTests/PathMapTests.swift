@@ -32,13 +32,15 @@ private func mapped(_ path: String, by map: inout PathMap) throws -> String? {
 }
 
 @Suite struct PathMapTests {
-  @Test(arguments: [
-    ("/a=/b", "/a", "/b"), ("/a=/b", "/a/c", "/b/c"), ("/a=/b", "/ab", nil), ("/a=/b", "/", nil),
-    ("/a=/b", "a/c", nil), ("/a=/b", "", nil), ("/a/=/b//", "/a/c", "/b/c"),
-    ("/a=/b=c", "/a/d", "/b=c/d"), ("/a=/", "/a", "/"), ("/a=/", "/a/b", "/b"),
-    ("/=/mnt", "/", "/mnt"), ("/=/mnt", "/a/b", "/mnt/a/b"), ("/=/", "/", "/"),
-    ("/a/b=/c", "/a", nil), ("/a/b=/longer/than/it", "/a/b/c (deleted)", "/longer/than/it/c (deleted)"),
-  ] as [(String, String, String?)])
+  @Test(
+    arguments: [
+      ("/a=/b", "/a", "/b"), ("/a=/b", "/a/c", "/b/c"), ("/a=/b", "/ab", nil), ("/a=/b", "/", nil),
+      ("/a=/b", "a/c", nil), ("/a=/b", "", nil), ("/a/=/b//", "/a/c", "/b/c"),
+      ("/a=/b=c", "/a/d", "/b=c/d"), ("/a=/", "/a", "/"), ("/a=/", "/a/b", "/b"),
+      ("/=/mnt", "/", "/mnt"), ("/=/mnt", "/a/b", "/mnt/a/b"), ("/=/", "/", "/"),
+      ("/a/b=/c", "/a", nil),
+      ("/a/b=/longer/than/it", "/a/b/c (deleted)", "/longer/than/it/c (deleted)"),
+    ] as [(String, String, String?)])
   func wholeParts(word: String, path: String, wanted: String?) throws {
     var map = try map([word])
     #expect(try mapped(path, by: &map) == wanted)
