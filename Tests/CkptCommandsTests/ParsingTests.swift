@@ -78,6 +78,8 @@ import Testing
         "--verbose", "i", "--", "-x", "y",
       ])
     #expect(try Restart.parse(["--", "-i", "--", "-x"]).options == ["./-i", "--", "-x"])
+    let mapped = ["--map", "/a=/b", "--map", "/c d=/e=f", "--feed", "-"]
+    #expect(try Restart.parse(["--map=/a=/b", "-", "--map", "/c d=/e=f"]).options == mapped)
     #expect(try Restart.parse(["--lazy", "i"]).options == ["--lazy", "i"])
     #expect(try Restart.parse(["--lazy-touched", "i"]).options == ["--lazy-touched", "i"])
   }

@@ -9,7 +9,7 @@ import struct
 PAGE = 4096
 MACHINE, REGIONS, RUNS, EXTENTS = 0x10003, 0x10008, 0x10009, 0x1000b
 HERE, FILE = 1, 4
-VDSO = 5
+ANONYMOUS, VDSO, VVAR = 1, 5, 6
 
 # In ckpt_machine: eight words from CPUID.
 FEATURES = struct.Struct("<8I")
@@ -108,6 +108,12 @@ class Image:
         struct.pack_into("<Q", self.data, self.tables[MACHINE][0] + VDSO_DIGEST_AT,
                          digest(self.data[start:start + size]))
         return len(functions)
+
+    def remove_vvar(self):
+        """Of the pages beside the vdso, those that come first: another kernel has its data in others."""
+        start, entry, _ = self.tables[REGIONS]
+        index = [region[5] for region in self.records(REGIONS, "<QQQQQI")].index(VVAR)
+        struct.pack_into("<I", self.data, start + index * entry + 40, ANONYMOUS)
 
 
 def vdso_functions(code):
