@@ -31,9 +31,9 @@ listener = socket.socket(socket.AF_UNIX)
 listener.bind(root + "/data/socket")
 listener.listen()
 receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-receiver.bind(root + "/data/datagrams")
+receiver.bind(root + "/data/dgram")
 sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-sender.connect(root + "/data/datagrams")
+sender.connect(root + "/data/dgram")
 libc = ctypes.CDLL(None)
 watcher = libc.inotify_init1(0)
 assert libc.inotify_add_watch(watcher, (root + "/data").encode(), 0x100) == 1
@@ -52,8 +52,8 @@ check(os.getcwd(), new + "/home")
 for number, path in ((file, new + "/home/file"), (data, data_there), (fifo, new + "/home/fifo"), (other, beside)):
     check(os.readlink(f"/proc/self/fd/{number}"), path)
 check(listener.getsockname(), data_there + "/socket")
-check(receiver.getsockname(), data_there + "/datagrams")
-check(sender.getpeername(), data_there + "/datagrams")
+check(receiver.getsockname(), data_there + "/dgram")
+check(sender.getpeername(), data_there + "/dgram")
 client = socket.socket(socket.AF_UNIX)
 client.connect(data_there + "/socket")
 listener.accept()
@@ -105,8 +105,8 @@ def places(program):
 
 
 @pytest.mark.parametrize("how", ["file", "stream", "lazy", "packed"])
-def test_everything_is_found_where_it_is_now(places, how):
-    """The longest prefix wins, and only whole parts of a path count."""
+def test_paths(places, how):
+    """Everything is found where it is now. The longest prefix wins, and only whole parts of a path count."""
     program, old, new, data = places
     words = [f"--map={old}={new}", "--map", f"{old}/data/={data}"]
     if how == "lazy":
@@ -135,7 +135,8 @@ def test_without_it_is_refused(places):
     refused(result, ["/no/such/place/home", "ENOENT"])
 
 
-def test_name_of_a_socket_becomes_too_long(places):
+def test_too_long(places):
+    """Names of Unix sockets have a limit, for which the names of these tests are short."""
     program, old, new, data = places
     far = "/" + "x" * 110
     result = program.run(program.stage.build / "restart", "--map", f"{old}={new}", "--map", f"{old}/data={far}", "myckpt")

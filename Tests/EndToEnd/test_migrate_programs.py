@@ -107,7 +107,7 @@ def test_paths_that_differ(make_program, identity, pair):
         there.run("umount", elsewhere)
 
 
-def test_name_of_a_socket_is_taken(make_program, identity, pair):
+def test_socket_is_taken(make_program, identity, pair):
     """On a file system that both share the original has it still; in a folder of the other machine's own it can be had."""
     program = make_program(identity)
     shared, own = program.folder / "shared", f"/run/own.{identity.name}"
