@@ -18,6 +18,17 @@ public struct ImageDigests: ~Escapable {
   ///   `.damagedDigests`, `.damagedHead`.
   @_lifetime(copy table)
   public init(table: RawSpan, head: RawSpan, index: ImageIndex) throws(ImageError) {
+    let digest = XXH3.digest(head.extracting(0..<Int(index.headByteCount)))
+    try self.init(table: table, head: head, headDigest: digest, index: index)
+  }
+
+  /// Likewise, when the head has been changed since.
+  ///
+  /// - Parameter headDigest: of the head as it was in the file.
+  @_lifetime(copy table)
+  public init(
+    table: RawSpan, head: RawSpan, headDigest: UInt64, index: ImageIndex
+  ) throws(ImageError) {
     let end = index.end
     let place = end.digestsOffset
     let present = UInt64(table.byteCount)
@@ -36,7 +47,6 @@ public struct ImageDigests: ~Escapable {
     try require(
       header.identity_low == image.identity_low && header.identity_high == image.identity_high,
       .foreignDigests, at: place + 8, header.identity_low)
-    let headDigest = XXH3.digest(head.extracting(0..<Int(index.headByteCount)))
     try require(header.head_digest == headDigest, .damagedHead, at: 0, headDigest)
     blocks = table.extracting(Int(ImageEnd.digestHeaderByteCount)..<Int(end.tableByteCount))
     self.end = end

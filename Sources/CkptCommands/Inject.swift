@@ -69,3 +69,17 @@ extension TargetFacts {
     return try .read(try find(named: program))
   }
 }
+
+extension TargetFacts {
+  /// Puts the agent into the process if it has none, and says so.
+  ///
+  /// - Returns: what is known of it then.
+  func withAgent(isQuiet: Bool) throws(SaveFailure) -> TargetFacts {
+    guard lacksAgent else { return self }
+    do throws(InjectFailure) { try Injection(installed: []).run(self) } catch {
+      throw .inject(error)
+    }
+    if !isQuiet { writeError("note: \(status.name) ran without the agent, and has it now\n") }
+    do throws(TargetFailure) { return try .read(pid) } catch { throw .target(error) }
+  }
+}

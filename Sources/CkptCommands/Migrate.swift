@@ -33,6 +33,12 @@ struct Migrate: ParsableCommand {
     help: ArgumentHelp("Give up when there is no connection after so long.", valueName: "time"))
   var connectTimeout: TimeInterval?
 
+  @Option(
+    help: ArgumentHelp(
+      "What was under OLD is under NEW over there; as often as needed.", valueName: "old=new"),
+    transform: MappedPath.init(parsing:))
+  var map: [MappedPath] = []
+
   @Option(help: ArgumentHelp("Give up when nothing moves for so long.", valueName: "time"))
   var idleTimeout: TimeInterval?
 
@@ -122,6 +128,7 @@ struct Migrate: ParsableCommand {
     order.ssh = sshWords
     order.ids = freshPids ? .fresh : privatePids ? .private : .same
     order.output = output
+    order.map = map.map(\.text)
     if let connectTimeout {
       order.connectPatience = UInt64(connectTimeout.milliseconds) * 1_000_000
     }
@@ -129,12 +136,19 @@ struct Migrate: ParsableCommand {
     return order
   }
 
+  /// The process, which gets the agent if it has none.
   private func target(_ program: String) throws(MigrationFailure) -> TargetFacts {
+    do throws(SaveFailure) { return try found(program).withAgent(isQuiet: quiet) } catch {
+      throw .save(error)
+    }
+  }
+
+  private func found(_ program: String) throws(SaveFailure) -> TargetFacts {
     do throws(TargetFailure) {
       if let pid = Int32(program) { return try .read(pid) }
       return try .read(try TargetFacts.find(named: program))
     } catch {
-      throw .save(.target(error))
+      throw .target(error)
     }
   }
 

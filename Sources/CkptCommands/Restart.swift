@@ -31,6 +31,12 @@ struct Restart: ParsableCommand {
   @Option(help: ArgumentHelp("Write the program's process ID there.", valueName: "file"))
   var pidfile: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "What was under OLD is under NEW on this machine; as often as needed.", valueName: "old=new"),
+    transform: MappedPath.init(parsing:))
+  var map: [MappedPath] = []
+
   @Flag(name: .shortAndLong, help: "Say what is done, on standard error.")
   var verbose = false
 
@@ -91,6 +97,7 @@ struct Restart: ParsableCommand {
     if lazyMapped { options.append("--lazy-mapped") }
     if detach { options.append("--detach") }
     if let pidfile { options += ["--pidfile", pidfile] }
+    for path in map { options += ["--map", path.text] }
     if verbose { options.append("--verbose") }
     if isFed { options += ["--feed"] + streaming.words }
     return options + words

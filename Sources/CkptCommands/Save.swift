@@ -133,7 +133,7 @@ struct Save: ParsableCommand {
     let saved: SavedImage
     let childCount: Int
     do throws(SaveFailure) {
-      let target = try withAgent(try target())
+      let target = try target().withAgent(isQuiet: quiet)
       childCount = target.childCount()
       var order = SaveOrder(target: target, patience: timeout * 1_000_000_000)
       order.output = output
@@ -186,16 +186,6 @@ struct Save: ParsableCommand {
   private func childNote(_ count: Int) -> String {
     "note: the image is of this process alone; its \(count) child "
       + "process\(count == 1 ? " is" : "es are") not in it\n"
-  }
-
-  /// Puts the agent into a process that has none.
-  private func withAgent(_ target: TargetFacts) throws(SaveFailure) -> TargetFacts {
-    guard target.lacksAgent else { return target }
-    do throws(InjectFailure) { try Injection(installed: []).run(target) } catch {
-      throw .inject(error)
-    }
-    if !quiet { writeError("note: \(target.status.name) ran without the agent, and has it now\n") }
-    do throws(TargetFailure) { return try .read(target.pid) } catch { throw .target(error) }
   }
 
   private func target() throws(SaveFailure) -> TargetFacts {

@@ -61,13 +61,13 @@ public enum Front {
   ) throws(RestartFailure) -> LoadedImage {
     if options.stream == nil, options.feed == nil, Unpacker.isNeeded(for: options.image) {
       try options.checkStream()
-      return try Unpacker.open(options.image, called: options.image)
+      return try Unpacker.open(options.image, called: options.image, options.map)
     }
     guard let stream = try stream(options, arguments) else {
-      return try openImage(options.image)
+      return try openImage(options.image, options.map)
     }
     do throws(RestartFailure) {
-      return try openStream(stream)
+      return try openStream(stream, options.map)
     } catch {
       guard error.status == .badlyFed else { throw error }
       exitGroup(status: Feeder.conclude(stream.feeder))

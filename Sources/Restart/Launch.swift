@@ -109,7 +109,7 @@ struct Launch {
       $0 < LazyWatch.count
         ? lazy[$0] : $0 == LazyWatch.count ? spared : others[$0 - LazyWatch.count - 1]
     }
-    if let head = AddressRange(start: image.head, byteCount: image.index.headByteCount) {
+    if let head = AddressRange(start: image.head, byteCount: image.headByteCount) {
       try? Mapping.unmap(head)
     }
     if options.detaches {

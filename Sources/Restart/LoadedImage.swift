@@ -8,8 +8,12 @@ internal import KernelABI
 /// The head and the tables lie wherever they are said to: they move when the address space is
 /// cleared.
 struct LoadedImage: BitwiseCopyable {
-  /// Where the first `index.headByteCount` bytes of the image lie in memory.
+  /// Where the first `index.headByteCount` bytes of the image lie in memory, and behind them what
+  /// `--map` has renamed.
   var head: Address
+
+  /// Of both.
+  var headByteCount: UInt64
 
   var index: ImageIndex
 

@@ -32,6 +32,12 @@ import Testing
     #expect(command.contains(" --private-pids"))
   }
 
+  @Test func pathsThatDifferAreHandedOn() {
+    var script = FarScript(byteCount: 1, ids: .same, patience: 60, output: "/dev/null")
+    script.map = ["/a b=/c$d", "/e=/f"]
+    #expect(script.command.hasSuffix(" --map \"/a b=/c\\$d\" --map \"/e=/f\"'"))
+  }
+
   @Test func nothingInANameIsRun() {
     let command = command(output: "a'b\"c$(d)`e`\\f")
     #expect(command.contains("a'\\''b\\\"c\\$(d)\\`e\\`\\\\f"))

@@ -53,7 +53,8 @@ import Testing
     ["save", "1", "--timeout", "0"], ["save", "1", "-o", ""], ["save", "1", "--exe"],
     ["save", "1", "--exe", "-o", "x", "--thin"], ["exe", "x"], ["exe", "x", "-o", ""],
     ["exe", "x", "-o", "y", "--directory", "z"], ["restart", "--", "a", "b"], ["inspect"],
-    ["verify"], ["restart"],
+    ["verify"], ["restart"], ["restart", "--map", "/a", "i"], ["restart", "--map", "=/b", "i"],
+    ["restart", "--map", "a=/b", "i"], ["migrate", "--map", "/a=b", "1", "x"],
     ["nonsense"], ["save", "--nonsense", "1"],
   ])
   func wrongUsageExitsWith64(words: [String]) throws {
@@ -77,6 +78,8 @@ import Testing
         "--verbose", "i", "--", "-x", "y",
       ])
     #expect(try Restart.parse(["--", "-i", "--", "-x"]).options == ["./-i", "--", "-x"])
+    let mapped = ["--map", "/a=/b", "--map", "/c d=/e=f", "--feed", "-"]
+    #expect(try Restart.parse(["--map=/a=/b", "-", "--map", "/c d=/e=f"]).options == mapped)
     #expect(try Restart.parse(["--lazy", "i"]).options == ["--lazy", "i"])
     #expect(try Restart.parse(["--lazy-touched", "i"]).options == ["--lazy-touched", "i"])
   }

@@ -344,7 +344,7 @@ class Program:
         except subprocess.TimeoutExpired:
             pytest.fail(f"waited {deadline or DEADLINE:.0f} s for the program's end\n{self.said()}")
 
-    def restart(self, *options, image="myckpt", stdin=subprocess.DEVNULL):
+    def restart(self, *options, image="myckpt", stdin=subprocess.DEVNULL, prefix=(), **more):
         """Restarts the program from its image; returns when it runs."""
         self.restarts += 1
         pidfile = self.folder / "pidfile"
@@ -356,8 +356,9 @@ class Program:
             sender = self.spawn(["cat", image], stdout=subprocess.PIPE)
             stdin, image = sender.stdout, "-"
         try:
-            self.front = self.spawn([self.stage.build / "restart", "--pidfile", pidfile, *options, image], stdin=stdin,
-                                    stdout=out, stderr=err, shown=f"> restart.{self.restarts}.out 2> restart.{self.restarts}.err &")
+            self.front = self.spawn([*prefix, self.stage.build / "restart", "--pidfile", pidfile, *options, image],
+                                    stdin=stdin, stdout=out, stderr=err,
+                                    shown=f"> restart.{self.restarts}.out 2> restart.{self.restarts}.err &", **more)
         finally:
             os.close(out)
             os.close(err)

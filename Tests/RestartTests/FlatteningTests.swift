@@ -25,7 +25,8 @@ import Testing
 
   /// - Parameter images: newest first, each the runs of its one region of 100 pages.
   private func flatten(
-    _ images: [[Run]], region kind: UInt32 = CKPT_REGION_ANONYMOUS
+    _ images: [[Run]], region kind: UInt32 = CKPT_REGION_ANONYMOUS,
+    _ look: (Span) -> Void = { _ in }
   ) throws -> [Part] {
     var arena = try Arena(mapping: 1 << 20)
     defer { try? Mapping.unmap(arena.range) }
@@ -55,6 +56,7 @@ import Testing
     var flattening = try Flattening(links, in: &arena)
     var parts: [Part] = []
     try flattening.walk(region: 0) { span, _ in
+      look(span)
       let first = (span.address.rawValue - Self.base) / pageByteCount
       parts.append(
         Part(
@@ -62,6 +64,17 @@ import Testing
           file: span.fileOffset / pageByteCount, piece: span.piece))
     }
     return parts
+  }
+
+  /// Only a file brings its own bytes: those of another kernel's vdso have to be read.
+  @Test(arguments: [
+    (CKPT_REGION_PRIVATE_FILE, true), (CKPT_REGION_VDSO, false), (CKPT_REGION_ANONYMOUS, false),
+  ])
+  func whatIsClean(kind: UInt32, isClean: Bool) throws {
+    let run = Run(kind: CKPT_RUN_HERE, pages: 0..<2, flags: CKPT_RUN_CLEAN)
+    var found: [Bool] = []
+    _ = try flatten([[run]], region: kind) { found.append($0.isClean) }
+    #expect(found == [isClean])
   }
 
   @Test func anImageAlone() throws {

@@ -103,6 +103,11 @@ private func string(_ text: Text?) -> String? {
     #expect(options.detaches && options.isVerbose)
   }
 
+  @Test func pathsThatDifferAreTaken() throws {
+    #expect(try options(["--map", "/a=/b", "i", "--map=/c=/d"]).map.count == 2)
+    #expect(try options(["i"]).map.isEmpty)
+  }
+
   @Test func behindTwoDashesEverythingIsAnImage() throws {
     #expect(string(try options(["--", "--help"]).image) == "--help")
   }
@@ -122,7 +127,8 @@ private func string(_ text: Text?) -> String? {
 
   @Test(arguments: [
     [], [""], ["a", "b"], ["--what", "a"], ["-x", "a"], ["a", "--pidfile"], ["a", "--pidfile="],
-    ["--fresh-pids", "--private-pids", "a"],
+    ["--fresh-pids", "--private-pids", "a"], ["a", "--map"], ["a", "--map="],
+    ["--map", "/a", "a"], ["--map=a=/b", "a"],
   ])
   func refusesWhatMakesNoSense(words: [String]) {
     do {

@@ -26,7 +26,9 @@ struct Wishes: BitwiseCopyable, Equatable {
       isIncremental && configuration.tracking == .none ? .writes : configuration.tracking
     isFull = flags & CKPT_REQUEST_FULL != 0
     precopies = flags & CKPT_REQUEST_PRECOPY != 0 || configuration.precopies
-    isThin = flags & CKPT_REQUEST_THIN != 0 || configuration.isThin
+    // Where a stream ends, other files may be: that it shall need them is asked for each time.
+    let isStream = flags & CKPT_REQUEST_STREAM != 0
+    isThin = flags & CKPT_REQUEST_THIN != 0 || configuration.isThin && !isStream
     isExecutable = flags & CKPT_REQUEST_EXECUTABLE != 0
     if isExecutable { standAlone() }
   }

@@ -12,6 +12,9 @@ struct FarScript {
   var patience: UInt64
   var output: String
 
+  /// For `restart --map`.
+  var map: [String] = []
+
   /// One word for any login shell: it has no single quote and no exclamation mark of its own.
   var command: String { "exec sh -c \(Self.quoted(text))" }
 
@@ -32,7 +35,7 @@ struct FarScript {
     exec 8<&0 7>&1 0</dev/null 1>>\(Self.doubleQuoted(output)) 9<"$d/restart" || exit 73; \
     echo "\(FarWord.mark)have" >&7; \
     trap - 0; rm -rf "$d"; \
-    exec /proc/self/fd/9 --detach --staged=7 --from-descriptor=8 --idle=\(patience)\(idWord)
+    exec /proc/self/fd/9 --detach --staged=7 --from-descriptor=8 --idle=\(patience)\(idWord)\(mapWords)
     """
   }
 
@@ -42,6 +45,10 @@ struct FarScript {
     case .private: " --private-pids"
     case .fresh: " --fresh-pids"
     }
+  }
+
+  private var mapWords: String {
+    map.map { " --map \(Self.doubleQuoted($0))" }.joined()
   }
 
   /// As one word of a shell.

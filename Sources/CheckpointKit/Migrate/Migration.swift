@@ -16,7 +16,8 @@ public func migrate(
   // Twice ours: who waits here is the first to say so.
   let script = FarScript(
     byteCount: UInt64(program.count), ids: order.ids,
-    patience: 2 * order.patience / 1_000_000_000 + 1, output: order.output)
+    patience: 2 * order.patience / 1_000_000_000 + 1, output: order.output,
+    map: order.map)
   var far = try FarSide(order, running: script.command)
   try far.expect(.send, in: .connecting, within: order.connectPatience)
   try far.send(program, in: .preparing)

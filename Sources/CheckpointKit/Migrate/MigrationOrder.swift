@@ -23,6 +23,9 @@ public struct MigrationOrder: Equatable, Sendable {
   /// Where over there its standard output and error go, if they can't come along.
   public var output = "/dev/null"
 
+  /// Paths that differ over there, `OLD=NEW` each, as `restart --map` takes them.
+  public var map: [String] = []
+
   /// Nanoseconds in which a connection has to be there, passwords included.
   public var connectPatience: UInt64 = 120_000_000_000
 

@@ -9,10 +9,14 @@ struct FileDetail: BitwiseCopyable {
 
   /// - Returns: `nil` when its sizes contradict each other.
   init?(_ file: ckpt_file, _ image: LoadedImage) {
+    self.init(file, at: image.address(of: file.detail))
+  }
+
+  /// - Parameter start: where the detail lies in memory.
+  init?(_ file: ckpt_file, at start: Address) {
     let header = UInt64(MemoryLayout<ckpt_file_common>.size)
     let byteCount = UInt64(file.detail.byte_count)
     guard byteCount >= header else { return nil }
-    let start = image.address(of: file.detail)
     common = Memory.load(at: start)
     record = start + header
     let locks = UInt64(common.lock_count) * UInt64(MemoryLayout<ckpt_file_lock>.size)

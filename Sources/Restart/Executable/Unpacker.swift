@@ -23,14 +23,18 @@ enum Unpacker {
 
   /// Checks what is around the image, and reads its head.
   ///
-  /// - Parameter name: for messages.
-  static func open(_ path: Text, called name: Text) throws(RestartFailure) -> LoadedImage {
+  /// - Parameters:
+  ///   - name: for messages.
+  ///   - map: which paths differ on this machine.
+  static func open(
+    _ path: Text, called name: Text, _ map: PathMap = PathMap()
+  ) throws(RestartFailure) -> LoadedImage {
     var file = try ImageFile(opening: path, called: name)
     try file.findImage()
     guard let executable = file.executable else { throw damage(.badExecutable, name) }
     let stream = try start(
       Unpacking(file: file.relinquish(), executable: executable, name: name))
-    var image = try open(stream)
+    var image = try open(stream, map)
     image.executable = executable
     guard image.image.identity_low == executable.identityLow,
       image.image.identity_high == executable.identityHigh
@@ -38,9 +42,11 @@ enum Unpacker {
     return image
   }
 
-  private static func open(_ stream: StreamInput) throws(RestartFailure) -> LoadedImage {
+  private static func open(
+    _ stream: StreamInput, _ map: PathMap
+  ) throws(RestartFailure) -> LoadedImage {
     do throws(RestartFailure) {
-      return try openStream(stream)
+      return try openStream(stream, map)
     } catch {
       guard error.status == .badlyFed else { throw error }
       exitGroup(status: Feeder.conclude(stream.feeder))

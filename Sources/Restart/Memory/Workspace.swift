@@ -65,7 +65,7 @@ struct Workspace: BitwiseCopyable {
       let source = image.sources[index]
       tables += source.end.blockCount * 8 + UInt64(source.nameByteCount) + 32
     }
-    return roundedUpToPage(image.index.headByteCount) + roundedUpToPage(tables)
+    return roundedUpToPage(image.headByteCount) + roundedUpToPage(tables)
       + (hugePageByteCount + FillWorker.byteCount) * UInt64(FillWorker.limit)
       + DataPieces.byteCountLimit + pathCapacity + (64 << 10)
       + (isLazy ? LazyRoom.byteCount(for: image) : 0)
@@ -92,7 +92,7 @@ struct Workspace: BitwiseCopyable {
       workers = try arena.reserve(FillWorker.byteCount * workerCount, alignment: pageByteCount)
       buffer = try arena.reserve(DataPieces.byteCountLimit, alignment: pageByteCount)
       self.image.head = try Self.copy(
-        image.head, byteCount: image.index.headByteCount, to: &arena)
+        image.head, byteCount: image.headByteCount, to: &arena)
       path = try arena.reserve(Self.pathCapacity)
       self.image.spans = try Self.copy(image.spans, to: &arena)
       self.image.firstSpans = try Self.copy(image.firstSpans, to: &arena)

@@ -6,8 +6,10 @@ internal import KernelABI
 /// Opens an image and those it refers to, reads their heads, and checks them.
 ///
 /// Nothing else is touched, and the data behind the heads is not read.
-func openImage(_ path: Text) throws(RestartFailure) -> LoadedImage {
-  var chain = Chain()
+///
+/// - Parameter map: which paths differ on this machine.
+func openImage(_ path: Text, _ map: PathMap) throws(RestartFailure) -> LoadedImage {
+  var chain = Chain(map)
   try chain.open(path)
   return try chain.flattened()
 }
@@ -42,11 +44,17 @@ struct OpenedImage: BitwiseCopyable {
 struct Chain {
   private var images = Table<OpenedImage>(at: .zero, count: 0)
 
+  /// The images have the paths of this machine.
+  var map: PathMap
+
+  init(_ map: PathMap = PathMap()) { self.map = map }
+
   /// Opens the newest image and all that it refers to.
   ///
   /// - Parameter name: for messages; `nil`: the path.
   mutating func open(_ path: Text, called name: Text? = nil) throws(RestartFailure) {
     var last = try OpenedImage(opening: path, called: name ?? path)
+    try last.rename(by: &map)
     let count = 1 + Int(last.parent?.depth ?? 0)
     try begin(with: last)
     while let parent = last.parent {
@@ -56,11 +64,12 @@ struct Chain {
           "cannot restart", last.source, why: "the chain of images is longer than it says")
       }
       last = try ParentSearch(child: last, parent: parent).open()
+      try last.rename(by: &map)
       try append(last)
     }
   }
 
-  /// Takes the newest image.
+  /// Takes the newest image; its paths stay as they are.
   mutating func begin(with image: OpenedImage) throws(RestartFailure) {
     images = try Self.prepared { (arena) throws(Errno) in
       try Table(in: &arena, capacity: 1 + Int(image.parent?.depth ?? 0))
@@ -78,6 +87,7 @@ struct Chain {
 
   /// Finds out which image has what, and opens the files that have the rest.
   func flattened() throws(RestartFailure) -> LoadedImage {
+    map.tellUnused()
     let regionCount = Int(images[0].index.regions.count)
     var fileCount = 0
     for index in 0..<images.count { fileCount += Int(images[index].index.regions.count) }
@@ -120,7 +130,8 @@ struct Chain {
     }
     try Self.add(UInt32(spans.count), to: &firstSpans)
     return LoadedImage(
-      head: images[0].head.start, index: images[0].index, sources: sources, spans: spans,
+      head: images[0].head.start, headByteCount: images[0].head.byteCount, index: images[0].index,
+      sources: sources, spans: spans,
       firstSpans: firstSpans, executable: images[0].executable)
   }
 

@@ -41,15 +41,17 @@ struct Flattening {
     }
     for number in 0..<Int(region.run_count) {
       let run = Int(region.first_run) + number
-      try walk(run: run, wantsZeros: region.kind == CKPT_REGION_PRIVATE_FILE, emit)
+      try walk(run: run, isOfFile: region.kind == CKPT_REGION_PRIVATE_FILE, emit)
     }
   }
 
   private mutating func walk(
-    run index: Int, wantsZeros: Bool, _ emit: Emit
+    run index: Int, isOfFile: Bool, _ emit: Emit
   ) throws(RestartFailure) {
     let run = links[0].runs[index]
-    let own = OwnRun(region: run.region, isClean: !run.isOwn, wantsZeros: wantsZeros && run.isOwn)
+    // The pages of a vdso may be called clean too, but there is no file that brings them.
+    let own = OwnRun(
+      region: run.region, isClean: isOfFile && !run.isOwn, wantsZeros: isOfFile && run.isOwn)
     switch run.kind {
     case CKPT_RUN_HERE, CKPT_RUN_FILE: try take(index, 0, run.range, own, emit)
     case CKPT_RUN_ZERO: try fill(run.range, own, emit)

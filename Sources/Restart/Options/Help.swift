@@ -13,6 +13,7 @@ let helpText: StaticString = """
     --staged=N        say on descriptor N when it could run, and wait for its sender
     --idle=SECONDS    give up when nothing more comes of it for so long (60)
     --lazy-mapped     be lazy in the way of those who aren't root: show it the image itself
+    --map OLD=NEW     what was under OLD is under NEW on this machine; as often as needed
     --pidfile FILE    write the program's process ID to FILE once it runs
     --private-pids    give it a PID namespace of its own, also where that isn't needed
     --fresh-pids      take whichever process and thread IDs are free

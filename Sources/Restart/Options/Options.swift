@@ -42,6 +42,9 @@ struct Options: BitwiseCopyable {
   var isVerbose = false
   var laziness = Laziness.none
   var pidFile: Text?
+
+  /// Which paths differ on this machine.
+  var map = PathMap()
   var image = Text("")
 
   /// What the program can ask for as its new arguments and environment.
@@ -97,6 +100,10 @@ struct Options: BitwiseCopyable {
           guard index < arguments.count else { throw Self.usage("--pidfile needs a file name") }
           pidFile = arguments[index]
           index += 1
+        } else if word == "--map" {
+          guard index < arguments.count else { throw Self.usage("--map needs OLD=NEW") }
+          try map.add(arguments[index])
+          index += 1
         } else {
           try take(word)
           if request != .restart { return }
@@ -144,6 +151,8 @@ struct Options: BitwiseCopyable {
       try choose(.private)
     } else if word.starts(with: "--pidfile=") {
       pidFile = word.dropping(10)
+    } else if word.starts(with: "--map=") {
+      try map.add(word.dropping(6))
     } else if word.starts(with: "--from-descriptor=") {
       try takeStream(try Self.number(word, after: 18, atMost: 1 << 20))
     } else if word.starts(with: "--staged=") {

@@ -35,7 +35,8 @@ struct StreamCheck {
     at start: Address, _ bytes: RawSpan
   ) throws(RestartFailure) {
     do throws(ImageError) {
-      _ = try ImageDigests(table: bytes, head: head, index: index)
+      _ = try ImageDigests(
+        table: bytes, head: head, headDigest: stream.headDigest, index: index)
     } catch {
       throw StreamInput.damage(error)
     }

@@ -19,6 +19,9 @@ struct StreamInput: BitwiseCopyable {
   /// Bytes read so far.
   private(set) var position: UInt64 = 0
 
+  /// Of the head, as it came: what is in it may be changed before its digest comes.
+  var headDigest: UInt64 = 0
+
   init(_ descriptor: Int32, patience: Int, feeder: Int32 = 0, goesOn: Bool = false) {
     self.descriptor = descriptor
     self.patience = patience

@@ -6,9 +6,13 @@ internal import KernelABI
 /// Reads the head of an image that comes as a stream, and checks it.
 ///
 /// Its digest comes last, as all do: until then nothing is done that could be seen from outside.
-func openStream(_ stream: StreamInput) throws(RestartFailure) -> LoadedImage {
+///
+/// - Parameter map: which paths differ on this machine.
+func openStream(
+  _ stream: StreamInput, _ map: PathMap = PathMap()
+) throws(RestartFailure) -> LoadedImage {
   var stream = stream
-  var chain = Chain()
+  var chain = Chain(map)
   try chain.open(&stream)
   var image = try chain.flattened()
   image.stream = stream
@@ -29,6 +33,7 @@ extension OpenedImage {
     }
     guard present == pageByteCount else { throw stream.endedEarly }
     head = try Self.readHead(byteCount, after: prefix, &stream)
+    stream.headDigest = XXH3.digest(Memory.bytes(at: head.start, count: Int(byteCount)))
     do throws(ImageError) {
       index = try ImageIndex(
         head: Memory.bytes(at: head.start, count: Int(head.byteCount)), fileByteCount: nil)
@@ -66,13 +71,14 @@ extension OpenedImage {
 extension Chain {
   /// Takes the one image of a stream.
   mutating func open(_ stream: inout StreamInput) throws(RestartFailure) {
-    let image = try OpenedImage(reading: &stream)
+    var image = try OpenedImage(reading: &stream)
     guard image.parent == nil else {
       throw RestartFailure(
         .damagedImage, "cannot restart the stream",
         why: "the image has only what changed since another one",
         hint: "`ckpt merge` makes one whole image; send that")
     }
+    try image.rename(by: &map)
     try begin(with: image)
   }
 }
