@@ -26,6 +26,7 @@ public struct CaptureFailure: Error, Equatable, Sendable, BitwiseCopyable {
     case layout = 17  // more than the format can hold
     case restartProgram = 18  // `restart`, for a snapshot executable; named, if it was looked for
     case openParent = 19  // an image that the new one was to be a change to, named: the path
+    case copyAhead = 20  // while the program runs
   }
 
   public let step: Step

@@ -11,7 +11,7 @@
 #pragma once
 #include <stdint.h>
 
-#define CKPT_PROTOCOL_VERSION 2u
+#define CKPT_PROTOCOL_VERSION 3u
 #define CKPT_PROTOCOL_PATIENCE 5000000000ull  // ns
 #define CKPT_PROTOCOL_PAUSE 100000000ull       // ns
 // The top 16 bits of every random value, to tell ours from a program's own sigqueue(3).
@@ -30,6 +30,10 @@ enum : uint32_t {
   CKPT_REQUEST_EXECUTABLE = 128,
   CKPT_REQUEST_STREAM = 256,     // the descriptor is a pipe or socket: all of it, in one pass
   CKPT_REQUEST_FREEZE = 512,     // stop the process (SIGSTOP) once `ckpt` has committed
+  // With STREAM: no image yet. Memory is copied to the stream (ckpt_rounds.h) while the program runs.
+  CKPT_REQUEST_ROUNDS = 1024,
+  // With STREAM: the image behind such rounds; a frame before it says whether they count.
+  CKPT_REQUEST_BEHIND_ROUNDS = 2048,
 };
 
 // Followed by path_bytes of path and label_bytes of label. An empty path is the agent's default.
@@ -55,6 +59,8 @@ enum : uint32_t {
   // The program defers checkpoints (ckpt_defer). The agent connects again, to the same address, when it no longer
   // does; nobody has to queue the signal again.
   CKPT_REPORT_DEFERRED = 5,
+  // The last word to CKPT_REQUEST_ROUNDS: memory is being copied.
+  CKPT_REPORT_COPYING = 6,
 };
 
 // How an image was made; with DONE.

@@ -3,13 +3,17 @@ internal import KernelABI
 
 extension AgentFailure {
   func failure(saving program: String) -> CommandFailure {
-    var why = [sentence, reason?.sentence].compactMap(\.self).joined(separator: ": ")
-    if let errno {
-      why += reason == nil ? ": \(errno.words)" : " (\(errno.name))"
-    }
-    return CommandFailure(
-      "cannot save \(program): \(why)", status: errno?.status ?? .failed,
+    CommandFailure(
+      "cannot save \(program): \(words)", status: errno?.status ?? .failed,
       hints: [hint].compactMap(\.self))
+  }
+
+  /// What it was working on, and why that failed.
+  var words: String {
+    let why = [sentence, reason?.sentence].compactMap(\.self).joined(separator: ": ")
+    // Not that no file is there.
+    guard let errno, step != .copyAhead || errno != .noSuchFile else { return why }
+    return why + (reason == nil ? ": \(errno.words)" : " (\(errno.name))")
   }
 
   /// What it was working on.
@@ -37,6 +41,8 @@ extension AgentFailure {
     case .restartProgram:
       "the program restart\(nameInParentheses) can't be made the beginning of an executable"
     case .openParent: "\(nameOrImage), of which the image was to have the changes, can't be read"
+    case .copyAhead where errno == .noSuchFile: "it has no region of 4 MiB that is its own"
+    case .copyAhead: "what it writes can't be noted"
     case nil: "its agent is newer than this ckpt, and has a reason that ckpt doesn't know"
     }
   }

@@ -23,6 +23,9 @@ struct Migrate: ParsableCommand {
   @Flag(help: "Use a process ID namespace even where the IDs are free.")
   var privatePids = false
 
+  @Flag(help: "Copy most of its memory while it runs: it stands still for the rest only.")
+  var precopy = false
+
   @Option(
     help: ArgumentHelp(
       "Where over there its output goes, if it is a terminal's or another program's here.",
@@ -112,12 +115,21 @@ struct Migrate: ParsableCommand {
       writeError(
         "warning: \(program) runs on \(destination), but its stopped original is still here\n")
     }
-    if !quiet {
-      writeOutput(
-        "\(program) runs on \(destination) as process \(migrated.pid): "
-          + "\(byteCountText(migrated.byteCount)), "
-          + "stood still for \(durationText(migrated.downtime))\n")
+    if let obstacle = migrated.obstacle {
+      writeError("note: nothing was copied ahead: \(obstacle.words)\n")
     }
+    if !quiet { tell(migrated, program, destination) }
+  }
+
+  private func tell(_ migrated: Migrated, _ program: String, _ destination: String) {
+    let ahead = migrated.ahead
+    let before =
+      ahead.roundCount > 0
+      ? "\(byteCountText(ahead.byteCount)) in \(ahead.roundCount) rounds while it ran, then " : ""
+    writeOutput(
+      "\(program) runs on \(destination) as process \(migrated.pid): \(before)"
+        + "\(byteCountText(migrated.byteCount)), "
+        + "stood still for \(durationText(migrated.downtime))\n")
   }
 
   private func order(
@@ -129,6 +141,7 @@ struct Migrate: ParsableCommand {
     order.ids = freshPids ? .fresh : privatePids ? .private : .same
     order.output = output
     order.map = map.map(\.text)
+    order.precopies = precopy
     if let connectTimeout {
       order.connectPatience = UInt64(connectTimeout.milliseconds) * 1_000_000
     }

@@ -57,6 +57,7 @@ extension MigrationPhase {
     switch self {
     case .connecting: "before anything was sent"
     case .preparing: "while the program restart was copied there"
+    case .copying: "while memory was copied ahead"
     case .sending: "while the image was sent"
     case .placing: "while it was put in place there"
     case .starting: "when it was to run there"
@@ -67,14 +68,15 @@ extension MigrationPhase {
     switch self {
     case .connecting: "what ssh says is above; does `ssh \(host) true` work?"
     case .preparing: "it takes a POSIX shell with mktemp and head, and a folder to run a file in"
-    case .sending, .placing, .starting: "what \(host) says of it is above"
+    case .copying, .sending, .placing, .starting: "what \(host) says of it is above"
     }
   }
 
   /// What `restart` over there has exited with, as this command's own.
   fileprivate func status(_ far: Int32?) -> Status {
     switch (self, far) {
-    case (.sending, .some(let far)), (.placing, .some(let far)): Status(rawValue: far) ?? .failed
+    case (.copying, .some(let far)), (.sending, .some(let far)), (.placing, .some(let far)):
+      Status(rawValue: far) ?? .failed
     default: .failed
     }
   }

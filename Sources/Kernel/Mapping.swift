@@ -59,5 +59,6 @@ public enum Advice {
   public static let keepOnFork = 19
   public static let populateRead = 22
   public static let populateWrite = 23
+  public static let collapse = 25
   public static let guardInstall = 102
 }

@@ -41,6 +41,22 @@ public enum Front {
   private static func restart(
     _ options: Options, _ arguments: Arguments, own: AddressRange
   ) throws(RestartFailure) -> Never {
+    // Memory may come ahead of the image, and is for one process only.
+    let waiter = options.detaches && options.staged != nil ? try Waiter.leave() : nil
+    do throws(RestartFailure) {
+      try restart(options, arguments, own: own, waiter: waiter)
+    } catch {
+      guard let waiter else { throw error }
+      error.report()
+      waiter.tell(error.status.rawValue)
+      exitGroup(status: error.status.rawValue)
+    }
+  }
+
+  /// - Parameter waiter: who waits already for it to be detached.
+  private static func restart(
+    _ options: Options, _ arguments: Arguments, own: AddressRange, waiter: Waiter?
+  ) throws(RestartFailure) -> Never {
     let image =
       options.isExecutable
       ? try OwnExecutable.open(name: options.image) : try open(options, arguments)
@@ -51,7 +67,7 @@ public enum Front {
     }
     try checkMachine(for: image, own: own)
     if image.stream != nil { options.laziness = .none }
-    var launch = try Launch(image, options, own: own)
+    var launch = try Launch(image, options, own: own, waiter: waiter)
     launch.run()
   }
 

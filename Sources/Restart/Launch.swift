@@ -12,7 +12,13 @@ struct Launch {
   private var lazy = LazyWatch()
   private var stage = Stage(words: -1, channel: -1)
 
-  init(_ image: LoadedImage, _ options: Options, own: AddressRange) throws(RestartFailure) {
+  private var waiter: Waiter
+
+  /// - Parameter waiter: who waits already for it to be detached.
+  init(
+    _ image: LoadedImage, _ options: Options, own: AddressRange, waiter: Waiter?
+  ) throws(RestartFailure) {
+    self.waiter = waiter ?? Waiter()
     self.image = image
     self.options = options
     self.own = own
@@ -21,9 +27,8 @@ struct Launch {
 
   mutating func run() -> Never {
     Signal.setMask(Supervisor.allSignals)
-    var waiter = Waiter()
     do throws(RestartFailure) {
-      if options.detaches { waiter = try Waiter.leave() }
+      if options.detaches, !waiter.isThere { waiter = try Waiter.leave() }
       let status = try during("cannot make a pipe") { () throws(Errno) in try Pipes.make() }
       let supervisor = try begin(status, waiter)
       settle(supervisor, status, waiter)
@@ -90,6 +95,8 @@ struct Launch {
     lazy.begin()
     do throws(RestartFailure) { try pidFile?.commit(supervisor.child) } catch { error.report() }
     stage.sayRuns(supervisor.child)
+    // Not before: to unmap takes as long as all the rest, and the processor.
+    image.rounds?.drop()
     waiter.tell(0)
     // Without a namespace to keep, a detached program needs nobody.
     let leaves = options.detaches && supervisor.keeper.pid == 0

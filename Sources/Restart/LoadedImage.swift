@@ -32,6 +32,9 @@ struct LoadedImage: BitwiseCopyable {
   /// Where all of it comes from; `nil`: from files.
   var stream: StreamInput?
 
+  /// What came before it in the stream.
+  var rounds: Rounds?
+
   /// The spans of a region, by index.
   func spans(of region: Int) -> Range<Int> {
     Int(firstSpans[region])..<Int(firstSpans[region + 1])

@@ -72,8 +72,9 @@ enum Checkpoint {
     let copied = Precopy.taken
     survey.copied = copied
     defer { Precopy.forget(copied) }
+    if control.beginsRounds { return try beginRounds(&survey, control, order) }
     if copied == nil, Precopy.isWanted(control, survey),
-      try beginPrecopy(&survey, control, order)
+      try beginPrecopy(&survey, control, order) == nil
     {
       if order.isCall { Agent.state.call.outcome = .busy }
       return
@@ -115,20 +116,39 @@ enum Checkpoint {
 
   /// The first visit for an image that is copied ahead.
   ///
-  /// - Returns: whether a companion is at work.
+  /// - Returns: why no companion is at work; `nil`: one is.
   private static func beginPrecopy(
     _ survey: inout Survey, _ control: Control, _ order: Trigger.Order
-  ) throws(CaptureFailure) -> Bool {
+  ) throws(CaptureFailure) -> Errno? {
     _ = try stop(control, &survey)
     let mark = survey.scratch.next
     _ = try? CallSettlement.run(&survey, isWhole: true)
     dropRemadeCalls(survey)
     survey.image.counter = Agent.state.counter + 1
-    let isAtWork = Precopy.begin(&survey, control, order)
+    let obstacle = Precopy.begin(&survey, control, order)
     survey.scratch.rewind(to: mark)
     resume(survey)
-    if isAtWork { control.reportWaiting() }
-    return isAtWork
+    if obstacle == nil {
+      control.beginsRounds ? control.reportCopying() : control.reportWaiting()
+    }
+    return obstacle
+  }
+
+  /// Lets a companion copy memory to a stream, until somebody asks for the rest.
+  private static func beginRounds(
+    _ survey: inout Survey, _ control: Control, _ order: Trigger.Order
+  ) throws(CaptureFailure) {
+    if survey.page == nil { survey.page = try? WriterPage.map() }
+    let obstacle: Errno?
+    do throws(CaptureFailure) {
+      obstacle = try beginPrecopy(&survey, control, order)
+    } catch {
+      survey.discardPage()
+      throw error
+    }
+    guard let obstacle else { return }
+    survey.discardPage()
+    throw CaptureFailure(.copyAhead, obstacle)
   }
 
   /// Decides who is to write the image.
@@ -233,6 +253,7 @@ enum Checkpoint {
     outcome.counter = Agent.state.counter
     survey.root.publish()
     survey.isThin = wishes.isThin
+    survey.endsRounds = control.endsRounds
     if survey.copied != nil {
       survey.isTracked = wishes.tracking != .none
       Precopy.collect(&survey)

@@ -42,7 +42,10 @@ enum Completion {
   private static func open(
     _ path: ImagePath, _ survey: inout Survey, _ control: inout Control
   ) throws(CaptureFailure) -> ImageFile {
-    guard let copied = survey.copied else { return try control.open(path, &survey) }
+    guard let copied = survey.copied, !control.isStream else {
+      survey.copied?.release()
+      return try control.open(path, &survey)
+    }
     do throws(Errno) {
       let file = try ImageFile.adopted(
         from: copied.process, copied.share.fileNumber, path, replaces: control.replaces,
@@ -105,7 +108,8 @@ enum Completion {
     let head = try during(.layout) { () throws(Errno) in try ImageHead.build(&survey) }
     let frame = try control.frame(head, &survey)
     let start = frame?.executable.imageOffset ?? 0
-    outcome.byteCount = frame?.fileByteCount ?? head.fileByteCount
+    let sent = RoundsEnd(survey, head)
+    outcome.byteCount = frame?.fileByteCount ?? sent.byteCount
     let path = try during(.openImage) { () throws(Errno) in
       try control.path(survey, &survey.scratch)
     }
@@ -115,9 +119,9 @@ enum Completion {
       var writer = try ImageWriter(
         to: file.number, head, in: frame, isInClone: survey.isInClone,
         patience: control.streamPatience, scratch: &survey.scratch)
-      defer { written = writer.position }
+      defer { written = writer.position &- sent.skipped }
       try writer.write(survey, head) {
-        control.reportProgress($0 &- start, of: head.fileByteCount)
+        control.reportProgress($0 &- start &- sent.skipped, of: sent.byteCount)
       }
       if frame != nil { try file.allowExecution(umask: survey.root.process.record.umask) }
     } catch {

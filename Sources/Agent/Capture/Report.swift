@@ -142,6 +142,7 @@ enum Report {
     case .layout: "laying out the image"
     case .restartProgram: "cannot take the program restart from"
     case .openParent: "the next has all of the memory, as a link of the chain can't be read:"
+    case .copyAhead: "copying memory ahead"
     }
   }
 

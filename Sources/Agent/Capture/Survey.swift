@@ -54,6 +54,9 @@ struct Survey: BitwiseCopyable {
   /// What a companion has copied to the image file already, `nil`: there was none.
   var copied: Precopy.Copied?
 
+  /// Whether the image goes into a stream behind what was copied ahead, if anything was.
+  var endsRounds = false
+
   /// Of each run, 1 when its place in the file is the companion's.
   var placements: Table<UInt8>?
 

@@ -42,7 +42,9 @@ enum CloneProcess {
 
   private static func become(_ companion: Companion.Job) -> Never {
     offerItself(as: "ckpt-companion")
-    let kept: InlineArray<3, Int32> = [companion.memory, companion.pagemap, companion.tracker]
+    let kept: InlineArray<4, Int32> = [
+      companion.memory, companion.pagemap, companion.tracker, companion.stream,
+    ]
     Descriptors.closeAll(but: kept.count) { kept[$0] }
     Companion.run(companion)
   }

@@ -27,7 +27,7 @@ enum Turn {
       forget(page)
       return true
     }
-    if !control.wishes.isExecutable, Precopy.take(page) { return true }
+    if !control.wishes.isExecutable, Precopy.take(page, control) { return true }
     if control.isConnected {
       control.reportWaiting()
       return false

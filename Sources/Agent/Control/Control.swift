@@ -66,11 +66,12 @@ struct Control: BitwiseCopyable {
     request = Memory.load(at: message)
     let isExecutable = request.flags & CKPT_REQUEST_EXECUTABLE != 0
     let wantsDescriptor = request.flags & CKPT_REQUEST_DESCRIPTOR != 0
+    let takesStream = request.flags & CKPT_REQUEST_STREAM != 0
     guard request.version == CKPT_PROTOCOL_VERSION, request.token == token,
       UInt64(request.path_bytes) + UInt64(request.label_bytes) + size == count,
       request.path_bytes < UInt32(CKPT_PROTOCOL_PATH_BYTES), wantsDescriptor == (output >= 0),
       (program >= 0) == (isExecutable && wantsDescriptor),
-      !isStream || wantsDescriptor && !isExecutable
+      !takesStream || wantsDescriptor && !isExecutable, takesStream || !hasRounds
     else {
       closeReceived()
       throw .invalid
@@ -102,6 +103,16 @@ struct Control: BitwiseCopyable {
 
   /// Whether the image goes through a pipe or a socket.
   var isStream: Bool { socket != nil && request.flags & CKPT_REQUEST_STREAM != 0 }
+
+  private var hasRounds: Bool {
+    request.flags & (CKPT_REQUEST_ROUNDS | CKPT_REQUEST_BEHIND_ROUNDS) != 0
+  }
+
+  /// Whether memory is to be copied to the stream while the program runs, and nothing else.
+  var beginsRounds: Bool { socket != nil && request.flags & CKPT_REQUEST_ROUNDS != 0 }
+
+  /// Whether the image comes behind such rounds.
+  var endsRounds: Bool { socket != nil && request.flags & CKPT_REQUEST_BEHIND_ROUNDS != 0 }
 
   /// Milliseconds that nobody reads a stream, until it has failed.
   var streamPatience: Int {
@@ -306,6 +317,15 @@ struct Control: BitwiseCopyable {
     var report = ckpt_report()
     report.version = CKPT_PROTOCOL_VERSION
     report.kind = CKPT_REPORT_WAITING
+    send(report, naming: .zero, 0, socket)
+  }
+
+  /// Memory is being copied while the program runs.
+  func reportCopying() {
+    guard let socket else { return }
+    var report = ckpt_report()
+    report.version = CKPT_PROTOCOL_VERSION
+    report.kind = CKPT_REPORT_COPYING
     send(report, naming: .zero, 0, socket)
   }
 

@@ -320,7 +320,8 @@ struct PageSurvey: ~Copyable {
       let range = AddressRange(start: start.rawValue, end: end.rawValue)
     else { return }
     guard kind == CKPT_RUN_HERE, let share = survey.copied?.share,
-      let first = share.page(at: start), share.page(at: end - pageByteCount) != nil
+      let first = share.page(at: start), share.page(at: end - pageByteCount) != nil,
+      !survey.endsRounds
     else { return try append(range, kind: kind, flags: manner.flags, index, &survey) }
     // Written again to where the companion had put it.
     for page in 0..<range.byteCount / pageByteCount {

@@ -1,3 +1,4 @@
+internal import CImage
 internal import CheckpointImage
 internal import Kernel
 internal import KernelABI
@@ -25,10 +26,20 @@ struct Companion: ~Copyable {
 
     /// Where the image will be.
     var path: ImagePath
+
+    /// What it copies to, -1: to a file that is to be the image.
+    var stream: Int32
+
+    /// Milliseconds that nobody reads the stream, until it has failed.
+    var patience: Int
   }
 
-  private let job: Job
-  private let file: ImageFile
+  let job: Job
+
+  /// `nil` where it copies to a stream.
+  private let file: ImageFile?
+  private let fileNumber: Int32
+  private let stream: RoundStream?
   private var scan: TrackScan
   private var scratch: Arena
   private let buffer: Address
@@ -38,6 +49,9 @@ struct Companion: ~Copyable {
 
   private static let chunkByteCount: UInt64 = 1 << 20
   private static let roundLimit = 4
+
+  /// A stream has as many as make it less, at most.
+  private static let streamRoundLimit = 16
 
   /// With so few pages written in a round, another one would not make it fewer.
   private static let enough: UInt64 = 256
@@ -58,8 +72,13 @@ struct Companion: ~Copyable {
     do throws(Errno) {
       var companion = try Companion(job)
       job.page.enter(.copying)
-      try companion.copyAll()
-      try companion.attend()
+      if let stream = companion.stream {
+        try companion.sendAll(to: stream)
+        try companion.attendBehind(stream)
+      } else {
+        try companion.copyAll()
+        try companion.attend()
+      }
       result = .unknown
     } catch {
       result = .failed
@@ -78,14 +97,22 @@ struct Companion: ~Copyable {
     let buffer = try scratch.reserve(Self.chunkByteCount, alignment: pageByteCount)
     let scan = try TrackScan(
       job.tracker, pagemap: FileDescriptor(adopting: job.pagemap), &scratch)
-    let file = try ImageFile.create(job.path, replaces: true, scratch: &scratch)
-    guard file.isUnnamed else { throw .notSupported }
-    job.share.fileNumber = file.number
+    if job.stream >= 0 {
+      stream = try RoundStream(job.stream, patience: job.patience)
+      file = nil
+      fileNumber = -1
+    } else {
+      let made = try ImageFile.create(job.path, replaces: true, scratch: &scratch)
+      guard made.isUnnamed else { throw .notSupported }
+      fileNumber = made.number
+      stream = nil
+      file = consume made
+    }
+    job.share.fileNumber = fileNumber
     started = job.share.dataStart
     self.job = job
     self.buffer = buffer
     self.scan = scan
-    self.file = file
     self.scratch = scratch
   }
 
@@ -93,13 +120,16 @@ struct Companion: ~Copyable {
 
   private mutating func copyAll() throws(Errno) {
     let share = job.share
-    var round = try FirstRound(share, to: file.number, from: job.memory, &scratch)
+    var round = try FirstRound(share, to: fileNumber, from: job.memory, &scratch)
     for index in 0..<share.regionCount {
       let region = share[region: index]
       guard let range = AddressRange(start: region.start, end: region.end) else { continue }
       // What can't be watched is left for the standstill.
-      guard scan.watch(range, isFirst: job.isFirst) else { continue }
-      try copyPresent(range, &round)
+      guard scan.protect(range, isFirst: job.isFirst) else { continue }
+      let mark = scratch.next
+      defer { scratch.rewind(to: mark) }
+      var present = try PresentPages(job.pagemap, range, &scratch)
+      while let run = try present.nextRun() { try copy(run, &round) }
     }
     try round.finish()
     started = share.dataEnd
@@ -111,21 +141,27 @@ struct Companion: ~Copyable {
     guard written < share.pageCount / Self.excessPart else { throw .tryAgain }
   }
 
-  private mutating func copyPresent(
-    _ range: AddressRange, _ round: inout FirstRound
-  ) throws(Errno) {
-    let capacity = 1024
-    let found = try scratch.reserve(UInt64(capacity * 24))
-    defer { scratch.rewind(to: found) }
-    var rest: AddressRange? = range
-    while let part = rest {
-      let count: Int
-      (count, rest) = try PageScan.next(
-        job.pagemap, part, wanted: PageScan.present | PageScan.swapped,
-        returned: PageScan.present, into: found, capacity: capacity)
-      for index in 0..<count {
-        try copy(Memory.load(PageRun.self, at: found + UInt64(index * 24)).range, &round)
-      }
+  /// Copies to a stream, as long as each round brings less than the one before.
+  private mutating func sendAll(to stream: RoundStream) throws(Errno) {
+    let share = job.share
+    try stream.begin(share)
+    for index in 0..<share.regionCount {
+      let region = share[region: index]
+      guard let range = AddressRange(start: region.start, end: region.end),
+        scan.protect(range, isFirst: job.isFirst)
+      else { continue }
+      let mark = scratch.next
+      defer { scratch.rewind(to: mark) }
+      var present = try PresentPages(job.pagemap, range, &scratch)
+      while let run = try present.nextRun() { try copy(run) }
+    }
+    try stream.mark(CKPT_FRAME_ROUND)
+    var last = UInt64.max
+    for _ in 0..<Self.streamRoundLimit {
+      let written = try copyWritten()
+      try stream.mark(CKPT_FRAME_ROUND)
+      if written <= Self.enough || written >= last { break }
+      last = written
     }
   }
 
@@ -226,27 +262,31 @@ struct Companion: ~Copyable {
         {
           pending.count += 1
         } else {
-          try write(pending.from, pending.filePage, pending.count)
+          try write(pending.from, pending.filePage, pending.count, of: start)
           pending = (offset, filePage, 1)
         }
       }
       offset += pageByteCount
     }
-    try write(pending.from, pending.filePage, pending.count)
+    try write(pending.from, pending.filePage, pending.count, of: start)
   }
 
+  /// - Parameter start: where in the program lies what the buffer begins with.
   private mutating func write(
-    _ from: UInt64, _ filePage: UInt64, _ count: UInt64
+    _ from: UInt64, _ filePage: UInt64, _ count: UInt64, of start: Address
   ) throws(Errno) {
     guard count > 0 else { return }
+    if let stream {
+      return try stream.put(count, from: buffer + from, of: start + from, to: filePage)
+    }
     let place = job.share.offset(of: filePage)
     try Files.write(
-      file.number, from: buffer + from, byteCount: count * pageByteCount, at: place)
+      fileNumber, from: buffer + from, byteCount: count * pageByteCount, at: place)
     let end = job.share.dataEnd
     guard end - started >= 8 << 20 else { return }
     // Source: sync_file_range(2), SYNC_FILE_RANGE_WRITE.
     _ = rawSystemCall(
-      SyscallNumber.syncFileRange, Int(file.number), Int(started), Int(end - started), 2)
+      SyscallNumber.syncFileRange, Int(fileNumber), Int(started), Int(end - started), 2)
     started = end
   }
 
@@ -271,6 +311,26 @@ struct Companion: ~Copyable {
       guard Clock.monotonic < deadline else { throw .timedOut }
       _ = try copyWritten()
     }
+  }
+
+  /// Says that little is left to be sent, and waits until somebody takes over.
+  ///
+  /// Who reads the stream asks at once: what is written until then comes with the image.
+  private mutating func attendBehind(_ stream: RoundStream) throws(Errno) {
+    let (ready, done) = (WriterPage.Stage.ready.rawValue, WriterPage.Stage.done.rawValue)
+    let deadline = Clock.monotonic + Self.patience
+    job.page.enter(.ready)
+    try stream.mark(CKPT_FRAME_END)
+    stream.close()
+    while job.page.stage == .ready {
+      guard Clock.monotonic < deadline else {
+        if job.page.stageWord.exchange(ready, for: done) { throw .timedOut }
+        break
+      }
+      job.page.stageWord.wait(while: ready, atMost: Self.refreshInterval)
+      try Process.send(0, to: job.program)
+    }
+    try handOver()
   }
 
   /// Keeps the file open until whoever finishes it has it.

@@ -18,6 +18,9 @@ enum Precopy {
     /// `AgentState.inclusions` when the companion was made: it leaves out what is excluded.
     var inclusions: UInt32 = 0
 
+    /// Whether the companion copies to a stream: only who asked for that takes it over.
+    var isStream = false
+
     /// Whether the last companion gave up: the next image is made without.
     var gaveUp = false
 
@@ -53,29 +56,31 @@ enum Precopy {
 
   /// Makes the companion; the program stands still.
   ///
-  /// - Returns: false when there can't be one.
-  static func begin(_ survey: inout Survey, _ control: Control, _ order: Trigger.Order) -> Bool {
-    guard let page = survey.page else { return false }
+  /// - Returns: why there can't be one; `nil`: it is at work.
+  static func begin(
+    _ survey: inout Survey, _ control: Control, _ order: Trigger.Order
+  ) -> Errno? {
+    guard let page = survey.page else { return .outOfMemory }
     var share: PrecopyShare?
     do throws(Errno) {
       var left = try LeftOut(in: &survey.scratch, capacity: PrecopyShare.regionCapacity)
-      let regions = try choose(&survey, &left)
+      let regions = try choose(&survey, control, &left)
       share = regions
       try make(&survey, control, page, regions, &left)
     } catch {
       if let share { _ = try? Mapping.unmap(share.range) }
       Agent.state.precopy = State()
-      return false
+      return error
     }
     // Changes are now counted from what the companion copies.
     Lineage.end()
     if !control.isConnected, !order.isCall { page.pending.store(UInt32(bitPattern: order.signal)) }
     Agent.state.writerPage = page.range.start.rawValue
-    return true
+    return nil
   }
 
   private static func choose(
-    _ survey: inout Survey, _ left: inout LeftOut
+    _ survey: inout Survey, _ control: Control, _ left: inout LeftOut
   ) throws(Errno) -> PrecopyShare {
     let mark = survey.scratch.next
     defer { survey.scratch.rewind(to: mark) }
@@ -104,12 +109,14 @@ enum Precopy {
     // pages that lie scattered may need.
     let resident = try StatusText.number("RssAnon", &survey.scratch) ?? 0
     share.residentByteCount = min(resident << 10, pageCount * pageByteCount)
-    let room =
+    var room =
       8 << 20 + UInt64(survey.threads.count) * 8192 + lines * 4096 + resident * 2
+    // Nothing of it goes into a stream: enough for any head.
+    if control.isStream { room += pageCount * 128 }
     share.dataStart = (room + 0xF_FFFF) & ~0xF_FFFF
     Agent.state.precopy = State(
       shareStart: share.range.start.rawValue, shareByteCount: share.range.byteCount,
-      inclusions: Agent.state.inclusions)
+      inclusions: Agent.state.inclusions, isStream: control.isStream)
     return share
   }
 
@@ -123,21 +130,37 @@ enum Precopy {
     let memory = try FileDescriptor("/proc/thread-self/mem", .readOnly)
     let pagemap = try FileDescriptor("/proc/thread-self/pagemap", .readOnly)
     let path = try control.path(survey, &survey.scratch)
+    register(share, by: tracker)
     try left.leaveOut(&survey.scratch)
     defer { left.bringBack() }
     let job = Companion.Job(
       share: share, page: page, program: Process.ownID, memory: memory.number,
       pagemap: pagemap.number, tracker: tracker, isFirst: known == nil, scratch: survey.scratch,
-      path: path)
+      path: path, stream: control.isStream ? control.own.image : -1,
+      patience: control.streamPatience)
     guard try Clone.makeCompanion(job, control, &survey) else { throw .tryAgain }
     _ = try? Mapping.advise(share.range, Advice.dontFork)
+  }
+
+  /// Makes all of it protectable, while the regions are what the share says.
+  ///
+  /// To register a part of one would make two of it, and a program can't move (mremap(2)) what is two.
+  /// What can't be registered, the companion leaves for the standstill.
+  private static func register(_ share: PrecopyShare, by tracker: Int32) {
+    for index in 0..<share.regionCount {
+      let region = share[region: index]
+      guard let range = AddressRange(start: region.start, end: region.end) else { continue }
+      try? Userfaultfd.register(tracker, range)
+    }
   }
 
   // MARK: The second visit
 
   /// Takes what the companion has copied, if it is ready.
-  static func take(_ page: WriterPage) -> Bool {
-    guard Agent.state.precopy.share != nil else { return false }
+  static func take(_ page: WriterPage, _ control: Control) -> Bool {
+    guard Agent.state.precopy.share != nil,
+      Agent.state.precopy.isStream == control.endsRounds
+    else { return false }
     return page.stageWord.exchange(
       WriterPage.Stage.ready.rawValue, for: WriterPage.Stage.taken.rawValue)
   }
@@ -189,6 +212,7 @@ enum Precopy {
     // Where it is our child, it ends now.
     HelperProcess.reap(copied.process)
     _ = try? Mapping.unmap(copied.page.range)
+    stopWatching()
     Agent.state.precopy = State()
   }
 
@@ -196,6 +220,12 @@ enum Precopy {
   static func abandon() {
     guard let share = Agent.state.precopy.share else { return }
     _ = try? Mapping.unmap(share.range)
-    Agent.state.precopy = State(gaveUp: true)
+    stopWatching()
+    Agent.state.precopy = State(gaveUp: !Agent.state.precopy.isStream)
+  }
+
+  /// Nothing that was copied to a stream is the parent of anything.
+  private static func stopWatching() {
+    if Agent.state.precopy.isStream { TrackDescriptor.close() }
   }
 }

@@ -59,8 +59,13 @@ struct TrackScan: ~Copyable {
   /// - Parameter isFirst: whether the process never had protected memory before.
   /// - Returns: false when it can't be watched.
   mutating func watch(_ range: AddressRange, isFirst: Bool) -> Bool {
+    guard (try? Userfaultfd.register(descriptor, range)) != nil else { return false }
+    return protect(range, isFirst: isFirst)
+  }
+
+  /// The same for a range that is registered already.
+  mutating func protect(_ range: AddressRange, isFirst: Bool) -> Bool {
     do throws(Errno) {
-      try Userfaultfd.register(descriptor, range)
       // Memory that was moved beside watched memory may have lost its registration but not the mark
       // on its pages, which would hide what is written to them.
       if !isFirst { try Userfaultfd.setProtected(descriptor, range, false) }

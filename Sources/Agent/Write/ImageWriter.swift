@@ -87,7 +87,9 @@ struct ImageWriter: ~Copyable {
   mutating func write(
     _ survey: Survey, _ head: ImageHead, progress: (UInt64) -> Void
   ) throws(Errno) {
-    if let share = survey.copied?.share {
+    if survey.endsRounds {
+      try putBehindRounds(survey, head)
+    } else if let share = survey.copied?.share {
       try Files.write(
         descriptor, from: head.bytes.start, byteCount: head.bytes.byteCount, at: 0)
       position = share.dataEnd
@@ -111,6 +113,18 @@ struct ImageWriter: ~Copyable {
       progress(position)
     }
     try putTail(survey, head)
+  }
+
+  /// The frame, and the head; what came in the rounds is passed over.
+  private mutating func putBehindRounds(
+    _ survey: Survey, _ head: ImageHead
+  ) throws(Errno) {
+    Memory.store(RoundsEnd.frame(survey), at: bounce)
+    try put(from: bounce, byteCount: UInt64(MemoryLayout<ckpt_round_frame>.size))
+    (position, filePosition) = (0, 0)
+    try put(from: head.bytes.start, byteCount: head.bytes.byteCount)
+    guard let share = survey.copied?.share else { return }
+    (position, filePosition) = (share.dataEnd, share.dataEnd)
   }
 
   // MARK: Data
@@ -138,6 +152,10 @@ struct ImageWriter: ~Copyable {
   /// there, with its digests in the shared memory.
   private mutating func putPlaced(_ run: ckpt_run, _ survey: Survey) throws(Errno) {
     guard let share = survey.copied?.share else { throw .badAddress }
+    // In a stream, what was written since has a place behind.
+    if survey.endsRounds {
+      return try addDigests(of: run.byte_count, at: run.file_offset, from: share)
+    }
     // Not watched all the time: nothing is known of what was written.
     guard var changes = survey.tracked?.changes(in: run.range) else {
       return try rewrite(run.range, at: run.file_offset, survey)
@@ -149,12 +167,19 @@ struct ImageWriter: ~Copyable {
       if part.isChanged {
         try rewrite(part.range, at: offset, survey)
       } else {
-        let first = share.filePage(at: offset)
-        for page in 0..<part.range.byteCount / pageByteCount {
-          try addDigest(Memory.load(at: share.digest(of: first + page)))
-        }
+        try addDigests(of: part.range.byteCount, at: offset, from: share)
       }
       position = part.range.end
+    }
+  }
+
+  /// Adds digests of pages that a companion has copied.
+  private mutating func addDigests(
+    of byteCount: UInt64, at offset: UInt64, from share: PrecopyShare
+  ) throws(Errno) {
+    let first = share.filePage(at: offset)
+    for page in 0..<byteCount / pageByteCount {
+      try addDigest(Memory.load(at: share.digest(of: first + page)))
     }
   }
 
@@ -349,25 +374,12 @@ struct ImageWriter: ~Copyable {
     }
     var done: UInt64 = 0
     while done < byteCount {
-      let count = try writeOnce(from: address + done, byteCount: byteCount - done)
+      let count = try PatientWrite.once(
+        descriptor, from: address + done, byteCount: byteCount - done, patience: patience)
       guard count > 0 else { throw .inputOutput }
       done += count
       position += count
       filePosition += count
-    }
-  }
-
-  /// Writes once; a pipe or socket that is full gets its time.
-  ///
-  /// - Throws: `timedOut` when nobody reads.
-  private func writeOnce(from address: Address, byteCount: UInt64) throws(Errno) -> UInt64 {
-    while true {
-      do throws(Errno) {
-        return try Files.write(descriptor, from: address, byteCount: byteCount)
-      } catch {
-        guard error == .tryAgain else { throw error }
-      }
-      try Descriptors.awaitWritable(descriptor, milliseconds: patience)
     }
   }
 

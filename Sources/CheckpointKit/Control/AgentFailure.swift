@@ -24,6 +24,7 @@ public struct AgentFailure: Error, Equatable, Sendable {
     case layout = 17
     case restartProgram = 18
     case openParent = 19
+    case copyAhead = 20
   }
 
   public enum Reason: UInt32, Sendable {

@@ -28,6 +28,7 @@ public struct ControlRequest: Equatable, Sendable {
   /// Whether the descriptor is a pipe, and how many milliseconds it may be full; 0: a minute.
   public var isStream = false
   public var streamPatience: UInt32 = 0
+  public var rounds = SaveOrder.Rounds.none
 
   /// With a descriptor: the absolute name that the file will have.
   public var path = ""
@@ -44,6 +45,11 @@ public struct ControlRequest: Equatable, Sendable {
     if kills { flags |= CKPT_REQUEST_KILL }
     if freezes { flags |= CKPT_REQUEST_FREEZE }
     if isStream { flags |= CKPT_REQUEST_STREAM }
+    switch rounds {
+    case .none: break
+    case .first: flags |= CKPT_REQUEST_ROUNDS
+    case .over: flags |= CKPT_REQUEST_BEHIND_ROUNDS
+    }
     // A path that is too long for a message is as good as none.
     let isLong = path.utf8.count >= Int(CKPT_PROTOCOL_PATH_BYTES)
     let pathBytes = isLong ? [] : Array(path.utf8)
@@ -95,6 +101,9 @@ public enum ControlReport: Equatable, Sendable {
 
   /// The program defers checkpoints: the agent calls again, unasked.
   case deferred
+
+  /// Memory is being copied while the program runs.
+  case copying
 
   /// Bytes of the image.
   public struct Progress: Equatable, Sendable {
@@ -168,6 +177,7 @@ public enum ControlReport: Equatable, Sendable {
     case CKPT_REPORT_FAILED: self = .failed(AgentFailure(report, name: path))
     case CKPT_REPORT_WAITING: self = .waiting
     case CKPT_REPORT_DEFERRED: self = .deferred
+    case CKPT_REPORT_COPYING: self = .copying
     default: throw .malformed
     }
   }

@@ -22,7 +22,19 @@ public func migrate(
   try far.expect(.send, in: .connecting, within: order.connectPatience)
   try far.send(program, in: .preparing)
   try far.expect(.have, in: .preparing, within: order.patience)
-  return try move(order, to: &far, progress)
+  guard order.precopies else { return try move(order, order.saving, to: &far, progress) }
+  var saving = order.saving
+  switch try sendRounds(order, to: far, progress) {
+  case .refused(let failure):
+    var migrated = try move(order, saving, to: &far, progress)
+    migrated.obstacle = failure
+    return migrated
+  case .sent(let ahead):
+    saving.rounds = .over
+    var migrated = try move(order, saving, to: &far, progress)
+    migrated.ahead = ahead
+    return migrated
+  }
 }
 
 private func restartProgram(_ path: String) throws(MigrationFailure) -> [UInt8] {
@@ -42,9 +54,9 @@ extension FarSide {
 
 /// Saves the process through the connection, and lets one of the two run.
 private func move(
-  _ order: MigrationOrder, to far: inout FarSide, _ progress: (ControlReport.Progress) -> Void
+  _ order: MigrationOrder, _ saving: SaveOrder, to far: inout FarSide,
+  _ progress: (ControlReport.Progress) -> Void
 ) throws(MigrationFailure) -> Migrated {
-  let saving = order.saving
   let session = try asSave { () throws(SaveFailure) in try SaveSession.prepared(for: saving) }
   let delivery = try asSave { () throws(SaveFailure) in try CheckpointKit.delivery(for: saving) }
   var turns = SaveTurns(saving, delivery)
@@ -75,10 +87,19 @@ private func send(
   do throws(SaveFailure) {
     return try session.follow(connection, reader, to: far.sink, progress: progress)
   } catch {
-    switch error {
-    case .stream(let failure): throw far.failure(failure, in: .sending)
-    case .interrupted(let signal): throw .interrupted(.sending, signal: signal)
-    default: throw .save(error)
+    throw far.failure(error, in: .sending)
+  }
+}
+
+extension FarSide {
+  /// What a failure to hand on what the agent writes means.
+  borrowing func failure(
+    _ failure: SaveFailure, in phase: MigrationPhase
+  ) -> MigrationFailure {
+    switch failure {
+    case .stream(let failure): self.failure(failure, in: phase)
+    case .interrupted(let signal): .interrupted(phase, signal: signal)
+    default: .save(failure)
     }
   }
 }
@@ -101,7 +122,7 @@ private func decide(
   switch try answer(order, &far, &original) {
   case .runs(let pid):
     let isEnded = original.end()
-    return Migrated(pid: pid, byteCount: 0, downtime: 0, isOriginalLeft: !isEnded)
+    return Migrated(pid: pid, isOriginalLeft: !isEnded)
   default: throw .refused(.starting)
   }
 }
@@ -131,7 +152,7 @@ extension SaveSession {
   }
 }
 
-private func asSave<R: ~Copyable>(
+func asSave<R: ~Copyable>(
   _ body: () throws(SaveFailure) -> R
 ) throws(MigrationFailure) -> R {
   do throws(SaveFailure) { return try body() } catch { throw .save(error) }

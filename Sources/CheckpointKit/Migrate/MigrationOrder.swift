@@ -20,6 +20,9 @@ public struct MigrationOrder: Equatable, Sendable {
   public var restart: String
   public var ids = IDs.same
 
+  /// Whether most of its memory goes over while it runs.
+  public var precopies = false
+
   /// Where over there its standard output and error go, if they can't come along.
   public var output = "/dev/null"
 
@@ -55,14 +58,20 @@ public struct Migrated: Equatable, Sendable {
   /// Its process ID over there.
   public var pid: Int32
 
-  /// Of the image.
-  public var byteCount: UInt64
+  /// Of the image, or of what was left of it behind what was copied ahead.
+  public var byteCount: UInt64 = 0
 
   /// Nanoseconds from the first thread that stood still to the word that it runs.
-  public var downtime: UInt64
+  public var downtime: UInt64 = 0
 
   /// Whether the original, stopped, is still there though it was killed.
   public var isOriginalLeft: Bool
+
+  /// What went over while it ran.
+  public var ahead = CopiedAhead()
+
+  /// Why nothing did though it was to; `nil`: it did, or was not to.
+  public var obstacle: AgentFailure?
 }
 
 /// How far a migration was.
@@ -72,6 +81,9 @@ public enum MigrationPhase: Equatable, Sendable, CaseIterable {
 
   /// The program `restart` goes over.
   case preparing
+
+  /// The process runs, and its memory goes over.
+  case copying
 
   /// The process stands still, and its image goes over.
   case sending

@@ -20,6 +20,20 @@ public struct SaveOrder: Equatable, Sendable {
   /// The path of `restart`, for a snapshot executable in `output`; `nil`: an ordinary image.
   public var restartProgram: String?
 
+  /// What of a stream is asked for.
+  public enum Rounds: Equatable, Sendable {
+    /// The image.
+    case none
+
+    /// Memory, copied in rounds while the program runs.
+    case first
+
+    /// The image behind them.
+    case over
+  }
+
+  public var rounds = Rounds.none
+
   /// Nanoseconds without a word from the agent after which to give up.
   public var patience: UInt64
 

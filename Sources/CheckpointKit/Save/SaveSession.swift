@@ -58,6 +58,7 @@ struct SaveSession: ~Copyable {
     if let stream = order.stream {
       request.isStream = true
       request.streamPatience = UInt32(clamping: max(0, stream.patience.idle))
+      request.rounds = order.rounds
     }
     request.path = path
     request.label = order.label
@@ -117,6 +118,7 @@ struct SaveSession: ~Copyable {
       case .done(let written): return .written(located(written))
       case .waiting: return .busy
       case .deferred: return .deferred
+      case .copying: throw .hungUp
       case .failed(var failure):
         if let path = order.output, failure.name.isEmpty, failure.isAboutImage {
           failure.name = path

@@ -78,6 +78,7 @@ extension SaveSession {
         case .done(let report): written = report
         case .waiting: return .busy
         case .deferred: return .deferred
+        case .copying: throw .hungUp
         case .failed(let failure): throw .agent(failure)
         }
       }
@@ -87,7 +88,7 @@ extension SaveSession {
   }
 
   /// - Returns: false at the end.
-  private borrowing func handOn(
+  borrowing func handOn(
     _ pipe: borrowing FileDescriptor, _ block: Block, to sink: any ByteSink
   ) throws(SaveFailure) -> Bool {
     block.count = 0
@@ -102,7 +103,7 @@ extension SaveSession {
   }
 
   /// Waits for bytes or a message: bytes first, since the last word comes behind them.
-  private borrowing func waitForWord(
+  borrowing func waitForWord(
     of connection: borrowing ControlConnection, _ pipe: Int32
   ) throws(SaveFailure) -> (pipe: Bool, message: Bool) {
     let ready: [Bool]

@@ -53,7 +53,10 @@ struct Identity: BitwiseCopyable {
     var identity = Identity()
     identity.isFresh = true
     identity.hasClocks = Namespaces.tryTime(image.image)
-    identity.pid = try during("cannot start a process") { () throws(Errno) in try Birth.fork() }
+    identity.pid = try during("cannot start a process") { () throws(Errno) in
+      image.rounds?.bequeath()
+      return try Birth.fork()
+    }
     return identity
   }
 
@@ -80,7 +83,7 @@ struct Identity: BitwiseCopyable {
     var identity = Identity()
     identity.hasClocks = Namespaces.tryTime(image.image)
     do throws(Errno) {
-      identity.pid = try Birth.fork(as: pid)
+      identity.pid = try bear(image)
       return identity
     } catch {
       switch error {
@@ -109,11 +112,17 @@ struct Identity: BitwiseCopyable {
     do throws(Errno) {
       // A program that was the first of its namespace is so again.
       if pid != 1 { identity.keeper = try Keeper.start() }
-      identity.pid = try Birth.fork(as: pid)
+      identity.pid = try bear(image)
       return identity
     } catch {
       throw birthFailure(error, pid: pid)
     }
+  }
+
+  /// The process itself, with its ID.
+  private static func bear(_ image: LoadedImage) throws(Errno) -> Int32 {
+    image.rounds?.bequeath()
+    return try Birth.fork(as: image.process.pid)
   }
 
   private static func taken(_ id: Int32, isProcess: Bool) -> RestartFailure {

@@ -15,6 +15,9 @@ struct MemoryPlan {
   /// For what the program is given as its new arguments; it stays.
   let arguments: AddressRange
 
+  /// For memory that came ahead of the image.
+  let rounds: AddressRange
+
   /// - Throws: when a region of the image lies where `restart` itself does, or nothing is free.
   init(
     _ image: LoadedImage, own: AddressRange, live: LiveMappings, isLazy: Bool,
@@ -43,6 +46,19 @@ struct MemoryPlan {
       avoiding: count + 2
     ) { $0 == count ? scratch : $0 == count + 1 ? kernelMappings : taken($0) }
     guard let arguments = third else { throw Self.noRoom }
+    let fourth = FreeSpace.hole(
+      byteCount: image.rounds?.hull.byteCount ?? 0, alignment: Workspace.hugePageByteCount,
+      avoiding: count + 3
+    ) { (index) in
+      switch index - count {
+      case 0: scratch
+      case 1: kernelMappings
+      case 2: arguments
+      default: taken(index)
+      }
+    }
+    guard let rounds = fourth else { throw Self.noRoom }
+    self.rounds = rounds
     self.arguments = arguments
     self.scratch = scratch
     self.kernelMappings = kernelMappings
@@ -70,7 +86,7 @@ struct MemoryPlan {
   // MARK: Clearing
 
   /// Moves the kernel's mappings away and unmaps all but them, the scratch memory, the
-  /// arguments and `own`.
+  /// arguments, what came ahead, and `own`.
   func clear(_ kernel: inout KernelMappings, own: AddressRange) throws(RestartFailure) {
     do throws(Errno) {
       try kernel.move(to: kernelMappings.start)
@@ -80,12 +96,12 @@ struct MemoryPlan {
         hint: "kernels with CONFIG_MSEAL_SYSTEM_MAPPINGS don't allow it")
     }
     try during("cannot clear the address space") { () throws(Errno) in
-      try unmapAllBut([own, scratch, kernelMappings, arguments])
+      try unmapAllBut([own, scratch, kernelMappings, arguments, rounds])
     }
   }
 
   /// Unmaps gap by gap, whatever is in there; [vsyscall] lies beyond the end.
-  private func unmapAllBut(_ all: InlineArray<4, AddressRange>) throws(Errno) {
+  private func unmapAllBut(_ all: InlineArray<5, AddressRange>) throws(Errno) {
     var position = Address.zero
     while true {
       var next = AddressRange.empty

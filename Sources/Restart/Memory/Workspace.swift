@@ -61,6 +61,7 @@ struct Workspace: BitwiseCopyable {
       image.spans.byteCount + image.firstSpans.byteCount + image.sources.byteCount
       + FillUnit.capacity(for: image.spans) * UInt64(MemoryLayout<FillUnit>.stride)
       + regions * 9 + UInt64(image.objects.count) * 8
+      + (image.rounds?.areas.byteCount ?? 0)
     for index in 0..<image.sources.count {
       let source = image.sources[index]
       tables += source.end.blockCount * 8 + UInt64(source.nameByteCount) + 32
@@ -96,6 +97,9 @@ struct Workspace: BitwiseCopyable {
       path = try arena.reserve(Self.pathCapacity)
       self.image.spans = try Self.copy(image.spans, to: &arena)
       self.image.firstSpans = try Self.copy(image.firstSpans, to: &arena)
+      if let rounds = image.rounds {
+        self.image.rounds = rounds.keeping(areas: try Self.copy(rounds.areas, to: &arena))
+      }
       self.image.sources = try Self.copySources(image.sources, to: &arena)
       units = try Table(
         in: &arena, capacity: Int(FillUnit.capacity(for: image.spans)))

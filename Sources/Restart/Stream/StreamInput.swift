@@ -16,11 +16,14 @@ struct StreamInput: BitwiseCopyable {
   /// Whether a word is to follow behind the image.
   let goesOn: Bool
 
-  /// Bytes read so far.
+  /// Where in the image's file the next byte lies.
   private(set) var position: UInt64 = 0
 
   /// Of the head, as it came: what is in it may be changed before its digest comes.
   var headDigest: UInt64 = 0
+
+  /// Whether anything has come.
+  private var hasBegun = false
 
   init(_ descriptor: Int32, patience: Int, feeder: Int32 = 0, goesOn: Bool = false) {
     self.descriptor = descriptor
@@ -46,6 +49,7 @@ struct StreamInput: BitwiseCopyable {
       guard count > 0 else { break }
       done += count
       position += count
+      hasBegun = true
     }
     return done
   }
@@ -64,6 +68,9 @@ struct StreamInput: BitwiseCopyable {
     }
   }
 
+  /// Notes that the next byte is another one of the file.
+  mutating func goOn(at position: UInt64) { self.position = position }
+
   /// Makes sure that nothing comes any more: the sender, too, has nothing left to say.
   mutating func checkEnd(by buffer: Address) throws(RestartFailure) {
     guard try readUpTo(1, to: buffer) == 0 else {
@@ -77,7 +84,7 @@ struct StreamInput: BitwiseCopyable {
     while true {
       do throws(Errno) {
         try Descriptors.awaitReadable(
-          descriptor, milliseconds: position == 0 || feeder > 0 ? -1 : patience)
+          descriptor, milliseconds: hasBegun && feeder == 0 ? patience : -1)
         return UInt64(
           try retryingInterrupts { () throws(Errno) in
             try systemCall(

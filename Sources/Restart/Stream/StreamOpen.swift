@@ -12,18 +12,35 @@ func openStream(
   _ stream: StreamInput, _ map: PathMap = PathMap()
 ) throws(RestartFailure) -> LoadedImage {
   var stream = stream
+  var (prefix, rounds) = (UInt64?.none, Rounds?.none)
+  if stream.goesOn {
+    var first: UInt64 = 0
+    try stream.read(into: &first)
+    if first == CKPT_ROUNDS_MAGIC {
+      rounds = try Rounds.take(&stream)
+      stream.goOn(at: 0)
+    } else {
+      prefix = first
+    }
+  }
   var chain = Chain(map)
-  try chain.open(&stream)
+  try chain.open(&stream, behind: prefix)
+  if let rounds { stream.goOn(at: rounds.dataEnd) }
   var image = try chain.flattened()
   image.stream = stream
+  image.rounds = rounds
   return image
 }
 
 extension OpenedImage {
-  init(reading stream: inout StreamInput) throws(RestartFailure) {
+  /// - Parameter word: its first 8 bytes, if they were read already.
+  init(reading stream: inout StreamInput, behind word: UInt64?) throws(RestartFailure) {
     let prefix = try Self.room(pageByteCount)
     defer { try? Mapping.unmap(prefix) }
-    let present = try stream.readUpTo(pageByteCount, to: prefix.start)
+    if let word { Memory.store(word, at: prefix.start) }
+    let known: UInt64 = word == nil ? 0 : 8
+    let present =
+      known + (try stream.readUpTo(pageByteCount - known, to: prefix.start + known))
     if present == 0 { throw stream.endedEarly }
     let bytes = Memory.bytes(at: prefix.start, count: Int(present))
     if let packing = Packing(Memory.load(UInt64.self, at: prefix.start)) { throw packing.refusal }
@@ -70,8 +87,10 @@ extension OpenedImage {
 
 extension Chain {
   /// Takes the one image of a stream.
-  mutating func open(_ stream: inout StreamInput) throws(RestartFailure) {
-    var image = try OpenedImage(reading: &stream)
+  mutating func open(
+    _ stream: inout StreamInput, behind word: UInt64?
+  ) throws(RestartFailure) {
+    var image = try OpenedImage(reading: &stream, behind: word)
     guard image.parent == nil else {
       throw RestartFailure(
         .damagedImage, "cannot restart the stream",

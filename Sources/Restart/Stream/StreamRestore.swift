@@ -23,6 +23,7 @@ enum StreamRestore {
     try MemoryRestore.put(arguments, at: plan)
     var work = try Workspace(at: plan.scratch, for: image, isLazy: false)
     guard let room = work.stream else { throw stream.endedEarly }
+    let rounds = try noteRounds(&work, room, plan)
     var kernel = KernelMappings(in: live)
     let service = try KernelService(work, work.reader(0), kernel)
     let hugePages = HugePages(for: work)
@@ -32,6 +33,7 @@ enum StreamRestore {
     try RegionMapper(
       work: work, reader: work.reader(0), service: service, notes: own.errors >= 0 ? own.errors : 2
     ).mapPrivate()
+    try rounds?.run()
     RegionFill(work: work, service: service, hugePages: hugePages).adviseHugePages()
 
     let spool = try read(stream, work, room, service, hugePages)
@@ -47,6 +49,20 @@ enum StreamRestore {
     handoff.status_descriptor = own.status
     handoff.executable_descriptor = own.executable
     MemoryRestore.leave(work, handoff)
+  }
+
+  /// Finds what came ahead of the image, and brings it out of the way.
+  private static func noteRounds(
+    _ work: inout Workspace, _ room: StreamRoom, _ plan: MemoryPlan
+  ) throws(RestartFailure) -> RoundsFill? {
+    guard var rounds = work.image.rounds else { return nil }
+    try during("cannot bring memory out of the way") { () throws(Errno) in
+      try rounds.move(to: plan.rounds)
+    }
+    work.image.rounds = rounds
+    let fill = RoundsFill(work: work, rounds: rounds, digests: room.digests)
+    try fill.noteDigests()
+    return fill
   }
 
   /// Files in memory are open all at once while they are filled.

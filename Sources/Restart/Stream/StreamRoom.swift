@@ -30,6 +30,7 @@ struct StreamRoom: BitwiseCopyable {
     for _ in 0..<image.regions.count { try files.append(-1) }
     for index in 0..<image.spans.count where image.spans[index].source == 0 {
       let span = image.spans[index]
+      if let rounds = image.rounds, rounds.has(span) { continue }
       try parts.append(
         StreamPart(fileOffset: span.fileOffset, index: UInt32(index), isExtent: false))
     }

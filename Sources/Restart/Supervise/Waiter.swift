@@ -8,6 +8,8 @@ struct Waiter: BitwiseCopyable {
 
   init() {}
 
+  var isThere: Bool { input >= 0 }
+
   /// Forks: the child goes on in a session of its own, the parent exits as it is told.
   static func leave() throws(RestartFailure) -> Waiter {
     let pipe = try during("cannot make a pipe") { () throws(Errno) in try Pipes.make() }
