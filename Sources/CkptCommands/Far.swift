@@ -21,6 +21,9 @@ struct Far: ParsableCommand {
   @Flag(help: "Use a process ID namespace.")
   var privatePids = false
 
+  @Option(help: "For a path over there take another one here.")
+  var map: [String] = []
+
   @Flag(help: "Stay with the program.")
   var attach = false
 
@@ -36,6 +39,7 @@ struct Far: ParsableCommand {
     var order = FarOrder(restart: restart)
     order.idle = idle
     order.ids = freshPids ? .fresh : privatePids ? .private : .same
+    order.map = map
     order.isAttached = attach
     order.endpoint = port.map { FarOrder.Endpoint(host: address, port: $0) }
     do throws(StreamFailure) {

@@ -5,11 +5,11 @@ internal import KernelABI
 ///
 /// What is typed here goes there, what is written there comes here, and signals to this command are
 /// passed on.
-struct Attendance: ~Copyable {
+final class Attendance {
   /// The connection; they stay the caller's.
-  let input: Int32
-  let output: Int32
-  let interruptions: Int32
+  private let input: Int32
+  private let output: Int32
+  private let interruptions: Int32
 
   /// What the connection has not taken yet, and what of it is no whole frame yet.
   private var outgoing = PendingBytes()
@@ -29,7 +29,7 @@ struct Attendance: ~Copyable {
 
   /// - Parameter nextSignal: takes the signal that has come.
   /// - Returns: the program's exit status; `nil`: the connection has ended before it.
-  mutating func run(nextSignal: () -> Int32?) -> Int32? {
+  func run(nextSignal: () -> Int32?) -> Int32? {
     while true {
       if let end = takeFrames() { return end }
       guard let ready = try? wait() else { return nil }
@@ -55,7 +55,7 @@ struct Attendance: ~Copyable {
     return (ready[0], ready[1], ready[2])
   }
 
-  private mutating func takeInput() {
+  private func takeInput() {
     if let bytes = readBytes(0), !bytes.isEmpty {
       outgoing.append(LinkFrame.input.framed(bytes))
     } else {
@@ -65,7 +65,7 @@ struct Attendance: ~Copyable {
   }
 
   /// - Returns: the exit status when that has come.
-  private mutating func takeFrames() -> Int32?? {
+  private func takeFrames() -> Int32?? {
     do throws(StreamFailure) {
       while let frame = try LinkFrame.next(of: &incoming) {
         switch frame.kind {
@@ -82,7 +82,7 @@ struct Attendance: ~Copyable {
   }
 
   /// The exit status, when it is there though nobody over there listens any more.
-  private mutating func lastWord() -> Int32? {
+  private func lastWord() -> Int32? {
     while let bytes = readBytes(output), !bytes.isEmpty {
       incoming += bytes
       if let end = takeFrames() { return end }

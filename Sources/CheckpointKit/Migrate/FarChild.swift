@@ -2,21 +2,23 @@ internal import Kernel
 internal import KernelABI
 
 /// The program `restart` over there, as a child of the `ckpt` that takes the image in.
-struct FarChild: ~Copyable {
+///
+/// Its descriptors are plain numbers, -1 once they are closed.
+final class FarChild {
   let pid: Int32
 
   /// Readable when it has ended.
-  let process: ProcessHandle
+  let process: Int32
 
-  /// Where the image goes, and behind it the word that it may run; until it has gone.
-  var image: FileDescriptor?
+  /// Where the image goes, and behind it the word that it may run.
+  private(set) var image: Int32
 
   /// Where its words come from.
-  let words: FileDescriptor
+  let words: Int32
 
-  /// What the program reads, and what it writes; none unless it is attached.
-  var input: FileDescriptor?
-  var output: FileDescriptor?
+  /// What the program reads, and what it writes; -1 unless it is attached.
+  private(set) var input: Int32 = -1
+  private(set) var output: Int32 = -1
 
   /// Numbers that nothing else has here.
   private static let wordsNumber: Int32 = 40
@@ -24,36 +26,27 @@ struct FarChild: ~Copyable {
 
   init(_ order: FarOrder) throws(Errno) {
     let image = try Pipes.make()
-    self.image = FileDescriptor(adopting: image.writer)
-    let childImage = FileDescriptor(adopting: image.reader)
     let words = try Pipes.make()
-    self.words = FileDescriptor(adopting: words.reader)
-    let childWords = FileDescriptor(adopting: words.writer)
+    self.image = image.writer
+    self.words = words.reader
     try Descriptors.setStatus(words.reader, .nonBlocking)
-    var childInput: FileDescriptor?
-    var childOutput: FileDescriptor?
+    try Descriptors.duplicate(words.writer, to: Self.wordsNumber, closeOnExec: false)
+    try Descriptors.duplicate(image.reader, to: Self.imageNumber, closeOnExec: false)
+    var theirs = [words.writer, image.reader, Self.wordsNumber, Self.imageNumber]
     var numbers: (input: Int32, output: Int32) = (0, 1)
     if order.isAttached {
       let down = try Pipes.make()
-      input = FileDescriptor(adopting: down.writer)
-      childInput = FileDescriptor(adopting: down.reader)
       let up = try Pipes.make()
-      output = FileDescriptor(adopting: up.reader)
-      childOutput = FileDescriptor(adopting: up.writer)
+      (input, output) = (down.writer, up.reader)
       numbers = (down.reader, up.writer)
-      try Descriptors.setStatus(down.writer, .nonBlocking)
-      try Descriptors.setStatus(up.reader, .nonBlocking)
+      theirs += [down.reader, up.writer]
+      try Descriptors.setStatus(input, .nonBlocking)
+      try Descriptors.setStatus(output, .nonBlocking)
     }
-    try Descriptors.duplicate(childWords.number, to: Self.wordsNumber, closeOnExec: false)
-    try Descriptors.duplicate(childImage.number, to: Self.imageNumber, closeOnExec: false)
-    defer {
-      closeDescriptor(Self.wordsNumber)
-      closeDescriptor(Self.imageNumber)
-    }
-    pid = try spawn(Self.command(order), input: numbers.input, output: numbers.output)
-    process = try ProcessHandle(pid)
-    _ = consume childInput
-    _ = consume childOutput
+    let pid = try spawn(Self.command(order), input: numbers.input, output: numbers.output)
+    for number in theirs { closeDescriptor(number) }
+    self.pid = pid
+    process = Int32(try systemCall(SyscallNumber.pidfdOpen, Int(pid), 0))
   }
 
   private static func command(_ order: FarOrder) -> [String] {
@@ -64,7 +57,18 @@ struct FarChild: ~Copyable {
     ]
     if !order.isAttached { words.append("--detach") }
     if let option = order.ids.option { words.append(option) }
+    for pair in order.map { words += ["--map", pair] }
     return words
+  }
+
+  /// Nothing more follows of the image.
+  func closeImage() { Self.close(&image) }
+  func closeInput() { Self.close(&input) }
+  func closeOutput() { Self.close(&output) }
+
+  private static func close(_ number: inout Int32) {
+    if number >= 0 { closeDescriptor(number) }
+    number = -1
   }
 
   func signal(_ number: Int32) { _ = try? Process.send(number, to: pid) }

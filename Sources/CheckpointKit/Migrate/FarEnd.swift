@@ -13,7 +13,7 @@ public func takeIn(_ order: FarOrder) throws(StreamFailure) -> Int32 {
   let source = try imageSource(order)
   let child: FarChild
   do throws(Errno) { child = try FarChild(order) } catch { throw .write("the restart", error) }
-  var end = FarEnd(child, isAttached: order.isAttached)
+  let end = FarEnd(child, isAttached: order.isAttached)
   try end.handOn(source)
   return try end.serve()
 }
@@ -38,15 +38,16 @@ private func imageSource(_ order: FarOrder) throws(StreamFailure) -> any ByteSou
 ///
 /// Source: ssh(1), SSH_CONNECTION: the client's address and port, the server's address and port.
 private func arrivalAddress() -> String? {
-  guard let words = (try? Environment.inherited())?.value(of: "SSH_CONNECTION")?.split(separator: " "),
+  guard
+    let words = (try? Environment.inherited())?.value(of: "SSH_CONNECTION")?.split(separator: " "),
     words.count == 4
   else { return nil }
   return String(words[2])
 }
 
 /// Between the connection and `restart`, later the program.
-struct FarEnd: ~Copyable {
-  private var child: FarChild
+final class FarEnd {
+  private let child: FarChild
   private let isAttached: Bool
   private var fromLink: [UInt8] = []
   private var fromChild: [UInt8] = []
@@ -56,7 +57,7 @@ struct FarEnd: ~Copyable {
   private var isInputOver = false
   private var isRunning = false
 
-  init(_ child: consuming FarChild, isAttached: Bool) {
+  init(_ child: FarChild, isAttached: Bool) {
     self.child = child
     self.isAttached = isAttached
   }
@@ -64,15 +65,15 @@ struct FarEnd: ~Copyable {
   /// Hands the image on, all but the word behind it.
   ///
   /// A `restart` that takes no more of it has ended, and its words tell why.
-  borrowing func handOn(_ source: any ByteSource) throws(StreamFailure) {
-    let sink = DescriptorSink(child.image?.number ?? -1, "the restart", patience: -1)
+  func handOn(_ source: any ByteSource) throws(StreamFailure) {
+    let sink = DescriptorSink(child.image, "the restart", patience: -1)
     do throws(StreamFailure) { try pump(source, to: sink) } catch {
       guard case .write = error else { throw error }
     }
   }
 
   /// Serves both sides until there is nothing left to be done.
-  mutating func serve() throws(StreamFailure) -> Int32 {
+  func serve() throws(StreamFailure) -> Int32 {
     while true {
       let ready = try wait()
       if ready.words, let status = relayWords() { return status }
@@ -91,11 +92,11 @@ struct FarEnd: ~Copyable {
     do throws(Errno) {
       let ready = try waitReady(
         [
-          (isRunning ? -1 : child.words.number, read),
-          (isRunning ? child.output?.number ?? -1 : -1, read),
+          (isRunning ? -1 : child.words, read),
+          (isRunning ? child.output : -1, read),
           (input.isFull ? -1 : FarOrder.input, read),
-          (input.isEmpty ? -1 : child.input?.number ?? -1, write),
-          (child.process.descriptor.number, read),
+          (input.isEmpty ? -1 : child.input, write),
+          (child.process, read),
         ], until: .max)
       return (ready[0], ready[1], ready[2], ready[3], ready[4])
     } catch {
@@ -106,8 +107,8 @@ struct FarEnd: ~Copyable {
   // MARK: From `restart`
 
   /// - Returns: an exit status when these were the last ones.
-  private mutating func relayWords() -> Int32? {
-    guard let bytes = readBytes(child.words.number), !bytes.isEmpty else { return child.status() }
+  private func relayWords() -> Int32? {
+    guard let bytes = readBytes(child.words), !bytes.isEmpty else { return child.status() }
     fromChild += bytes
     while let end = fromChild.firstIndex(of: 0x0A) {
       let line = String(decoding: fromChild[..<end], as: UTF8.self)
@@ -126,10 +127,10 @@ struct FarEnd: ~Copyable {
 
   /// - Returns: whether more may come.
   @discardableResult
-  private mutating func relayOutput() -> Bool {
-    guard let number = child.output?.number, let bytes = readBytes(number) else { return false }
+  private func relayOutput() -> Bool {
+    guard child.output >= 0, let bytes = readBytes(child.output) else { return false }
     guard !bytes.isEmpty else {
-      child.output = nil
+      child.closeOutput()
       return false
     }
     say(.output, bytes)
@@ -141,7 +142,7 @@ struct FarEnd: ~Copyable {
     _ = try? sink.write(frame.framed(bytes))
   }
 
-  private mutating func conclude() -> Int32 {
+  private func conclude() -> Int32 {
     if !isRunning, let status = relayWords(), !isRunning { return status }
     guard isRunning else { return child.status() }
     while relayOutput() {}
@@ -152,7 +153,7 @@ struct FarEnd: ~Copyable {
   // MARK: From the other side
 
   /// - Returns: whether the other side is still there.
-  private mutating func takeFrames() throws(StreamFailure) -> Bool {
+  private func takeFrames() throws(StreamFailure) -> Bool {
     guard let bytes = readBytes(FarOrder.input), !bytes.isEmpty else {
       // As when a terminal goes. What does not run yet finds its input at its end.
       if isRunning { child.signal(1) }
@@ -172,11 +173,11 @@ struct FarEnd: ~Copyable {
     return true
   }
 
-  private mutating func start() {
-    guard let number = child.image?.number else { return }
-    let sink = DescriptorSink(number, "the restart", patience: -1)
+  private func start() {
+    guard child.image >= 0 else { return }
+    let sink = DescriptorSink(child.image, "the restart", patience: -1)
     _ = try? sink.write(Array("go\n".utf8))
-    child.image = nil
+    child.closeImage()
   }
 
   /// SIGHUP, SIGINT, SIGQUIT and SIGTERM, for a program that runs.
@@ -185,12 +186,12 @@ struct FarEnd: ~Copyable {
     child.signal(Int32(number))
   }
 
-  private mutating func passInput() {
-    guard let number = child.input?.number else { return input.removeAll() }
-    let isGone = !input.send(to: number)
+  private func passInput() {
+    guard child.input >= 0 else { return input.removeAll() }
+    let isGone = !input.send(to: child.input)
     if isGone || (isInputOver && input.isEmpty) {
       input.removeAll()
-      child.input = nil
+      child.closeInput()
     }
   }
 }

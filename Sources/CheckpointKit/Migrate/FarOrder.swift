@@ -18,6 +18,9 @@ public struct FarOrder: Equatable, Sendable {
   public var restart: String
   public var ids = MigrationOrder.IDs.same
 
+  /// Paths that differ here, as `restart --map` takes them.
+  public var map: [String] = []
+
   /// Seconds without a byte.
   public var idle: UInt64 = 60
 

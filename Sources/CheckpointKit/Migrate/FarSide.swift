@@ -123,7 +123,7 @@ struct FarSide: ~Copyable {
   ///
   /// - Returns: its exit status.
   mutating func attend(_ pid: Int32) throws(MigrationFailure) -> Int32 {
-    var attendance = Attendance(
+    let attendance = Attendance(
       input: input.number, output: output.number, interruptions: interruption, incoming: rest)
     guard let status = attendance.run(nextSignal: { try? interruptions.next() }) else {
       throw .cutOff(pid: pid)

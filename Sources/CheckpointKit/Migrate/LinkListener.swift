@@ -2,7 +2,7 @@ internal import Kernel
 internal import KernelABI
 
 /// Waits over there for the one TCP connection that the image comes through.
-struct LinkListener: ~Copyable {
+final class LinkListener {
   private let socket: FileDescriptor
   private let name: String
 
@@ -34,7 +34,7 @@ struct LinkListener: ~Copyable {
   /// - Parameters:
   ///   - link: the connection to whom it is waited for: nothing comes there meanwhile but its end.
   ///   - milliseconds: how long to wait.
-  borrowing func accept(
+  func accept(
     _ secrets: LinkSecrets, besides link: Int32, milliseconds: Int
   ) throws(StreamFailure) -> FileDescriptor {
     var waiting: [(number: Int32, hello: [UInt8])] = []
@@ -62,7 +62,7 @@ struct LinkListener: ~Copyable {
     }
   }
 
-  private borrowing func ready(
+  private func ready(
     _ descriptors: [Int32], until deadline: UInt64
   ) throws(StreamFailure) -> [Bool] {
     do throws(Errno) { return try waitReadable(descriptors, until: deadline) } catch {
