@@ -66,7 +66,8 @@ if isFreestanding {
   package.targets += [
     .target(name: "CkptStub"),
     .target(name: "Checkpoint", dependencies: ["CkptStub"], swiftSettings: settings),
-    .systemLibrary(name: "CUnwind", providers: [.apt(["libunwind-dev"])]),
+    .systemLibrary(
+      name: "CUnwind", pkgConfig: "libunwind-coredump", providers: [.apt(["libunwind-dev"])]),
     .systemLibrary(
       name: "CStreams", providers: [.apt(["liblz4-dev", "libzstd-dev", "zlib1g-dev"])]),
     .target(

@@ -42,10 +42,10 @@ struct Far: ParsableCommand {
     order.map = map
     order.isAttached = attach
     order.endpoint = port.map { FarOrder.Endpoint(host: address, port: $0) }
-    do throws(StreamFailure) {
-      throw ExitCode(try takeIn(order))
-    } catch {
+    let status: Int32
+    do throws(StreamFailure) { status = try takeIn(order) } catch {
       throw error.failure("cannot take the program in")
     }
+    throw ExitCode(status)
   }
 }
