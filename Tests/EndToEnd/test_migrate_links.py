@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from harness import DEADLINE, until
+from harness import DEADLINE, marked_processes, until
 from test_migrate import PYTHON, Traveller, left_behind, pair, relay, traveller  # noqa: F401
 
 # A port over there; each machine has its own.
@@ -81,13 +81,31 @@ def proxy(traveller, pair):  # noqa: F811
     return start
 
 
+@pytest.fixture(scope="module")
+def tools(pair, stage):  # noqa: F811
+    """Both machines have a `ckpt` of their own, which need not be sent then."""
+    for machine in pair.machines:
+        machine.run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/usr/local/bin")
+        machine.run("cp", stage.build / "ckpt", "/usr/local/bin")
+    return pair
+
+
+@pytest.fixture
+def bare(tools):
+    """The other machine has none, for a while."""
+    there = tools.machines[1]
+    there.run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/usr/local/bin")
+    yield there
+    there.run("umount", "/usr/local/bin")
+
+
 # TCP, and what is compressed
 
 
 @pytest.mark.parametrize("options", [["--via", "tcp"], ["--via", "tcp", "--compress", "zstd", "--port", str(PORT)],
-                                     ["--compress", "lz4"], ["--compress", "zstd:1:2", "--fresh-pids"], ["--compress", "gzip:1"]],
+                                     ["--compress", "lz4", "--fresh-pids"]],
                          ids=lambda options: "".join(options))
-def test_ways(traveller, pair, options):  # noqa: F811
+def test_ways(traveller, tools, pair, options):  # noqa: F811
     """The image comes another way, and the program is the same; nothing is left on the other side."""
     before = left_behind(pair.machines[1])
     traveller.goes(*options)
@@ -96,7 +114,7 @@ def test_ways(traveller, pair, options):  # noqa: F811
     traveller.check()
 
 
-def test_strangers_at_the_port(traveller, pair):  # noqa: F811
+def test_strangers_at_the_port(traveller, tools, pair):  # noqa: F811
     """Whoever is first at the port without knowing the secret is let to stand there."""
     path = script(traveller, "strangers.py", STRANGERS)
     result = traveller.migrate("--via", "tcp", ssh=f"{PYTHON} {path} {pair.ssh(traveller.identity)}")
@@ -108,52 +126,69 @@ def test_strangers_at_the_port(traveller, pair):  # noqa: F811
 
 @pytest.mark.parametrize("how, amount, reason", [
     ("cut", 1 << 20, "ended with status 65 while the image was sent"), ("flip", 3 << 20, "is not what was encrypted there"),
-    ("flip", 40, "ended with status 65"), ("stall", 1 << 20, "nothing moved for 2 s"),
+    ("stall", 1 << 20, "nothing moved for 2 s"),
 ])
-def test_tcp_goes_wrong(traveller, proxy, how, amount, reason):  # noqa: F811
+def test_tcp_goes_wrong(traveller, tools, proxy, how, amount, reason):  # noqa: F811
     """The connection is cut, stalls, or somebody changes what goes over it: the program goes on here."""
     traveller.stays(traveller.migrate("--idle-timeout", "2s", *proxy(how, amount)), reason)
-    traveller.goes("--via", "tcp")
-    traveller.check()
 
 
-def test_slow_receiver(traveller, proxy, pair):  # noqa: F811
+def test_slow_receiver(traveller, tools, proxy, pair):  # noqa: F811
     """Slower than the time-out, but it moves."""
-    result = traveller.migrate("--idle-timeout", "2s", *proxy("slow", 3 << 20))
+    result = traveller.migrate("--idle-timeout", "2s", *proxy("slow", 4 << 20))
     assert result.returncode == 0, result.stderr
     traveller.at = pair.other(traveller.at)
     traveller.moves_on()
     traveller.check()
 
 
-def test_port_that_is_not_reached(traveller):  # noqa: F811
+def test_port_that_is_not_reached(traveller, tools):  # noqa: F811
     traveller.stays(traveller.migrate("--via", "tcp", "--address", "127.0.0.1"), "ECONNREFUSED", "--address")
 
 
-def test_port_that_is_taken(traveller, pair):  # noqa: F811
+def test_port_that_is_taken(traveller, tools):  # noqa: F811
     traveller.stays(traveller.migrate("--via", "tcp", "--port", "2222"), "EADDRINUSE")
 
 
-def test_installed_over_there(traveller, relay, pair):  # noqa: F811
+def test_installed_over_there(traveller, relay, tools):  # noqa: F811
     """A `ckpt` that is there is not sent."""
-    there = pair.machines[1]
-    traveller.stays(traveller.migrate("--via", "tcp", ssh=relay("word", "need")), "connection ended")
-    there.run("mount", "-t", "tmpfs", "tmpfs", "/usr/local/bin")
-    try:
-        there.run("cp", traveller.program.stage.build / "ckpt", "/usr/local/bin")
-        result = traveller.migrate("--via", "tcp", ssh=relay("word", "need"))
-    finally:
-        there.run("umount", "/usr/local/bin")
+    result = traveller.migrate("--via", "tcp", ssh=relay("word", "need"))
     assert result.returncode == 0, result.stderr
-    traveller.at = there
+    traveller.at = tools.machines[1]
     traveller.moves_on()
     traveller.check()
 
 
+def test_sent_ahead(traveller, relay, bare):  # noqa: F811
+    """One that is not there is, and it leaves nothing behind."""
+    before = left_behind(bare)
+    traveller.stays(traveller.migrate("--via", "tcp", ssh=relay("word", "need")), "connection ended")
+    traveller.goes("--via", "tcp")
+    assert left_behind(bare) == before
+    traveller.check()
+
+
+def test_another_version_over_there(traveller, bare):  # noqa: F811
+    """A `ckpt` that does not understand this one is not used."""
+    bare.run("sh", "-c", "echo 'echo 0' > /usr/local/bin/ckpt; chmod 755 /usr/local/bin/ckpt")
+    traveller.goes("--compress", "lz4")
+
+
+def test_program_that_does_not_run_there(traveller, bare):  # noqa: F811
+    """What it lacks there is said; without it, it goes."""
+    library = next(line.split()[2] for line in subprocess.run(["ldd", traveller.program.stage.build / "ckpt"], stdout=subprocess.PIPE,
+                                                              text=True).stdout.splitlines() if "libunwind-coredump" in line)
+    bare.run("mount", "--bind", "/dev/null", library)
+    try:
+        traveller.stays(traveller.migrate("--compress", "lz4"), "libunwind-coredump", "does not run here", "status 69")
+    finally:
+        bare.run("umount", library)
+
+
 @pytest.mark.parametrize("options", [[], ["--via", "tcp"]], ids=["ssh", "tcp"])
-def test_no_space(traveller, pair, options):  # noqa: F811
+def test_no_space(traveller, bare, options):  # noqa: F811
     """No room for the programs over there: it says so, and leaves nothing."""
-    there = pair.machines[1]
+    there = bare
     size = sum((traveller.program.stage.build / name).stat().st_size for name in ("restart", "ckpt")[:1 + len(options)])
     there.run("mount", "-t", "tmpfs", "-o", f"size={size // 2}", "tmpfs", there.temporary)
     try:
@@ -161,7 +196,6 @@ def test_no_space(traveller, pair, options):  # noqa: F811
         assert subprocess.run([*there.enter(), "ls", "-A", there.temporary], stdout=subprocess.PIPE).stdout == b""
     finally:
         there.run("umount", there.temporary)
-    traveller.goes(*options)
 
 
 def test_usage(program):
@@ -194,8 +228,8 @@ class Talker(Traveller):
     def begin(self):
         script(self, "talker.py", TALKER)
         self.words = (b"python", b"talker.py")
-        self.start("/bin/sh", "-c", f"tail -f /dev/null | {PYTHON} talker.py 2>&1 | cat > said")
-        until(lambda: len(self.processes()) == 1 and b"\xff" not in b"", "the talker")
+        self.start("/bin/sh", "-c", f"tail -f /dev/null | {{ {PYTHON} talker.py 2>&3 | cat > said; }} 3>&1 | cat > errors")
+        until(lambda: len(self.processes()) == 1, "the talker")
         pid = self.pid()
         # It reads: its signal handlers are in place.
         until(lambda: open(f"/proc/{pid}/wchan").read().startswith(("pipe_", "anon_pipe")), "the talker to read")
@@ -227,7 +261,6 @@ class Talker(Traveller):
         return next(pid for pid in self.marked() if open(f"/proc/{pid}/cmdline", "rb").read().split(b"\0")[1:2] == [b"migrate"])
 
     def marked(self):
-        from harness import marked_processes
         for pid in marked_processes(self.program.folder):
             try:
                 open(f"/proc/{pid}/cmdline", "rb").close()
@@ -237,7 +270,7 @@ class Talker(Traveller):
 
 
 @pytest.fixture
-def talker(program, pair):  # noqa: F811
+def talker(program, tools, pair):  # noqa: F811
     return Talker(program, pair).begin()
 
 
@@ -291,7 +324,7 @@ def test_attached_and_cut(talker, pair):
 
 
 def answers(master, questions):
-    """Answers what is asked at a terminal; all that was shown."""
+    """Answers what is asked at a terminal; what was shown behind the last question."""
     shown = ""
     for question, answer in questions:
         def asked():
@@ -300,12 +333,11 @@ def answers(master, questions):
                 try:
                     shown += os.read(master, 65536).decode()
                 except OSError:
-                    return True
+                    pytest.fail(f"it ended before '{question}': {shown!r}")
             return question in shown
-        until(asked, f"the question '{question}' in {shown!r}")
-        assert question in shown, shown
+        until(asked, f"the question '{question}'")
         os.write(master, answer.encode() + b"\n")
-        shown = shown[shown.index(question) + len(question):] if answer is not None else shown
+        shown = shown[shown.index(question) + len(question):]
     return shown
 
 

@@ -22,16 +22,21 @@ struct Interruptions: ~Copyable {
   /// SIGHUP, SIGINT and SIGTERM.
   private static let ending: UInt64 = 1 << 0 | 1 << 1 | 1 << 14
   private static let quit: UInt64 = 1 << 2
-  private let signals: UInt64
+
+  /// The signals that were blocked before: whoever else waits for them goes on.
+  private let before: UInt64
 
   /// - Parameter withQuit: whether SIGQUIT is one of them.
   init(withQuit: Bool = false) throws(Errno) {
-    signals = withQuit ? Self.ending | Self.quit : Self.ending
-    var set = signals
+    var set = withQuit ? Self.ending | Self.quit : Self.ending
+    var before: UInt64 = 0
     descriptor = try withAddress(of: &set) { set throws(Errno) in
-      _ = try systemCall(SyscallNumber.rtSigprocmask, 0, set.argument, 0, 8)
+      _ = try withAddress(of: &before) { before throws(Errno) in
+        try systemCall(SyscallNumber.rtSigprocmask, 0, set.argument, before.argument, 8)
+      }
       return try systemCall(SyscallNumber.signalfd4, -1, set.argument, 8, 0o2000000)
     }.adopted
+    self.before = before
   }
 
   /// The signal that came.
@@ -45,9 +50,9 @@ struct Interruptions: ~Copyable {
   }
 
   deinit {
-    var set = signals
+    var set = before
     _ = try? withAddress(of: &set) { set throws(Errno) in
-      try systemCall(SyscallNumber.rtSigprocmask, 1, set.argument, 0, 8)
+      try systemCall(SyscallNumber.rtSigprocmask, 2, set.argument, 0, 8)
     }
   }
 }
