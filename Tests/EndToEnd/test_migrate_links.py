@@ -1,5 +1,6 @@
 """`ckpt migrate`: how the image goes (TCP, compressed, slowly), what stays attached, and what it asks."""
 
+import functools
 import os
 import pty
 import select
@@ -10,6 +11,7 @@ import pytest
 
 from harness import DEADLINE, marked_processes, until
 from test_migrate import PYTHON, Traveller, left_behind, pair, relay, traveller  # noqa: F401
+from test_migrate import test_undecided as undecided
 
 # A port over there; each machine has its own.
 PORT = 7790
@@ -131,6 +133,19 @@ def test_strangers_at_the_port(traveller, tools, pair):  # noqa: F811
 def test_tcp_goes_wrong(traveller, tools, proxy, how, amount, reason):  # noqa: F811
     """The connection is cut, stalls, or somebody changes what goes over it: the program goes on here."""
     traveller.stays(traveller.migrate("--idle-timeout", "2s", *proxy(how, amount)), reason)
+
+
+@pytest.mark.parametrize("word", ["have", "10.213.", "ready"])
+def test_control_is_cut(traveller, tools, relay, word):  # noqa: F811
+    """ssh ends, and the other connection would not: nothing runs there."""
+    traveller.stays(traveller.migrate("--via", "tcp", ssh=relay("word", word)), "connection ended", "goes on here")
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_undecided_over_tcp(traveller, tools, relay, where):  # noqa: F811
+    """As when the image goes through ssh."""
+    traveller.migrate = functools.partial(traveller.migrate, "--via", "tcp")
+    undecided(traveller, relay, where)
 
 
 def test_slow_receiver(traveller, tools, proxy, pair):  # noqa: F811
