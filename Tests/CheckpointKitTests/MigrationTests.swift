@@ -86,11 +86,15 @@ import Testing
     #expect(try LinkFrame.next(of: &bytes)?.bytes == [15])
   }
 
-  @Test(arguments: [
-    [0, 0, 0, 0, 0], [10, 0, 0, 0, 0], [1, 1, 0, 16, 0], [4, 255, 255, 255, 255],
-  ])
-  func whatCantBeOneIsRefused(header: [UInt8]) {
-    var bytes = header
+  @Test(arguments: [0, 10, 255] as [UInt8])
+  func whatIsUnknownIsRefused(kind: UInt8) {
+    var bytes: [UInt8] = [kind, 0, 0, 0, 0]
+    #expect(throws: StreamFailure.damaged(.link)) { _ = try LinkFrame.next(of: &bytes) }
+  }
+
+  @Test(arguments: [1_048_577, .max] as [UInt32])
+  func whatIsTooLongIsRefused(count: UInt32) {
+    var bytes = LinkFrame.input.header(Int(count))
     #expect(throws: StreamFailure.damaged(.link)) { _ = try LinkFrame.next(of: &bytes) }
   }
 
