@@ -4,6 +4,7 @@ import functools
 import os
 import pty
 import select
+import shutil
 import signal
 import subprocess
 
@@ -181,6 +182,26 @@ def test_sent_ahead(traveller, relay, bare):  # noqa: F811
     traveller.goes("--via", "tcp")
     assert left_behind(bare) == before
     traveller.check()
+
+
+def test_paths_that_differ(traveller, tools):  # noqa: F811
+    """The other way takes the same options."""
+    there = tools.machines[1]
+    here, other = traveller.program.folder, traveller.program.folder.with_name(traveller.program.folder.name + ".other")
+    other.mkdir()
+    os.chown(other, traveller.identity.uid, traveller.identity.gid)
+    there.run("mount", "-t", "tmpfs", "tmpfs", here)
+    try:
+        there.run("cp", "/dev/null", other / "numbers")
+        there.run("chown", str(traveller.identity.uid), other / "numbers")
+        result = traveller.migrate("--compress", "lz4", "--map", f"{here}={other}")
+        assert result.returncode == 0, result.stderr
+        traveller.at, traveller.numbers = there, other / "numbers"
+        traveller.moves_on()
+    finally:
+        there.run("umount", here)
+        traveller.program.end()
+        shutil.rmtree(other)
 
 
 def test_another_version_over_there(traveller, bare):  # noqa: F811

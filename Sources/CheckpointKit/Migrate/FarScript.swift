@@ -69,7 +69,8 @@ struct FarScript {
   }
 
   private func serving(_ helper: Helper) -> String {
-    var words = ["/proc/self/fd/6 far --restart /proc/self/fd/9 --idle \(patience)\(idWord)\(mapWords)"]
+    var words = ["/proc/self/fd/6 far --restart /proc/self/fd/9"]
+    words.append("--idle \(patience)\(idWord)\(mapWords)")
     if helper.isAttached { words.append("--attach") }
     if let endpoint = helper.endpoint {
       words.append("--port \(endpoint.port)")
