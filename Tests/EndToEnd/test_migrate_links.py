@@ -192,8 +192,9 @@ def test_paths_that_differ(traveller, tools):  # noqa: F811
     os.chown(other, traveller.identity.uid, traveller.identity.gid)
     there.run("mount", "-t", "tmpfs", "tmpfs", here)
     try:
-        there.run("cp", "/dev/null", other / "numbers")
-        there.run("chown", str(traveller.identity.uid), other / "numbers")
+        for name in ("numbers", "out", "err"):
+            (other / name).touch()
+            os.chown(other / name, traveller.identity.uid, traveller.identity.gid)
         result = traveller.migrate("--compress", "lz4", "--map", f"{here}={other}")
         assert result.returncode == 0, result.stderr
         traveller.at, traveller.numbers = there, other / "numbers"
