@@ -30,7 +30,9 @@ struct Migrate: ParsableCommand {
     help: ArgumentHelp(
       "Where over there its output goes, if it is a terminal's or another program's here.",
       valueName: "file"))
-  var output = "/dev/null"
+  var output: String?
+
+  @OptionGroup var link: LinkOptions
 
   @Option(
     help: ArgumentHelp("Give up when there is no connection after so long.", valueName: "time"))
@@ -65,7 +67,10 @@ struct Migrate: ParsableCommand {
     if let destination, destination.isEmpty || destination.hasPrefix("-") {
       throw ValidationError("no such machine: \(destination)")
     }
-    guard !output.isEmpty else { throw ValidationError("--output takes the name of a file") }
+    guard output == nil || !link.attach else {
+      throw ValidationError("--attach brings its output here: no --output")
+    }
+    guard output != "" else { throw ValidationError("--output takes the name of a file") }
     guard !freshPids || !privatePids else {
       throw ValidationError("--fresh-pids and --private-pids exclude each other")
     }
@@ -105,12 +110,18 @@ struct Migrate: ParsableCommand {
     do throws(MigrationFailure) {
       migrated = try migrate(try order(program, destination)) { report in
         if let line = bar.line(for: report, at: monotonicTime()) { writeError(line) }
+      } isRunning: { migrated in
+        writeError(bar.erasing)
+        tell(program, destination, migrated)
       }
     } catch {
       writeError(bar.erasing)
       throw error.failure(moving: program, to: destination)
     }
-    writeError(bar.erasing)
+    if let status = migrated.status { throw ExitCode(status) }
+  }
+
+  private func tell(_ program: String, _ destination: String, _ migrated: Migrated) {
     if migrated.isOriginalLeft {
       writeError(
         "warning: \(program) runs on \(destination), but its stopped original is still here\n")
@@ -118,15 +129,16 @@ struct Migrate: ParsableCommand {
     if let obstacle = migrated.obstacle {
       writeError("note: nothing was copied ahead: \(obstacle.words)\n")
     }
-    if !quiet { tell(migrated, program, destination) }
+    if !quiet { tellMoved(program, destination, migrated) }
   }
 
-  private func tell(_ migrated: Migrated, _ program: String, _ destination: String) {
+  private func tellMoved(_ program: String, _ destination: String, _ migrated: Migrated) {
     let ahead = migrated.ahead
     let before =
       ahead.roundCount > 0
       ? "\(byteCountText(ahead.byteCount)) in \(ahead.roundCount) rounds while it ran, then " : ""
-    writeOutput(
+    // Standard output is the program's, when that is attached.
+    (link.attach ? writeError : writeOutput)(
       "\(program) runs on \(destination) as process \(migrated.pid): \(before)"
         + "\(byteCountText(migrated.byteCount)), "
         + "stood still for \(durationText(migrated.downtime))\n")
@@ -139,9 +151,10 @@ struct Migrate: ParsableCommand {
       target: try target(program), destination: destination, restart: try restartPath())
     order.ssh = sshWords
     order.ids = freshPids ? .fresh : privatePids ? .private : .same
-    order.output = output
+    order.output = output ?? "/dev/null"
     order.map = map.map(\.text)
     order.precopies = precopy
+    order.link = link.order(try ownPath())
     if let connectTimeout {
       order.connectPatience = UInt64(connectTimeout.milliseconds) * 1_000_000
     }
@@ -162,6 +175,12 @@ struct Migrate: ParsableCommand {
       return try .read(try TargetFacts.find(named: program))
     } catch {
       throw .target(error)
+    }
+  }
+
+  private func ownPath() throws(MigrationFailure) -> String {
+    do throws(Errno) { return try CheckpointKit.Files.linkTarget("/proc/self/exe") } catch {
+      throw .program("/proc/self/exe", error)
     }
   }
 

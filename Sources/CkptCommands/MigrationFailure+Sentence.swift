@@ -27,6 +27,16 @@ extension MigrationFailure {
       return cannot("\(host) refused it \(phase.words)", .failed, phase.hint(host))
     case .unstoppable(let errno):
       return cannot("it does not stop: \(errno.words)", errno.status)
+    case .link(let failure):
+      let known = failure.failure("cannot move \(program) to \(host)")
+      return CommandFailure(
+        known.sentence, status: known.status,
+        hints: ["--address and --port say where \(host) can be reached, past a firewall"]
+          + ["it goes on here as before"])
+    case .cutOff(let pid):
+      return CommandFailure(
+        "the connection ended: \(program) runs on \(host) as process \(pid), and is sent SIGHUP there",
+        hints: ["look whether it goes on: ssh \(host) ps -p \(pid)"])
     case .undecided: return Self.undecided(program, host)
     }
   }

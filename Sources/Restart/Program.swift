@@ -111,11 +111,12 @@ struct Program {
     _ = rawSystemCall(SyscallNumber.dup2, Int(null.number), 0)
   }
 
-  /// Says what goes wrong where it did so far; the program's errors go where its output goes.
+  /// Says what goes wrong where it did so far; the program's errors go where its output goes, unless
+  /// somebody stays with it.
   private func leaveErrors(_ descriptors: inout OwnDescriptors) throws(RestartFailure) {
     descriptors.errors = try during("cannot put the standard streams aside") { () throws(Errno) in
       let number = try Descriptors.duplicate(2, atLeast: 3)
-      try Descriptors.duplicate(1, to: 2, closeOnExec: false)
+      if isDetached { try Descriptors.duplicate(1, to: 2, closeOnExec: false) }
       return number
     }
   }

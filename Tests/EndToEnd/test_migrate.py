@@ -228,7 +228,7 @@ while True:
         if not data:
             watched.remove(0); child.stdin.close(); continue
         if how == "down" and down + len(data) > int(where): end()
-        if how in ("go", "hold") and data == b"go\\n":
+        if how in ("go", "hold") and data in (b"go\\n", b"\\3\\0\\0\\0\\0"):
             if where == "before": end()
             os.write(child.stdin.fileno(), data)
             # Until the answer is there, which is then not handed on.

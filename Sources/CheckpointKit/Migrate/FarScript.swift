@@ -15,6 +15,17 @@ struct FarScript {
   /// For `restart --map`.
   var map: [String] = []
 
+  /// What the `ckpt` over there is for; `nil`: `restart` takes the image as it is, without it.
+  var helper: Helper?
+
+  /// The `ckpt` that is between the connection and `restart`.
+  struct Helper {
+    /// Of the one that is sent where none of this version is installed.
+    var byteCount: UInt64
+    var isAttached: Bool
+    var endpoint: FarOrder.Endpoint?
+  }
+
   /// One word for any login shell: it has no single quote and no exclamation mark of its own.
   var command: String { "exec sh -c \(Self.quoted(text))" }
 
@@ -32,19 +43,40 @@ struct FarScript {
     head -c \(byteCount) > "$d/restart" || exit 74; \
     [ "$(wc -c < "$d/restart")" -eq \(byteCount) ] || exit 74; \
     "$d/restart" --version > /dev/null || exit 69; \
-    exec 8<&0 7>&1 0</dev/null 1>>\(Self.doubleQuoted(output)) 9<"$d/restart" || exit 73; \
+    \(helper.map(fetching) ?? "")exec 8<&0 7>&1 0</dev/null 1>>\(Self.doubleQuoted(output)) \
+    9<"$d/restart"\(helper == nil ? "" : " 6<\"$c\"") || exit 73; \
     echo "\(FarWord.mark)have" >&7; \
     trap - 0; rm -rf "$d"; \
-    exec /proc/self/fd/9 --detach --staged=7 --from-descriptor=8 --idle=\(patience)\(idWord)\(mapWords)
+    exec \(helper.map(serving) ?? "/proc/self/fd/9 --detach --staged=7 --from-descriptor=8 --idle=\(patience)\(idWord)\(mapWords)")
     """
   }
 
-  private var idWord: String {
-    switch ids {
-    case .same: ""
-    case .private: " --private-pids"
-    case .fresh: " --fresh-pids"
+  private var idWord: String { ids.option.map { " " + $0 } ?? "" }
+
+  /// Finds a `ckpt` that understands this one, or takes one; the folder has it then.
+  ///
+  /// What a program that can't run there lacks, the loader says.
+  private func fetching(_ helper: Helper) -> String {
+    """
+    c=$(command -v ckpt) && [ "$("$c" far --protocol 2>/dev/null)" = \(FarOrder.version) ] || { \
+    c=$d/ckpt; echo "\(FarWord.mark)need"; \
+    head -c \(helper.byteCount) > "$c" || exit 74; \
+    [ "$(wc -c < "$c")" -eq \(helper.byteCount) ] || exit 74; \
+    chmod 700 "$c" && "$c" far --protocol > /dev/null || { \
+    echo "ckpt: the program ckpt does not run here; install ckpt, or do without it" >&2; exit 69; }; }; \
+
+    """
+  }
+
+  private func serving(_ helper: Helper) -> String {
+    var words = ["/proc/self/fd/6 far --restart /proc/self/fd/9"]
+    words.append("--idle \(patience)\(idWord)\(mapWords)")
+    if helper.isAttached { words.append("--attach") }
+    if let endpoint = helper.endpoint {
+      words.append("--port \(endpoint.port)")
+      if let host = endpoint.host { words.append("--address \(Self.doubleQuoted(host))") }
     }
+    return words.joined(separator: " ")
   }
 
   private var mapWords: String {
@@ -72,8 +104,11 @@ struct FarScript {
 enum FarWord: Equatable {
   static let mark = "ckpt-migrate "
 
-  /// The shell takes the program now; has it.
-  case send, have
+  /// The shell takes the program `restart` now; needs a `ckpt` too; has all.
+  case send, need, have
+
+  /// The image may come there.
+  case at(host: String, port: UInt16)
 
   /// Everything is in place; the program runs; it does not and never has.
   case ready
@@ -86,7 +121,11 @@ enum FarWord: Equatable {
     let words = line.dropFirst(Self.mark.count).split(separator: " ")
     switch (words.first, words.count) {
     case ("send", 1): self = .send
+    case ("need", 1): self = .need
     case ("have", 1): self = .have
+    case ("at", 3):
+      guard let port = UInt16(words[2]), port > 0 else { return nil }
+      self = .at(host: String(words[1]), port: port)
     case ("ready", 1): self = .ready
     case ("failed", 1): self = .failed
     case ("runs", 2):

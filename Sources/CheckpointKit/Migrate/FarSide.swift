@@ -10,6 +10,9 @@ struct FarSide: ~Copyable {
   private let interruptions: Interruptions
   let sink: any ByteSink
 
+  /// Where the image goes; `sink`, unless there is a `ckpt` over there that unpacks it.
+  var image: any ByteSink
+
   /// What came behind the last line.
   private var rest: [UInt8] = []
 
@@ -20,7 +23,7 @@ struct FarSide: ~Copyable {
   init(_ order: MigrationOrder, running command: String) throws(MigrationFailure) {
     let words = order.ssh + [order.destination, command]
     do throws(Errno) {
-      let interruptions = try Interruptions()
+      let interruptions = try Interruptions(withQuit: order.link.isAttached)
       let down = try Pipes.make()
       let input = FileDescriptor(adopting: down.writer)
       let farInput = FileDescriptor(adopting: down.reader)
@@ -31,6 +34,7 @@ struct FarSide: ~Copyable {
       process = try ProcessHandle(pid)
       sink = FarSink(
         input.number, interruptions: interruptions.descriptor.number, patience: order.patience)
+      image = sink
       self.pid = pid
       self.interruptions = interruptions
       self.input = input
@@ -110,6 +114,23 @@ struct FarSide: ~Copyable {
     }
     let isExit = value(Int32.self, in: information, at: 8) == 1
     return isExit ? value(Int32.self, in: information, at: 24) : nil
+  }
+
+  /// Readable when a signal has come.
+  var interruption: Int32 { interruptions.descriptor.number }
+
+  /// Stays with the program, which runs over there, until it has ended.
+  ///
+  /// - Returns: its exit status.
+  mutating func attend(_ pid: Int32) throws(MigrationFailure) -> Int32 {
+    let attendance = Attendance(
+      input: input.number, output: output.number, interruptions: interruption, incoming: rest)
+    guard let status = attendance.run(nextSignal: { try? interruptions.next() }) else {
+      throw .cutOff(pid: pid)
+    }
+    // What it has written last as an error may still be on its way.
+    _ = endStatus()
+    return status
   }
 
   /// Sends bytes that the other side has asked for.

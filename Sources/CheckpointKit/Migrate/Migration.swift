@@ -9,20 +9,36 @@ internal import KernelABI
 /// `failed` it goes on. Whatever goes wrong before `go`: it goes on here, and never runs there, since
 /// who waits there finds the end of its input. Only when the connection is cut between `go` and the
 /// answer nobody can know: then the original stays stopped, for somebody to look and decide.
+///
+/// - Parameter isRunning: hears that it runs there, before an attached program is waited for.
 public func migrate(
-  _ order: MigrationOrder, progress: (ControlReport.Progress) -> Void
+  _ order: MigrationOrder, progress: (ControlReport.Progress) -> Void,
+  isRunning: (Migrated) -> Void
 ) throws(MigrationFailure) -> Migrated {
-  let program = try restartProgram(order.restart)
+  let program = try program(order.restart)
+  let helper = try order.link.helper.map(CheckpointKit.program)
   // Twice ours: who waits here is the first to say so.
   let script = FarScript(
     byteCount: UInt64(program.count), ids: order.ids,
     patience: 2 * order.patience / 1_000_000_000 + 1, output: order.output,
-    map: order.map)
+    map: order.map, helper: order.link.scripted(helper))
   var far = try FarSide(order, running: script.command)
   try far.expect(.send, in: .connecting, within: order.connectPatience)
   try far.send(program, in: .preparing)
-  try far.expect(.have, in: .preparing, within: order.patience)
-  guard order.precopies else { return try move(order, order.saving, to: &far, progress) }
+  try far.prepare(helper, order)
+  var migrated =
+    order.precopies
+    ? try moveAhead(order, to: &far, progress)
+    : try move(order, order.saving, to: &far, progress)
+  isRunning(migrated)
+  if order.link.isAttached { migrated.status = try far.attend(migrated.pid) }
+  return migrated
+}
+
+/// Sends memory while the program runs on, then moves it; where that can't be, it is moved at once.
+private func moveAhead(
+  _ order: MigrationOrder, to far: inout FarSide, _ progress: (ControlReport.Progress) -> Void
+) throws(MigrationFailure) -> Migrated {
   var saving = order.saving
   switch try sendRounds(order, to: far, progress) {
   case .refused(let failure):
@@ -37,7 +53,7 @@ public func migrate(
   }
 }
 
-private func restartProgram(_ path: String) throws(MigrationFailure) -> [UInt8] {
+private func program(_ path: String) throws(MigrationFailure) -> [UInt8] {
   do throws(Errno) { return try Files.contents(of: path) } catch { throw .program(path, error) }
 }
 
@@ -69,6 +85,7 @@ private func move(
     let reader = pipe.keepReader()
     let answer = try send(session, connection, reader, to: far, progress)
     if case .written(let written) = answer {
+      try far.finishImage()
       try far.expect(.ready, in: .placing, within: order.patience)
       var migrated = try decide(order, session, connection, &far)
       migrated.byteCount = written.byteCount
@@ -85,7 +102,7 @@ private func send(
   _ progress: (ControlReport.Progress) -> Void
 ) throws(MigrationFailure) -> SaveSession.Answer {
   do throws(SaveFailure) {
-    return try session.follow(connection, reader, to: far.sink, progress: progress)
+    return try session.follow(connection, reader, to: far.image, progress: progress)
   } catch {
     throw far.failure(error, in: .sending)
   }
@@ -115,7 +132,7 @@ private func decide(
   }
   // Its agent may have lost its patience, and let it go on before it was stopped.
   guard session.isHeld(connection) else { throw .save(.hungUp) }
-  do throws(MigrationFailure) { try far.send(Array("go\n".utf8), in: .starting) } catch {
+  do throws(MigrationFailure) { try far.send(order.link.go, in: .starting) } catch {
     original.keep()
     throw .undecided
   }

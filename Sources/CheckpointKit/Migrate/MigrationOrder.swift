@@ -29,6 +29,9 @@ public struct MigrationOrder: Equatable, Sendable {
   /// Paths that differ over there, `OLD=NEW` each, as `restart --map` takes them.
   public var map: [String] = []
 
+  /// How the image goes, and whether the program stays attached to this command.
+  public var link = LinkOrder()
+
   /// Nanoseconds in which a connection has to be there, passwords included.
   public var connectPatience: UInt64 = 120_000_000_000
 
@@ -72,6 +75,9 @@ public struct Migrated: Equatable, Sendable {
 
   /// Why nothing did though it was to; `nil`: it did, or was not to.
   public var obstacle: AgentFailure?
+
+  /// What the program has ended with, when it was attached.
+  public var status: Int32?
 }
 
 /// How far a migration was.
@@ -97,11 +103,11 @@ public enum MigrationPhase: Equatable, Sendable, CaseIterable {
 
 /// Why a process was not moved.
 ///
-/// It goes on here as before, but for `undecided`.
+/// It goes on here as before, but for `undecided` and `cutOff`.
 public enum MigrationFailure: Error, Equatable, Sendable {
   case save(SaveFailure)
 
-  /// The program `restart` here.
+  /// The program `restart` or `ckpt` here.
   case program(String, Errno)
 
   /// What reaches the other machine can't be started.
@@ -117,6 +123,12 @@ public enum MigrationFailure: Error, Equatable, Sendable {
 
   /// The process does not stop.
   case unstoppable(Errno)
+
+  /// The connection for the image can't be made.
+  case link(StreamFailure)
+
+  /// The connection ended while the program was attached: it runs there, and was told (SIGHUP).
+  case cutOff(pid: Int32)
 
   /// It has been told to run over there, and nobody knows whether it does: here it is stopped.
   case undecided

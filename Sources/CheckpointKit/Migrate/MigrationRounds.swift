@@ -33,7 +33,7 @@ func sendRounds(
       guard let given = try session.hearOfRounds(connection) else {
         let memory = memoryByteCount(of: order.target.pid)
         return .sent(
-          try session.followRounds(reader, to: far.sink) {
+          try session.followRounds(reader, to: far.image) {
             progress(.init(done: $0, total: max($0, memory)))
           })
       }

@@ -53,7 +53,7 @@ extension TargetFacts {
     taskNames(pid).first { tid in (try? readStatus(tid, of: pid))?.state != "Z" } ?? pid
   }
 
-  private static func readStatus(_ pid: Int32) throws(TargetFailure) -> ProcessStatus {
+  static func readStatus(_ pid: Int32) throws(TargetFailure) -> ProcessStatus {
     do throws(Errno) { return ProcessStatus(try Files.text(of: "/proc/\(pid)/status")) } catch {
       throw error == .noSuchFile || error == .noSuchProcess
         ? .noSuchProcess(pid) : .unreadable(pid, "status", error)
@@ -92,7 +92,7 @@ extension TargetFacts {
     numbers(in: "/proc/\(pid)/task")
   }
 
-  private static func isRestart(_ pid: Int32) -> Bool {
+  static func isRestart(_ pid: Int32) -> Bool {
     do throws(Errno) {
       var path = try Files.linkTarget("/proc/\(pid)/exe")
       if path.hasSuffix(" (deleted)") { path.removeLast(10) }

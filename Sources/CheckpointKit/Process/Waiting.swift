@@ -20,14 +20,23 @@ struct Interruptions: ~Copyable {
   let descriptor: FileDescriptor
 
   /// SIGHUP, SIGINT and SIGTERM.
-  private static let signals: UInt64 = 1 << 0 | 1 << 1 | 1 << 14
+  private static let ending: UInt64 = 1 << 0 | 1 << 1 | 1 << 14
+  private static let quit: UInt64 = 1 << 2
 
-  init() throws(Errno) {
-    var set = Self.signals
+  /// The signals that were blocked before: whoever else waits for them goes on.
+  private let before: UInt64
+
+  /// - Parameter withQuit: whether SIGQUIT is one of them.
+  init(withQuit: Bool = false) throws(Errno) {
+    var set = withQuit ? Self.ending | Self.quit : Self.ending
+    var before: UInt64 = 0
     descriptor = try withAddress(of: &set) { set throws(Errno) in
-      _ = try systemCall(SyscallNumber.rtSigprocmask, 0, set.argument, 0, 8)
+      _ = try withAddress(of: &before) { before throws(Errno) in
+        try systemCall(SyscallNumber.rtSigprocmask, 0, set.argument, before.argument, 8)
+      }
       return try systemCall(SyscallNumber.signalfd4, -1, set.argument, 8, 0o2000000)
     }.adopted
+    self.before = before
   }
 
   /// The signal that came.
@@ -41,9 +50,9 @@ struct Interruptions: ~Copyable {
   }
 
   deinit {
-    var set = Self.signals
+    var set = before
     _ = try? withAddress(of: &set) { set throws(Errno) in
-      try systemCall(SyscallNumber.rtSigprocmask, 1, set.argument, 0, 8)
+      try systemCall(SyscallNumber.rtSigprocmask, 2, set.argument, 0, 8)
     }
   }
 }
@@ -58,18 +67,33 @@ extension Int {
 ///
 /// Source: poll(2).
 func waitReadable(_ descriptors: [Int32], until deadline: UInt64) throws(Errno) -> [Bool] {
+  try waitReady(descriptors.map { ($0, Descriptors.Poll.input) }, until: deadline)
+}
+
+/// Waits until one of the descriptors is ready for what is wanted of it; -1 never is.
+///
+/// - Returns: which of them are, or have failed, in their order; none when the time is over.
+///
+/// Source: poll(2).
+func waitReady(
+  _ wanted: [(descriptor: Int32, events: Int16)], until deadline: UInt64
+) throws(Errno) -> [Bool] {
   while true {
     let now = monotonicTime()
     let milliseconds = deadline > now ? (deadline - now + 999_999) / 1_000_000 : 0
     var records: [UInt8] = []
-    for descriptor in descriptors { records += bytes(of: descriptor) + [1, 0, 0, 0] }
+    for entry in wanted {
+      records += bytes(of: entry.descriptor)
+      records += bytes(of: entry.events)
+      records += [0, 0]
+    }
     do throws(Errno) {
       _ = try withAddress(ofMutableBytes: &records) { address throws(Errno) in
         try systemCall(
-          SyscallNumber.poll, address.argument, descriptors.count,
+          SyscallNumber.poll, address.argument, wanted.count,
           Int(min(milliseconds, 3_600_000)))
       }
-      return descriptors.indices.map { (value(Int16.self, in: records, at: $0 * 8 + 6) ?? 0) != 0 }
+      return wanted.indices.map { (value(Int16.self, in: records, at: $0 * 8 + 6) ?? 0) != 0 }
     } catch {
       guard error == .interrupted else { throw error }
     }

@@ -49,5 +49,8 @@ public enum StreamFailure: Error, Equatable, Sendable {
     case lz4, zstd, gzip
     case encryption = "encrypted"
     case image
+
+    /// What two commands say to each other during a migration.
+    case link = "migration's"
   }
 }

@@ -24,8 +24,11 @@ enum StreamSockets {
   }
 
   /// Connects within the patience for it.
+  ///
+  /// - Parameter signals: a descriptor that is readable when it is to be given up; -1: none.
+  /// - Throws: `connect` with EINTR when it was given up.
   static func connect(
-    to place: StreamPlace, _ patience: StreamPatience
+    to place: StreamPlace, _ patience: StreamPatience, interruptedBy signals: Int32 = -1
   ) throws(StreamFailure) -> FileDescriptor {
     let address = try address(of: place)
     do throws(Errno) {
@@ -36,7 +39,11 @@ enum StreamSockets {
         try Sockets.connect(socket.number, to: address)
       } catch {
         guard error == inProgress else { throw error }
-        try Descriptors.awaitWritable(socket.number, milliseconds: patience.connect)
+        let ready = try waitReady(
+          [(socket.number, Descriptors.Poll.output), (signals, Descriptors.Poll.input)],
+          until: monotonicTime() &+ UInt64(patience.connect) * 1_000_000)
+        guard !ready[1] else { throw .interrupted }
+        guard ready[0] else { throw .timedOut }
         // SOL_SOCKET, SO_ERROR
         let result = try Sockets.option(socket.number, 1, 4)
         if result != 0 { throw Errno(rawValue: result) }

@@ -36,8 +36,10 @@ struct Pager: BitwiseCopyable {
   /// Somebody waits for all of it.
   var isHurried = false
 
-  /// Whether nobody missed anything when it last looked. At first, and while somebody does, the rest
-  /// waits a moment: what is missed next would come behind a part that takes a millisecond.
+  /// Whether nobody missed anything when it last looked.
+  ///
+  /// At first, and while somebody does, the rest waits a moment: what is missed next would come behind
+  /// a part that takes a millisecond.
   private var isQuiet = false
 
   /// What became of an attempt to give a page.

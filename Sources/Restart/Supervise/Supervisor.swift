@@ -111,8 +111,11 @@ struct Supervisor {
   // Job control.
 
   /// The program has stopped: so does this process, for the shell to see.
+  ///
+  /// Where no shell looks after jobs, nobody would let it go on: when the program goes on, or is ended,
+  /// this process has to see it.
   private func follow(_ signal: Int32) {
-    if isDetached { return }
+    if isDetached || !terminal.exists { return }
     let isForTerminal = signal == Signal.terminalInput || signal == Signal.terminalOutput
     if isForTerminal, job == .ownGroup, terminal.frontGroup == Process.ownGroup {
       resume()

@@ -5,7 +5,7 @@ struct Tables {
   func text(_ section: Section) -> String {
     let names = book.names(section)
     guard !names.isEmpty else { return "" }
-    let hasSize = section == .save || section == .changes || section == .restart || section == .stream
+    let hasSize = [Section.save, .changes, .restart, .stream].contains(section)
     return "\n\(title(section))\n\n"
       + (hasSize || section == .threads ? wide(section, names) : long(section, names))
   }
