@@ -51,7 +51,9 @@ private func registers(call: Int64, result: Int64) -> Registers {
     #expect(ResumeRegisters(stop).native.bits.r10 == 0)
     stop.waited = 0
     #expect(ResumeRegisters(stop).native.bits.r10 == 5000)
-    #expect(ResumeRegisters(stop).native.bits.rip == 0x40_1000 && ResumeRegisters(stop).native.call == nil)
+    #expect(
+      ResumeRegisters(stop).native.bits.rip == 0x40_1000 && ResumeRegisters(stop).native.call == nil
+    )
   }
 
   @Test func aTimeInMemoryIsShortenedInTheSlot() {
@@ -68,7 +70,9 @@ private func registers(call: Int64, result: Int64) -> Registers {
     var stop = ResumeRegisters.Stop(registers: registers(call: 232, result: -4))
     stop.hasPendingSignal = true
     #expect(ResumeRegisters(stop).native == stop.registers)
-    #expect(ResumeRegisters(.init(registers: registers(call: 2, result: -4))).native.bits.rip == 0x40_1002)
+    #expect(
+      ResumeRegisters(.init(registers: registers(call: 2, result: -4))).native.bits.rip == 0x40_1002
+    )
   }
 
   @Test func aRestartableSequenceIsAbandoned() {

@@ -170,7 +170,9 @@ public final class ImageFile: ImageSource {
 /// - Returns: its number, which the caller owns.
 func temporaryFile() throws(Errno) -> Int32 {
   for folder in ["/var/tmp", "/tmp"] {
-    if let number = try? HostFiles.open(folder, .readWrite | .temporaryFile, mode: 0o600).relinquish() {
+    if let number = try? HostFiles.open(folder, .readWrite | .temporaryFile, mode: 0o600)
+      .relinquish()
+    {
       return number
     }
   }

@@ -77,7 +77,8 @@ extension TargetFacts {
 
 /// The name of a process, empty when it is gone.
 func processName(_ pid: Int32) -> String {
-  (try? HostFiles.text(of: "/proc/\(pid)/comm"))?.split(separator: "\n").first.map(String.init) ?? ""
+  (try? HostFiles.text(of: "/proc/\(pid)/comm"))?.split(separator: "\n").first.map(String.init)
+    ?? ""
 }
 
 extension PtraceRefusal.Facts {

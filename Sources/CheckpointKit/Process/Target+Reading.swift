@@ -150,7 +150,9 @@ extension TargetFacts {
 
 /// The entries of a folder whose names are numbers, in order; none when it can't be read.
 func numbers(in folder: String) -> [Int32] {
-  do throws(Errno) { return try HostFiles.names(in: folder).compactMap { Int32($0) }.sorted() } catch {
+  do throws(Errno) {
+    return try HostFiles.names(in: folder).compactMap { Int32($0) }.sorted()
+  } catch {
     return []
   }
 }

@@ -75,7 +75,8 @@ struct Saving {
     }
   }
 
-  private func save(_ mode: SaveMode, _ victim: VictimProcess) throws(BenchFailure) -> Saver.Result {
+  private func save(_ mode: SaveMode, _ victim: VictimProcess) throws(BenchFailure) -> Saver.Result
+  {
     let pages = victim.size / 4096
     let rate = pages * mode.share / 1_000_000
     if rate > 0 {
@@ -87,7 +88,8 @@ struct Saving {
     return result
   }
 
-  private func measure(_ mode: SaveMode, _ victim: VictimProcess, best: UInt64) throws(BenchFailure) {
+  private func measure(_ mode: SaveMode, _ victim: VictimProcess, best: UInt64) throws(BenchFailure)
+  {
     let size = victim.size
     let fork = try victim.fork()
     let result = try save(mode, victim)

@@ -63,7 +63,8 @@ struct Streaming {
     let receiver = try Receiver()
     let start = Clock.monotonic
     try send(
-      size, from: block.range.start.rawValue, blockByteCount: LargeBuffer.byteCount, to: receiver.port)
+      size, from: block.range.start.rawValue, blockByteCount: LargeBuffer.byteCount,
+      to: receiver.port)
     receiver.join()
     return Clock.monotonic - start
   }
