@@ -61,10 +61,17 @@ enum SocketSurvey {
     try item.doing { () throws(Errno) in
       try writer.append(record, &survey)
       record.option_count = try SocketOptions.append(
-        item, family: record.family, protocol: record.protocol, to: &writer, &survey)
+        item, of: options(of: record), to: &writer, &survey)
     }
     Memory.store(record, at: place)
     file.detail = try writer.end(item, &survey)
+  }
+
+  private static func options(of record: ckpt_file_socket) -> SocketOptionTable.Socket {
+    SocketOptionTable.Socket(
+      family: record.family, protocol: record.protocol,
+      isConnected: record.state != CKPT_SOCKET_UNCONNECTED
+        && record.state != CKPT_SOCKET_LISTENING)
   }
 
   /// Gathers what a socket has received, without taking it out.
