@@ -11,7 +11,7 @@ enum SocketOptions {
   /// - Returns: how many.
   static func append(
     _ item: OpenFile, family: Int32, protocol: Int32, to writer: inout DetailWriter,
-    _ survey: inout Survey
+    _ draft: inout ImageDraft
   ) throws(Errno) -> UInt32 {
     // SO_BUF_LOCK: which of the buffers' sizes were set, not found by the kernel itself.
     let locks = (try? Sockets.option(item.number, 1, 72)) ?? 3
@@ -33,7 +33,7 @@ enum SocketOptions {
             item.number, option.level, name, into: &option.value)
         else { continue }
         option.byte_count = byteCount
-        try writer.append(option, &survey)
+        try writer.append(option, &draft)
         count += 1
       }
     }
