@@ -9,7 +9,7 @@ enum SocketOptions {
   /// - Returns: how many.
   static func append(
     _ item: OpenFile, of socket: SocketOptionTable.Socket, to writer: inout DetailWriter,
-    _ survey: inout Survey
+    _ draft: inout ImageDraft
   ) throws(Errno) -> UInt32 {
     // SO_BUF_LOCK: which of the buffers' sizes were set. The kernel adapts the others to the
     // connection, so a new connection finds its own.
@@ -27,7 +27,7 @@ enum SocketOptions {
       else { return }
       if option.value.0 | option.value.1 == 0, SocketOptionTable.startsAtZero(name) { return }
       option.byte_count = byteCount
-      try kept.append(option, &survey)
+      try kept.append(option, &draft)
       count += 1
     }
     writer = kept
