@@ -13,7 +13,7 @@ extension SaveFailure {
     case .output(let path, let errno):
       return CommandFailure(
         "cannot write \(path): \(errno.words)", status: errno.status,
-        hints: errno.outputHint.map { [$0] } ?? [])
+        hints: errno.outputHint.map { ["\($0)"] } ?? [])
     case .rename(let path, let errno):
       return CommandFailure(
         "cannot give the image the name \(path): \(errno.words)", status: errno.status)
@@ -106,23 +106,8 @@ extension TargetFailure {
     case .triggerBlocked(_, let signal):
       return cannot(
         "every thread of it blocks \(signalName(signal))", .failed,
-        "start the program with another signal: ckpt run --signal RTMIN+5")
+        "try again: many programs block signals for a moment only",
+        "where it blocks this one for good and others not: ckpt run --signal RTMIN+5")
     }
   }
-}
-
-extension Errno {
-  /// What to do when an image can't be written.
-  var outputHint: String? {
-    switch self {
-    case .noSpace, .diskQuota: "make room, or name another place with -o"
-    case .readOnlyFileSystem, .accessDenied, .notPermitted: "name a place you may write to with -o"
-    case .isDirectory: "name a file in it"
-    case .noSuchFile: "make its folder first"
-    default: nil
-    }
-  }
-
-  private static var diskQuota: Errno { Errno(rawValue: 122) }
-  private static var readOnlyFileSystem: Errno { Errno(rawValue: 30) }
 }
