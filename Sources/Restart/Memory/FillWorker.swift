@@ -35,7 +35,7 @@ struct FillWorker: BitwiseCopyable {
   static let byteCount = roundedUpToPage(stackOffset + stackByteCount)
 
   init(
-    _ number: Int, _ work: Workspace, _ units: Table<FillUnit>, _ hugePages: HugePages
+    _ number: Int, _ work: RestoreArena, _ units: Table<FillUnit>, _ hugePages: HugePages
   ) {
     image = work.image
     self.units = units
@@ -142,7 +142,7 @@ extension FillWorker {
   ///
   /// The caller is one of them.
   static func fill(
-    _ plan: FillPlan, _ work: Workspace, _ hugePages: HugePages, atMost most: Int = limit
+    _ plan: FillPlan, _ work: RestoreArena, _ hugePages: HugePages, atMost most: Int = limit
   ) throws(RestartFailure) {
     let first = FillWorker(0, work, plan.units, hugePages)
     first.next.store(0)

@@ -2,8 +2,8 @@ internal import CImage
 internal import Kernel
 internal import KernelABI
 
-/// What a lazy restart keeps in the workspace, until all memory is there.
-struct LazyRoom: BitwiseCopyable {
+/// What a lazy restart keeps in the restore arena, until all memory is there.
+struct LazyLayout: BitwiseCopyable {
   /// The `ckpt_lazy` that the agent sees.
   let record: Address
 
@@ -24,7 +24,7 @@ struct LazyRoom: BitwiseCopyable {
   let faults: Table<LazyFault>
   let polls: Table<PollEntry>
 
-  let mapped: MappedRoom
+  let mapped: MappedLayout
 
   /// The pager and the restart tell each other when to go on.
   var ready: FutexWord { FutexWord(at: record + 40) }
@@ -45,7 +45,7 @@ struct LazyRoom: BitwiseCopyable {
         + image.regions.count
         + LazySpace.limit * (MemoryLayout<LazySpace>.stride + 8)
         + faultCapacity * MemoryLayout<LazyFault>.stride) + stackByteCount + pagerByteCount
-      + MappedRoom.byteCount(for: image)
+      + MappedLayout.byteCount(for: image)
       + (64 << 10)
   }
 
@@ -67,7 +67,7 @@ struct LazyRoom: BitwiseCopyable {
     spaces = try Table(in: &arena, capacity: LazySpace.limit)
     faults = try Table(in: &arena, capacity: Self.faultCapacity)
     polls = try Table(in: &arena, capacity: LazySpace.limit + 2)
-    mapped = try MappedRoom(for: image, in: &arena)
+    mapped = try MappedLayout(for: image, in: &arena)
   }
 }
 

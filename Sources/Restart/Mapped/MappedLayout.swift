@@ -17,15 +17,15 @@ struct MappedRegion: BitwiseCopyable {
   }
 }
 
-/// What a mapped restart keeps in the workspace until all memory is there.
-struct MappedRoom: BitwiseCopyable {
+/// What a mapped restart keeps in the restore arena until all memory is there.
+struct MappedLayout: BitwiseCopyable {
   let regions: Table<MappedRegion>
 
   /// Parts of regions that the program has unmapped or put something else into, and that it has
   /// dropped; in any order, perhaps several times.
   let taken: Table<AddressRange>
   let dropped: Table<AddressRange>
-  let tracees: Table<Tracee>
+  let tracees: Table<TracedThread>
 
   /// Room for what PAGEMAP_SCAN finds.
   let found: Table<PageRun>
@@ -51,7 +51,7 @@ struct MappedRoom: BitwiseCopyable {
     UInt64(
       image.regions.count * MemoryLayout<MappedRegion>.stride
         + 2 * partCapacity * MemoryLayout<AddressRange>.stride
-        + traceeCapacity * MemoryLayout<Tracee>.stride
+        + traceeCapacity * MemoryLayout<TracedThread>.stride
         + foundCapacity * MemoryLayout<PageRun>.stride) + stackByteCount + fillByteCount
       + (16 << 10)
   }
