@@ -4,7 +4,7 @@ internal import Kernel
 public import KernelABI
 
 /// `restart`, from its first instruction in Swift to the program's end.
-public enum Main {
+public enum RestartMain {
   /// - Parameters:
   ///   - stack: what the kernel laid down for a new process.
   ///   - own: where this program lies, its stack included.
