@@ -13,8 +13,9 @@ struct LazyLayout: BitwiseCopyable {
   /// By region: 1 when it is filled while the program runs.
   let isLazy: Table<UInt8>
 
-  /// The pager and its stack.
-  let pager: Address
+  /// The pager or the tracer, and its stack.
+  let pager: Slot<Pager>
+  let tracer: Slot<Tracer>
   let stack: AddressRange
 
   /// What the pager works with.
@@ -31,7 +32,6 @@ struct LazyLayout: BitwiseCopyable {
   var go: FutexWord { FutexWord(at: record + 44) }
 
   private static let stackByteCount: UInt64 = 128 << 10
-  private static let pagerByteCount: UInt64 = 8 << 10
   private static let faultCapacity = 4096
 
   /// How many parts the missing memory of one process may come to lie in.
@@ -44,7 +44,8 @@ struct LazyLayout: BitwiseCopyable {
         + rangeCapacity(for: image) * MemoryLayout<AddressRange>.stride
         + image.regions.count
         + LazySpace.limit * (MemoryLayout<LazySpace>.stride + 8)
-        + faultCapacity * MemoryLayout<LazyFault>.stride) + stackByteCount + pagerByteCount
+        + faultCapacity * MemoryLayout<LazyFault>.stride) + stackByteCount
+      + Slot<Pager>.byteCount + Slot<Tracer>.byteCount
       + MappedLayout.byteCount(for: image)
       + (64 << 10)
   }
@@ -55,7 +56,8 @@ struct LazyLayout: BitwiseCopyable {
       AddressRange(
         start: try arena.reserve(pageByteCount, alignment: pageByteCount),
         byteCount: pageByteCount) ?? .empty
-    pager = try arena.reserve(Self.pagerByteCount, alignment: pageByteCount)
+    pager = try Slot(in: &arena)
+    tracer = try Slot(in: &arena)
     stack =
       AddressRange(start: try arena.reserve(Self.stackByteCount), byteCount: Self.stackByteCount)
       ?? .empty

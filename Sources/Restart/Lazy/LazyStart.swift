@@ -23,10 +23,10 @@ struct LazyStart: BitwiseCopyable {
       let program = try Events.openProcess(Process.ownID)
       let pager = try Pager(
         plan, space, own: own, program: program, channel: channel, notes: notes)
-      Memory.store(pager, at: plan.layout.pager)
+      plan.layout.pager.store(pager)
       let descriptor = try SharedMemoryProcess(
         plan.work.image.threads, mayChoose: handoff.flags & CKPT_HANDOFF_FRESH_PIDS == 0,
-        stack: plan.layout.stack, pagerBody, plan.layout.pager
+        stack: plan.layout.stack, pagerBody, plan.layout.pager.address
       ).descriptor
       LazyChannel.send(
         LazyChannel.Message(first: plan.fault.descriptor, second: descriptor), on: channel)
@@ -63,6 +63,6 @@ struct LazyStart: BitwiseCopyable {
 }
 
 private func pagerBody(_ address: UInt64) {
-  var pager = Memory.load(Pager.self, at: Address(address))
+  var pager = Slot<Pager>(at: Address(address)).load()
   pager.run()
 }

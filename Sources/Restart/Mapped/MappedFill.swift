@@ -21,8 +21,9 @@ struct MappedFill: BitwiseCopyable {
   }
 
   func start() throws(Errno) -> WorkerThread {
-    Memory.store(self, at: layout.fill)
-    return try WorkerThread(work.image.threads, stack: layout.stack, mappedFillBody, layout.fill)
+    layout.fill.store(self)
+    return try WorkerThread(
+      work.image.threads, stack: layout.stack, mappedFillBody, layout.fill.address)
   }
 
   /// The program has a processor for itself if there is more than one; the last worker's room is
@@ -36,7 +37,7 @@ struct MappedFill: BitwiseCopyable {
     do throws(RestartFailure) {
       try run()
     } catch {
-      Memory.store(error, at: layout.failure)
+      layout.failure.store(error)
       end = End.badly
     }
     layout.fillEnd.store(end)
@@ -84,6 +85,6 @@ struct MappedFill: BitwiseCopyable {
 }
 
 private func mappedFillBody(_ fill: UInt64) {
-  Memory.load(MappedFill.self, at: Address(fill)).serve()
+  Slot<MappedFill>(at: Address(fill)).load().serve()
   while true { _ = rawSystemCall(SyscallNumber.exit, 0) }
 }

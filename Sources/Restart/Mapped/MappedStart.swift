@@ -24,12 +24,11 @@ struct MappedStart: BitwiseCopyable {
       // ENOMEM: there is a hole in it.
       try? Mapping.advise(own, Advice.dontFork)
       try Mapping.advise(plan.work.range, Advice.dontFork)
-      Memory.store(
-        Tracer(plan, own: own, channel: channel, training: training, notes: notes),
-        at: plan.layout.pager)
+      plan.layout.tracer.store(
+        Tracer(plan, own: own, channel: channel, training: training, notes: notes))
       let tracer = try SharedMemoryProcess(
         plan.work.image.threads, mayChoose: handoff.flags & CKPT_HANDOFF_FRESH_PIDS == 0,
-        stack: plan.layout.stack, tracerBody, plan.layout.pager)
+        stack: plan.layout.stack, tracerBody, plan.layout.tracer.address)
       defer { closeDescriptor(tracer.descriptor) }
       try awaitTracing(plan, tracer)
       try plan.mapRuns()
@@ -83,6 +82,6 @@ struct MappedStart: BitwiseCopyable {
 }
 
 private func tracerBody(_ address: UInt64) {
-  var tracer = Memory.load(Tracer.self, at: Address(address))
+  var tracer = Slot<Tracer>(at: Address(address)).load()
   tracer.run()
 }

@@ -158,7 +158,7 @@ struct Tracer: BitwiseCopyable {
       if layout.mapped.fillEnd.value == 0 { Self.pause(nanoseconds: Self.patience) }
     }
     guard layout.mapped.fillEnd.value == MappedFill.End.well else {
-      throw Memory.load(RestartFailure.self, at: layout.mapped.failure)
+      throw layout.mapped.failure.load()
     }
     isChecked = true
   }

@@ -67,7 +67,7 @@ struct RestoreArena: BitwiseCopyable {
       tables += source.end.blockCount * 8 + UInt64(source.nameByteCount) + 32
     }
     return roundedUpToPage(image.headByteCount) + roundedUpToPage(tables)
-      + (hugePageByteCount + FillWorker.byteCount) * UInt64(FillWorker.limit)
+      + (hugePageByteCount + WorkerLayout.byteCount) * UInt64(FillWorker.limit)
       + DataPieces.byteCountLimit + pathCapacity + (64 << 10)
       + (isLazy ? LazyLayout.byteCount(for: image) : 0)
       + (image.stream == nil ? 0 : StreamLayout.byteCount(for: image))
@@ -90,7 +90,7 @@ struct RestoreArena: BitwiseCopyable {
       let workerCount = UInt64(FillWorker.limit)
       stages = try arena.reserve(
         Self.hugePageByteCount * workerCount, alignment: pageByteCount)
-      workers = try arena.reserve(FillWorker.byteCount * workerCount, alignment: pageByteCount)
+      workers = try arena.reserve(WorkerLayout.byteCount * workerCount, alignment: pageByteCount)
       buffer = try arena.reserve(DataPieces.byteCountLimit, alignment: pageByteCount)
       self.image.head = try Self.copy(
         image.head, byteCount: image.headByteCount, to: &arena)
@@ -189,10 +189,14 @@ extension RestoreArena {
   /// Where a worker's huge page lies.
   func stage(_ worker: Int) -> Address { stages + UInt64(worker) * Self.hugePageByteCount }
 
+  func workerLayout(_ worker: Int) -> WorkerLayout {
+    WorkerLayout(at: workers + UInt64(worker) * WorkerLayout.byteCount)
+  }
+
   /// A reader with a worker's own room for digests.
   func reader(_ worker: Int) -> DataReader {
     var reader = DataReader(
-      image.sources, cache: workers + UInt64(worker) * FillWorker.byteCount)
+      image.sources, cache: workerLayout(worker).digests)
     if notes, let stream { reader.notes = stream.digests }
     reader.isLate = isLate
     return reader
