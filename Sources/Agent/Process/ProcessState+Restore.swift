@@ -160,14 +160,14 @@ enum Credentials {
       real: record.uid, effective: record.euid, saved: record.suid, fileSystem: record.fsuid)
     let owners = IDs(
       real: record.gid, effective: record.egid, saved: record.sgid, fileSystem: record.fsgid)
-    let isOtherUser = users != Identity.users
-    guard isOtherUser || owners != Identity.groups else { return }
-    try Identity.setSupplementaryGroups(
+    let isOtherUser = users != UserIdentity.users
+    guard isOtherUser || owners != UserIdentity.groups else { return }
+    try UserIdentity.setSupplementaryGroups(
       at: process.groups.base, count: process.groups.count)
-    try Identity.setGroups(owners)
+    try UserIdentity.setGroups(owners)
     guard isOtherUser else { return }
     if keepsCapabilities { _ = try? Prctl.call(Prctl.setKeepCapabilities, 1) }
-    try Identity.setUsers(users)
+    try UserIdentity.setUsers(users)
   }
 
   private static func restoreSecurebits(_ record: ckpt_process) throws(Errno) {

@@ -71,12 +71,12 @@ extension ProcessState {
     record.parent = ProcessAttributes.parent
     record.group = ProcessAttributes.group
     record.session = ProcessAttributes.session
-    let users = Identity.users
+    let users = UserIdentity.users
     record.uid = users.real
     record.euid = users.effective
     record.suid = users.saved
     record.fsuid = users.fileSystem
-    let owners = Identity.groups
+    let owners = UserIdentity.groups
     record.gid = owners.real
     record.egid = owners.effective
     record.sgid = owners.saved
@@ -158,7 +158,7 @@ extension ProcessState {
       to: auxv.base, capacity: UInt64(Self.auxvCapacity) * 8)
     guard byteCount % 16 == 0 else { throw .invalid }
     auxv = auxv.covering(Int(byteCount) / 8)
-    let count = try Identity.supplementaryGroups(to: groups.base, capacity: Self.groupCapacity)
+    let count = try UserIdentity.supplementaryGroups(to: groups.base, capacity: Self.groupCapacity)
     groups = groups.covering(count)
     record.auxv = try draft.detail(from: auxv.base, byteCount: auxv.byteCount)
     record.groups = try draft.detail(from: groups.base, byteCount: groups.byteCount)

@@ -18,7 +18,7 @@ public struct IDs: Equatable, Sendable, BitwiseCopyable {
 /// User and group ids of the calling thread: to the kernel each thread has its own.
 ///
 /// Source: credentials(7).
-public enum Identity {
+public enum UserIdentity {
   /// NGROUPS_MAX.
   public static let groupCapacity = 65536
 
