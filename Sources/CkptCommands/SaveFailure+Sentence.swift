@@ -1,3 +1,4 @@
+internal import CheckpointImage
 internal import CheckpointKit
 internal import KernelABI
 

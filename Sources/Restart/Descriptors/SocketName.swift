@@ -5,21 +5,36 @@ internal import KernelABI
 /// Gives sockets their addresses again.
 enum SocketName {
   private static let inUse = Errno(rawValue: 98)  // EADDRINUSE
+  private static let addressNotAvailable = Errno(rawValue: 99)  // EADDRNOTAVAIL
 
   static func bind(
     _ index: Int, _ record: ckpt_file_socket, _ bench: Workbench
   ) throws(RestartFailure) {
     let number = bench.opened[index]
     let address = SocketAddress(record.local)
-    try bench.doing(
-      "cannot bind again the address of descriptor", index,
-      hint: "end the program that has the address now"
-    ) { () throws(Errno) in
+    do throws(Errno) {
       switch record.family {
       case Sockets.Family.unix: try bindUnix(number, record, address, bench)
       case Sockets.Family.netlink: try bindNetlink(number, address)
       default: try bindInet(number, record, address)
       }
+    } catch {
+      throw bench.failure(
+        "cannot bind again the address of descriptor", index, errno: error, hint: hint(for: error))
+    }
+  }
+
+  /// What to do when bind(2) fails; empty: what `RestartFailure.advice` says of the error.
+  ///
+  /// Source: ip(7), unix(7).
+  static func hint(for errno: Errno) -> StaticString {
+    switch errno {
+    case inUse: "end the program that has the address now"
+    case addressNotAvailable: "give this machine the address (ip addr add), or restart where it is"
+    case .noSuchFile, .notDirectory: "make the folder of its path, or map it: --map OLD=NEW"
+    case .accessDenied:
+      "run restart as root, or let the user write to the folder (ports below 1024 are root's)"
+    default: ""
     }
   }
 
