@@ -70,7 +70,11 @@ struct Program {
     var arena = try during("cannot get memory for the restart") { () throws(Errno) in
       try Arena(mapping: Self.arenaByteCount)
     }
-    let objects = try DescriptorRestore.run(image, keeping: &descriptors, in: &arena)
+    let first = try DescriptorRestore.makeRoom(for: image, keeping: &descriptors)
+    let objects = try ObjectRestore(image, firstNumber: first, in: &arena)
+    let queues = try QueueContents.read(image, in: &arena)
+    try DescriptorRestore.run(image, objects, queues, keeping: descriptors, in: &arena)
+    queues.close()
     try MemoryRestore.run(
       image, handoff(descriptors), objects: objects, arguments: arguments, lazily: laziness,
       isExecutable: isExecutable, channel: descriptors.channel, training: descriptors.training,

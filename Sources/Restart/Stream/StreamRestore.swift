@@ -110,7 +110,11 @@ enum StreamRestore {
       try Arena(mapping: Program.arenaByteCount)
     }
     let whole = arena.range
-    let objects = try DescriptorRestore.run(work.image, keeping: &own, in: &arena)
+    let first = try DescriptorRestore.makeRoom(for: work.image, keeping: &own)
+    let objects = try ObjectRestore(work.image, firstNumber: first, in: &arena)
+    let queues = try QueueContents.read(work.image, in: &arena)
+    try DescriptorRestore.run(work.image, objects, queues, keeping: own, in: &arena)
+    queues.close()
     try SharedRegions.prepare(&work, objects)
     try? Mapping.unmap(whole)
     try RegionMapper(
