@@ -5,7 +5,7 @@ internal import Kernel
 /// `DescriptorRestore.makeRoom` moves them above the program's highest number; -1: none.
 struct RestartDescriptors: BitwiseCopyable {
   /// What the image's data is read from.
-  let sources: Table<Source>
+  var sources: Table<Source>
   var status: Int32
 
   /// The program's executable, for PR_SET_MM_MAP.
