@@ -104,8 +104,12 @@ extension TargetFailure {
         .failed, "`ckpt inject \(pid)` takes the agent's signals again")
     case .triggerBlocked(_, let signal):
       return cannot(
-        "every thread of it blocks \(signalName(signal))", .failed,
-        "start the program with another signal: ckpt run --signal RTMIN+5")
+        "every thread of it blocks \(signalName(signal)), and is at work in the agent", .failed,
+        "try again in a moment")
+    case .triggerTaken(_, let signal):
+      return cannot(
+        "its threads block \(signalName(signal)) or wait for it themselves, and ptrace(2) is forbidden",
+        .permission, "let ckpt trace it: as root, or with sysctl kernel.yama.ptrace_scope=0")
     }
   }
 }
