@@ -39,7 +39,7 @@ extension Quiesce {
       if status.isZombie {
         dropEnded(index, &survey)
       } else if status.blocked & Signal.bit(Int32(asked[index])) != 0 {
-        if try !askAgain(index, status.blocked, survey) { blocking = tid }
+        if try !askAgain(index, status.blocked, &survey) { blocking = tid }
       }
     }
     try checkReachable(blocking)
@@ -47,12 +47,15 @@ extension Quiesce {
 
   /// - Returns: false when it blocks every signal.
   private mutating func askAgain(
-    _ index: Int, _ blocked: UInt64, _ survey: Survey
+    _ index: Int, _ blocked: UInt64, _ survey: inout Survey
   ) throws(CaptureFailure) -> Bool {
-    guard let signal = BorrowedSignals.reaching(blocked) else { return false }
-    metBlocked = true
     // It takes one of them, and must not meet the other later.
     Agent.errands.store(Agent.errands.value | Park.Errand.drain)
+    guard let signal = BorrowedSignals.reaching(blocked) else {
+      guard isTimeToTrace else { return false }
+      return try trace(index, &survey)
+    }
+    metBlocked = true
     _ = try send(signal, to: index, survey)
     return true
   }

@@ -124,6 +124,18 @@ public enum TargetFailure: Error, Equatable, Sendable {
   case triggerNotCaught(Int32, signal: Int)
   case triggerBlocked(Int32, signal: Int)
 
+  /// Seccomp(2) in strict mode: it would end at the agent's first system call.
+  case confinedStrictly(Int32)
+
+  /// It has filters of seccomp(2) of its own, which no restart brings back.
+  case filtered(Int32, filters: Int)
+
+  /// Its filters forbid a system call that the agent makes.
+  case filterForbids(Int32, call: String)
+
+  /// A thread's system calls go to a handler of its own: Syscall User Dispatch.
+  case dispatches(Int32, tid: Int32)
+
   /// Its threads block the signal or wait for it, and ptrace(2) is forbidden.
   case triggerTaken(Int32, signal: Int)
 }

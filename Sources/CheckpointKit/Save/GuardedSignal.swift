@@ -20,8 +20,8 @@ struct GuardedSignal {
   /// CLOCK_MONOTONIC in nanoseconds: until when to wait for the thread to stop.
   let deadline: UInt64
 
-  /// What the thread was doing.
-  let sample: ThreadSample
+  /// What the thread was doing; exact as soon as it stands.
+  var sample: ThreadSample
 
   /// How asking ended.
   enum Outcome: Equatable {
@@ -42,7 +42,7 @@ struct GuardedSignal {
   }
 
   /// - Parameter pause: waits a moment; false when this command is to end.
-  func send(pause: () -> Bool) -> Outcome {
+  mutating func send(pause: () -> Bool) -> Outcome {
     let tracee: Tracee
     do throws(Errno) { tracee = try Tracee(tid, waiting: 0, forExec: true) } catch {
       return error == .noSuchProcess ? .changed : sendUnguarded()
@@ -61,12 +61,13 @@ struct GuardedSignal {
 
   // MARK: Traced
 
-  private func hold(_ tracee: borrowing Tracee, _ pause: () -> Bool) throws(Errno) -> Outcome {
+  private mutating func hold(_ tracee: borrowing Tracee, _ pause: () -> Bool) throws(Errno) -> Outcome {
     try tracee.interrupt()
     guard try awaitRest(tracee, pause), hasHandler else {
       ThreadVisit.putBack(tracee, of: pid, sample: sample)
       return .changed
     }
+    sample.correct(by: try tracee.registers())
     let mask = try tracee.mask()
     let isBlocked = mask & bit != 0
     if isBlocked {
@@ -108,7 +109,9 @@ struct GuardedSignal {
       switch try event(tracee, pause) {
       case .signal(signal):
         isSame = isSame && hasHandler
-        if isSame, let mask { try enter(tracee, mask, pause) } else {
+        if isSame, let mask {
+          try enter(tracee, mask, pause)
+        } else {
           try tracee.release(with: isSame ? signal : 0)
         }
         return isSame ? .sent : .changed
@@ -204,5 +207,16 @@ struct GuardedSignal {
     guard hasAgent, hasHandler else { return .changed }
     do throws(Errno) { try queue() } catch { return .changed }
     return .sent
+  }
+}
+
+extension ThreadSample {
+  /// Takes what the registers of the thread tell, as it stands.
+  fileprivate mutating func correct(by registers: Registers) {
+    let number = registers.call.map { Int64($0) } ?? Self.notInCall
+    if number != call { waited = 0 }
+    call = number
+    stackPointer = registers.bits.rsp
+    programCounter = registers.bits.rip
   }
 }

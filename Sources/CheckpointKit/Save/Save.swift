@@ -15,6 +15,9 @@ public struct SaveOrder: Equatable, Sendable {
 
   /// Whether the program is to stand still afterwards, until somebody thaws it.
   public var freezes = false
+
+  /// Whether it may come back without the filters of seccomp(2) that it has.
+  public var forgoesSeccomp = false
   public var manner = SaveManner()
 
   /// The path of `restart`, for a snapshot executable in `output`; `nil`: an ordinary image.
@@ -154,7 +157,9 @@ func delivery(for order: SaveOrder) throws(SaveFailure) -> Delivery {
   while true {
     let age = Clock.monotonic - start
     do throws(TargetFailure) {
-      return try target.delivery(opensMasks: age > blockedPatience)
+      let delivery = try target.delivery(opensMasks: age > blockedPatience)
+      try Confinement.check(target, isKnown: order.forgoesSeccomp)
+      return delivery
     } catch {
       switch error {
       case .triggerBlocked where age < order.patience: break

@@ -31,12 +31,12 @@ struct SaveSession: ~Copyable {
 
   /// Signals the thread.
   ///
-  /// - Parameter sample: what the thread is doing.
+  /// - Parameter sample: what the thread is doing; corrected by what is seen on the way.
   /// - Returns: false when the program is no longer the one that was looked at, or the thread is gone.
   borrowing func ask(
-    by delivery: Delivery, doing sample: ThreadSample
+    by delivery: Delivery, doing sample: inout ThreadSample
   ) throws(SaveFailure) -> Bool {
-    let signal = GuardedSignal(
+    var signal = GuardedSignal(
       signal: Int32(delivery.signal), value: token.rawValue, tid: delivery.tid,
       pid: order.target.pid, deadline: monotonicTime() &+ order.patience, sample: sample)
     let interruption = interruptions.descriptor.number
@@ -44,6 +44,7 @@ struct SaveSession: ~Copyable {
       let ready = try? waitReadable([interruption], until: monotonicTime() &+ 1_000_000)
       return ready?.first != true
     }
+    sample = signal.sample
     switch outcome {
     case .sent: return true
     case .changed:

@@ -24,7 +24,7 @@ struct SaveTurns {
     while !isDeferred {
       // The signal ends the wait that is to be seen.
       sample = .read(delivery.tid, of: order.target.pid)
-      if try session.ask(by: delivery, doing: sample) { break }
+      if try session.ask(by: delivery, doing: &sample) { break }
       guard monotonicTime() < deadline else {
         throw .busy(seconds: order.patience / 1_000_000_000)
       }
