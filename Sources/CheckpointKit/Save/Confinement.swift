@@ -28,7 +28,7 @@ enum Confinement {
   }
 
   private static var ownStatus: ProcessStatus {
-    (try? Files.text(of: "/proc/self/status")).map { ProcessStatus($0) } ?? ProcessStatus()
+    (try? HostFiles.text(of: "/proc/self/status")).map { ProcessStatus($0) } ?? ProcessStatus()
   }
 
   // MARK: Filters

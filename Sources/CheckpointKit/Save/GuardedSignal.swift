@@ -43,8 +43,8 @@ struct GuardedSignal {
 
   /// - Parameter pause: waits a moment; false when this command is to end.
   mutating func send(pause: () -> Bool) -> Outcome {
-    let tracee: Tracee
-    do throws(Errno) { tracee = try Tracee(tid, waiting: 0, forExec: true) } catch {
+    let tracee: TracedThread
+    do throws(Errno) { tracee = try TracedThread(tid, waiting: 0, forExec: true) } catch {
       return error == .noSuchProcess ? .changed : sendUnguarded()
     }
     guard hasAgent else { return .changed }
@@ -61,7 +61,9 @@ struct GuardedSignal {
 
   // MARK: Traced
 
-  private mutating func hold(_ tracee: borrowing Tracee, _ pause: () -> Bool) throws(Errno) -> Outcome {
+  private mutating func hold(_ tracee: borrowing TracedThread, _ pause: () -> Bool) throws(Errno)
+    -> Outcome
+  {
     try tracee.interrupt()
     guard try awaitRest(tracee, pause), hasHandler else {
       ThreadVisit.putBack(tracee, of: pid, sample: sample)
@@ -86,7 +88,7 @@ struct GuardedSignal {
   ///
   /// - Returns: false when it has ended, or executed another program.
   private func awaitRest(
-    _ tracee: borrowing Tracee, _ pause: () -> Bool
+    _ tracee: borrowing TracedThread, _ pause: () -> Bool
   ) throws(Errno) -> Bool {
     while true {
       switch try event(tracee, pause) {
@@ -102,7 +104,7 @@ struct GuardedSignal {
 
   /// Lets the thread run until it stands before our signal.
   private func deliver(
-    _ tracee: borrowing Tracee, mask: UInt64?, _ pause: () -> Bool
+    _ tracee: borrowing TracedThread, mask: UInt64?, _ pause: () -> Bool
   ) throws(Errno) -> Outcome {
     var isSame = true
     while true {
@@ -131,7 +133,7 @@ struct GuardedSignal {
 
   /// Has the kernel make the handler's frame, and puts the thread's own mask into that.
   private func enter(
-    _ tracee: borrowing Tracee, _ mask: UInt64, _ pause: () -> Bool
+    _ tracee: borrowing TracedThread, _ mask: UInt64, _ pause: () -> Bool
   ) throws(Errno) {
     try tracee.enterHandler(of: signal)
     while true {
@@ -152,8 +154,8 @@ struct GuardedSignal {
 
   /// - Throws: `timedOut`, and `interrupted` when this command is to end.
   private func event(
-    _ tracee: borrowing Tracee, _ pause: () -> Bool
-  ) throws(Errno) -> Tracee.Event {
+    _ tracee: borrowing TracedThread, _ pause: () -> Bool
+  ) throws(Errno) -> TracedThread.Event {
     var turns = 0
     while true {
       do throws(Errno) { return try tracee.wait() } catch {
@@ -178,18 +180,18 @@ struct GuardedSignal {
   private var isBlocked: Bool { status?.blocks(Int(signal)) ?? false }
 
   private var status: ProcessStatus? {
-    (try? Files.text(of: "/proc/\(pid)/task/\(tid)/status")).map { ProcessStatus($0) }
+    (try? HostFiles.text(of: "/proc/\(pid)/task/\(tid)/status")).map { ProcessStatus($0) }
   }
 
   private var hasAgent: Bool {
-    guard let maps = try? Files.text(of: "/proc/\(pid)/task/\(tid)/maps") else { return false }
+    guard let maps = try? HostFiles.text(of: "/proc/\(pid)/task/\(tid)/maps") else { return false }
     return showsAgent(maps: maps)
   }
 
   /// Whether the thread is in the midst of another checkpoint.
-  private func isInAgent(_ tracee: borrowing Tracee) throws(Errno) -> Bool {
+  private func isInAgent(_ tracee: borrowing TracedThread) throws(Errno) -> Bool {
     let place = try tracee.registers().bits.rip
-    guard let maps = try? Files.text(of: "/proc/\(pid)/task/\(tid)/maps") else { return true }
+    guard let maps = try? HostFiles.text(of: "/proc/\(pid)/task/\(tid)/maps") else { return true }
     return MapsLine.all(in: maps).contains { line in
       line.range.contains(place) && line.name.contains("/libckpt.so")
     }
