@@ -26,7 +26,7 @@ IMPATIENT = {"threads/all_blocked": "2", "refused/vfork": "2"}
 
 # Not self-checking, or in need of something that only a test of their own gives them.
 SPECIAL = {"memory/library", "memory/program_gone", "memory/reserve", "ipc/outside_connection", "process/terminal",
-           "files/full_table", "signals/takes_over", "lazy/chained", "lazy/family"}
+           "files/full_table", "signals/takes_over", "signals/executes", "signals/waits_for_all", "process/fenced", "process/dispatched", "lazy/chained", "lazy/family"}
 
 # Kinds beyond the list of what must be restored: refusing them by name is an answer too. To each a pattern of
 # how it may be named.
