@@ -106,6 +106,10 @@ extension TargetFailure {
       return cannot(
         "every thread of it blocks \(signalName(signal))", .failed,
         "start the program with another signal: ckpt run --signal RTMIN+5")
+    case .confined(let pid, let root):
+      return cannot(
+        "its root directory is \(root) (chroot), and it would come back outside of it", .failed,
+        "save and restart it from inside: chroot \(root) ckpt save \(pid)")
     }
   }
 }

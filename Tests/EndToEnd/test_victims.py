@@ -8,12 +8,14 @@ import threading
 
 import pytest
 
-from harness import VICTIMS, until
+from harness import VICTIMS, Identity, until
 
 KINDS = ("registers", "threads", "memory", "process", "files", "ipc", "signals", "lazy")
 
 # Victims that need arguments, one entry per run.
 ARGUMENTS = {
+    "process/privileges": ("none", "ambient", "groups"),
+    "memory/locked_all": ("future", "onfault", "small"),
     "threads/many": ("1", "8", "100", "1000"),
     "ipc/socketpair": ("stream", "dgram", "seqpacket"),
 }
@@ -26,7 +28,7 @@ IMPATIENT = {"threads/all_blocked": "2", "refused/vfork": "2"}
 
 # Not self-checking, or in need of something that only a test of their own gives them.
 SPECIAL = {"memory/library", "memory/program_gone", "memory/reserve", "ipc/outside_connection", "process/terminal",
-           "files/full_table", "signals/takes_over", "lazy/chained", "lazy/family"}
+           "files/full_table", "signals/takes_over", "process/confined", "lazy/chained", "lazy/family"}
 
 # Kinds beyond the list of what must be restored: refusing them by name is an answer too. To each a pattern of
 # how it may be named.
@@ -218,6 +220,17 @@ def test_program_and_library_gone(program):
     (program.folder / "liblibrary.so").write_bytes(os.urandom(20000))
     program.restart()
     program.go("restarted")
+    program.passes()
+
+
+@pytest.mark.parametrize("kill", [False, True], ids=["", "kill"])
+def test_confined(make_program, kill):
+    """A program in a jail is refused from outside, before anything happens to it."""
+    program = make_program(Identity("root"))
+    program.start_victim("process/confined")
+    refusal = program.attempt(*(["--kill"] if kill else []))
+    assert refusal and "chroot" in refusal, f"not refused: {refusal}"
+    program.go("on")
     program.passes()
 
 

@@ -224,6 +224,7 @@ enum Checkpoint {
     try during(.prepare) { () throws(Errno) in
       try survey.root.threads.append(ckpt_thread())
       try survey.root.samples.append(control.sample)
+      try survey.root.attributes.append(ThreadAttributes())
       try survey.root.pendingSets.append(0)
     }
     survey.root.publish()

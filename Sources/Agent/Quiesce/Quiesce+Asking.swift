@@ -50,6 +50,7 @@ extension Quiesce {
       try asked.append(0)
       try survey.root.threads.append(record)
       try survey.root.samples.append(sample)
+      try survey.root.attributes.append(ThreadAttributes())
       try survey.root.pendingSets.append(0)
       survey.root.publish()
     }

@@ -95,10 +95,12 @@ extension Quiesce {
     let all = survey.root
     survey.root.threads.removeAll()
     survey.root.samples.removeAll()
+    survey.root.attributes.removeAll()
     survey.root.pendingSets.removeAll()
     for index in 0..<all.threads.count where all.threads[index].tid != memberGone {
       _ = try? survey.root.threads.append(all.threads[index])
       _ = try? survey.root.samples.append(all.samples[index])
+      _ = try? survey.root.attributes.append(all.attributes[index])
       _ = try? survey.root.pendingSets.append(all.pendingSets[index])
     }
     survey.root.publish()

@@ -113,4 +113,7 @@ public enum TargetFailure: Error, Equatable, Sendable {
   case restartWithoutProgram(Int32)
   case triggerNotCaught(Int32, signal: Int)
   case triggerBlocked(Int32, signal: Int)
+
+  /// It sees another root directory than we do.
+  case confined(Int32, root: String)
 }

@@ -146,6 +146,7 @@ extension SaveOrder {
 private let blockedPatience: UInt64 = 5_000_000_000
 
 func delivery(for order: SaveOrder) throws(SaveFailure) -> Delivery {
+  do throws(TargetFailure) { try checkRoot(order.target.pid) } catch { throw .target(error) }
   let deadline = Clock.monotonic + min(order.patience, blockedPatience)
   var target = order.target
   while true {

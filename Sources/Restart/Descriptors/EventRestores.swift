@@ -28,11 +28,16 @@ enum TimerfdRestore {
     let record = try bench.record(index, ckpt_file_timerfd.self)
     let number = try bench.doing("cannot make the timerfd", index) { () throws(Errno) in
       let number = try Events.makeTimer(clock: record.clock)
-      if record.remaining > 0 { try start(number, record, bench.image.image.realtime) }
+      if isArmed(record) { try start(number, record, bench.image.image.realtime) }
       if record.ticks > 0 { try Events.setTicks(number, record.ticks) }
       return number
     }
     try bench.keep(number, as: index)
+  }
+
+  /// A periodic timer that had just gone off has nothing left, and yet it runs.
+  private static func isArmed(_ record: ckpt_file_timerfd) -> Bool {
+    record.remaining > 0 || record.interval > 0 && record.ticks > 0
   }
 
   /// A time of day stays that time of day; all else has as long to go as it had.
@@ -43,7 +48,7 @@ enum TimerfdRestore {
     let isTimeOfDay = isClock && record.settime_flags & absolute != 0
     try Events.setTimer(
       number, flags: isTimeOfDay ? record.settime_flags & (absolute | cancelOnSet) : 0,
-      value: isTimeOfDay ? saved &+ record.remaining : record.remaining,
+      value: isTimeOfDay ? saved &+ record.remaining : max(record.remaining, 1),
       interval: record.interval)
   }
 }

@@ -10,6 +10,7 @@ enum RegularFileRestore {
     // A file opened by O_TMPFILE and linked since has O_DIRECTORY, a part of that flag, too.
     let opening = OpenFlags(
       rawValue: flags.forReopening.rawValue & ~(flags.contains(.path) ? 0 : 0o200000))
+    try remake(index, bench)
     let number = try bench.doing(
       "cannot reopen descriptor", index, hint: "bring the file back to where it was"
     ) { () throws(Errno) in
@@ -17,6 +18,29 @@ enum RegularFileRestore {
     }
     try bench.keep(number, as: index)
     if !flags.contains(.path) { try check(index, flags, bench) }
+  }
+
+  /// A POSIX shared memory object that is gone, and that the image has since it was mapped.
+  private static func remake(_ index: Int, _ bench: Workbench) throws(RestartFailure) {
+    let file = bench.image.files[index]
+    for object in 0..<bench.image.objects.count {
+      let record = bench.image.objects[object]
+      guard record.kind == CKPT_OBJECT_SHARED_FILE, record.inode == file.inode,
+        record.device == file.device
+      else { continue }
+      let isGone = try bench.doing("cannot look at descriptor", index) { () throws(Errno) in
+        try isGone(try bench.path(file.path))
+      }
+      if isGone { _ = try bench.objects.descriptor(for: object) }
+    }
+  }
+
+  private static func isGone(_ path: Address) throws(Errno) -> Bool {
+    do throws(Errno) { _ = try FileStatus(path: path) } catch {
+      guard error == .noSuchFile else { throw error }
+      return true
+    }
+    return false
   }
 
   /// A file that grew is fine; one that shrank would be read or written at the wrong place.
