@@ -143,13 +143,16 @@ public enum Descriptors {
     return try control(lhs, Command.duplicateQuery, Int(rhs)) == 1 ? .same : .different
   }
 
-  /// Whether entry `slot` of an epoll set watches what `number` refers to, `nil`: can't be said.
+  /// Whether entry `target` of an epoll set watches what `number` refers to, `nil`: can't be said.
+  ///
+  /// - Parameter place: which of the entries of that number, in the order of the set: one may be
+  ///   there several times, of files that had it one after another.
   ///
   /// Source: kcmp(2), KCMP_EPOLL_TFD.
   public static func isWatched(
-    _ number: Int32, by epoll: Int32, as target: Int32, process: Int32
+    _ number: Int32, by epoll: Int32, as target: Int32, place: UInt32 = 0, process: Int32
   ) -> Bool? {
-    var slot = (UInt32(bitPattern: epoll), UInt32(bitPattern: target), UInt32(0))
+    var slot = (UInt32(bitPattern: epoll), UInt32(bitPattern: target), place)
     let raw = try? withAddress(of: &slot) { (address) throws(Errno) in
       try systemCall(
         SyscallNumber.kcmp, Int(process), Int(process), 7, Int(number), address.argument)

@@ -70,6 +70,7 @@ public enum SyscallNumber {
   public static let fchdir = 81
   public static let rename = 82
   public static let mkdir = 83
+  public static let rmdir = 84
   public static let unlink = 87
   public static let symlink = 88
   public static let readlink = 89

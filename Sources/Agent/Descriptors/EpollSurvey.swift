@@ -13,7 +13,11 @@ enum EpollSurvey {
     var writer = try DetailWriter(item, &draft)
     var cursor = TextCursor(text.span)
     while let entry = cursor.nextEpollEntry() {
-      guard let target = target(of: entry, item, draft, list) else {
+      let isRepeated =
+        Descriptors.isWatched(
+          item.number, by: item.number, as: entry.number, place: 1, process: list.process) != nil
+      let place = isRepeated ? place(of: entry.number, in: text, to: cursor.offset) : 0
+      guard let target = target(of: entry, place, item, draft, list) else {
         throw item.refused(.peerOutside)
       }
       let record = ckpt_epoll_entry(
@@ -24,28 +28,40 @@ enum EpollSurvey {
     file.detail = try writer.end(item, &draft)
   }
 
+  /// How many entries of the same number the set lists before this one.
+  private static func place(of number: Int32, in text: RawBytes, to end: Int) -> UInt32 {
+    var cursor = TextCursor(text.span)
+    var count: UInt32 = 0
+    while let entry = cursor.nextEpollEntry(), cursor.offset < end {
+      if entry.number == number { count += 1 }
+    }
+    return count
+  }
+
   /// The file that an entry watches: mostly the one at its number, but that may be closed by now,
   /// or another file's.
   private static func target(
-    of entry: FdinfoEpollEntry, _ item: OpenFile, _ draft: ImageDraft, _ list: OpenFileList
+    of entry: FdinfoEpollEntry, _ place: UInt32, _ item: OpenFile, _ draft: ImageDraft,
+    _ list: OpenFileList
   ) -> Int? {
-    if let index = file(at: entry.number, draft), matches(index, entry, item, draft, list) {
+    if let index = file(at: entry.number, draft), matches(index, entry, place, item, draft, list) {
       return index
     }
-    for index in 0..<draft.files.count where matches(index, entry, item, draft, list) {
+    for index in 0..<draft.files.count where matches(index, entry, place, item, draft, list) {
       return index
     }
     return nil
   }
 
   private static func matches(
-    _ index: Int, _ entry: FdinfoEpollEntry, _ item: OpenFile, _ draft: ImageDraft,
-    _ list: OpenFileList
+    _ index: Int, _ entry: FdinfoEpollEntry, _ place: UInt32, _ item: OpenFile,
+    _ draft: ImageDraft, _ list: OpenFileList
   ) -> Bool {
     guard draft.files[index].inode == entry.inode, draft.files[index].device == entry.device
     else { return false }
     return Descriptors.isWatched(
-      list.number(of: index), by: item.number, as: entry.number, process: list.process)
+      list.number(of: index), by: item.number, as: entry.number, place: place, process: list.process
+    )
       ?? (file(at: entry.number, draft) == index)
   }
 

@@ -66,20 +66,37 @@ enum SignalfdRestore {
 /// Of the process itself, or of one that is gone.
 enum PidfdRestore {
   static func open(_ index: Int, _ bench: Workbench) throws(RestartFailure) {
+    guard bench.opened[index] < 0 else { return }
     let record = try bench.record(index, ckpt_file_pidfd.self)
+    if record.pid == -1 { return try openGone(index, bench) }
     let number = try bench.doing("cannot make the pidfd", index) { () throws(Errno) in
-      record.pid == -1 ? try ofGone() : try Events.openProcess(Process.ownID)
+      try Events.openProcess(Process.ownID)
     }
     try bench.keep(number, as: index)
   }
 
-  private static func ofGone() throws(Errno) -> Int32 {
-    let child = try systemCall(SyscallNumber.fork)
-    if child == 0 { exitGroup(status: 0) }
-    let number = try Events.openProcess(Int32(child))
-    try retryingInterrupts { () throws(Errno) in
-      try systemCall(SyscallNumber.wait4, child, 0, 0, 0)
+  /// All that stand for one dead process do so again: they have one inode (Linux 6.9).
+  private static func openGone(_ first: Int, _ bench: Workbench) throws(RestartFailure) {
+    let child = try bench.doing("cannot make the pidfd", first) { () throws(Errno) in
+      try systemCall(SyscallNumber.fork)
     }
-    return number
+    if child == 0 { exitGroup(status: 0) }
+    let file = bench.image.files[first]
+    for index in first..<bench.image.files.count {
+      let other = bench.image.files[index]
+      guard other.kind == CKPT_FILE_PIDFD, other.inode == file.inode,
+        other.device == file.device,
+        try bench.record(index, ckpt_file_pidfd.self).pid == -1
+      else { continue }
+      let number = try bench.doing("cannot make the pidfd", index) { () throws(Errno) in
+        try Events.openProcess(Int32(child))
+      }
+      try bench.keep(number, as: index)
+    }
+    try bench.doing("cannot make the pidfd", first) { () throws(Errno) in
+      try retryingInterrupts { () throws(Errno) in
+        try systemCall(SyscallNumber.wait4, child, 0, 0, 0)
+      }
+    }
   }
 }

@@ -75,7 +75,14 @@ enum DirectoryRestore {
     let number = try bench.doing(
       "cannot reopen directory", index, hint: "bring the directory back to where it was"
     ) { () throws(Errno) in
-      try Files.open(path: try bench.path(file.path), flags.forReopening | .directory)
+      let path = try bench.path(file.path)
+      let name = bench.image.address(of: file.path)
+      if UnlinkedDirectory.isAt(name, byteCount: Int(file.path.byte_count), path: path) {
+        return try UnlinkedDirectory.use { (path) throws(Errno) in
+          try Files.open(path: path, flags.forReopening | .directory)
+        }
+      }
+      return try Files.open(path: path, flags.forReopening | .directory)
     }
     try bench.keep(number, as: index)
     guard !flags.contains(.path), file.position > 0 else { return }
