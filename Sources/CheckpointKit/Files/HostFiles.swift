@@ -29,7 +29,7 @@ public struct FileFacts: Equatable, Sendable {
 }
 
 /// Files by path, the way a command needs them: whole, small, in Swift's own types.
-public enum Files {
+public enum HostFiles {
   /// Reads a file to its end, at most `limit` bytes of it.
   public static func contents(
     of path: String, limit: Int = 64 << 20
@@ -68,11 +68,11 @@ public enum Files {
   /// Source: memfd_create(2).
   static func temporary(holding bytes: [UInt8]) throws(Errno) -> FileDescriptor {
     let number = try withPath("ckpt") { name throws(Errno) in
-      try Kernel.Files.memoryFile(name: name, flags: 0)
+      try Files.memoryFile(name: name, flags: 0)
     }
     let file = FileDescriptor(adopting: number)
     try withAddress(ofBytes: bytes) { address throws(Errno) in
-      try Kernel.Files.write(number, from: address, byteCount: UInt64(bytes.count), at: 0)
+      try Files.write(number, from: address, byteCount: UInt64(bytes.count), at: 0)
     }
     return file
   }
