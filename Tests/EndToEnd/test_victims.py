@@ -21,7 +21,7 @@ ARGUMENTS = {
 }
 
 # Victims that change their working directory, where the image would go.
-ABSOLUTE = {"process/identity"}
+ABSOLUTE = {"process/identity", "files/removed_directories"}
 
 # Victims with a thread that can't be stopped: how long the agent tries (seconds).
 IMPATIENT = {"threads/all_blocked": "2", "refused/vfork": "2"}
@@ -218,6 +218,18 @@ def test_program_and_library_gone(program):
     (program.folder / "program_gone").unlink()
     (program.folder / "liblibrary.so").unlink()
     (program.folder / "liblibrary.so").write_bytes(os.urandom(20000))
+    program.restart()
+    program.go("restarted")
+    program.passes()
+
+
+def test_posix_shm_gone(program):
+    """Shared memory and a semaphore of /dev/shm that a reboot has removed are made again."""
+    program.start_victim("ipc/posix_shm")
+    program.checkpoint()
+    program.kill()
+    for name in (program.folder / "shm.objects").read_text().split():
+        os.unlink(name)
     program.restart()
     program.go("restarted")
     program.passes()

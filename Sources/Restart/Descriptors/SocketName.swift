@@ -37,7 +37,7 @@ enum SocketName {
     switch error {
     case inUse: "end the program that has the address now"
     case .noSuchFile: "make the folder of the socket again"
-    case .permissionDenied, .notPermitted: "restart it as the user that it belonged to"
+    case .accessDenied, .notPermitted: "restart it as the user that it belonged to"
     case Errno(rawValue: 99): "this machine does not have the address (see `ip address`)"
     default: ""
     }
