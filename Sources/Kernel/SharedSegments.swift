@@ -63,9 +63,11 @@ public enum SharedSegments {
   ///
   /// Source: proc_sys_kernel(5), shm_next_id.
   public static func setNext(_ identifier: Int32) throws(Errno) {
+    let file = try FileDescriptor("/proc/sys/kernel/shm_next_id", .writeOnly)
     var line = Line()
     line.append(decimal: Int64(identifier))
-    try line.write(toFile: "/proc/sys/kernel/shm_next_id")
+    let count = UInt64(line.count)
+    try line.withPath { (text) throws(Errno) in try file.writeFully(from: text, byteCount: count) }
   }
 
   /// Attaches a segment.

@@ -93,7 +93,7 @@ enum PidfdRestore {
       }
       try bench.keep(number, as: index)
     }
-    try bench.doing("cannot make the pidfd", first) { () throws(Errno) in
+    _ = try bench.doing("cannot make the pidfd", first) { () throws(Errno) in
       try retryingInterrupts { () throws(Errno) in
         try systemCall(SyscallNumber.wait4, child, 0, 0, 0)
       }

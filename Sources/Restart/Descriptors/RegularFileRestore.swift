@@ -29,13 +29,13 @@ enum RegularFileRestore {
         record.device == file.device
       else { continue }
       let isGone = try bench.doing("cannot look at descriptor", index) { () throws(Errno) in
-        try isGone(try bench.path(file.path))
+        try isMissing(try bench.path(file.path))
       }
       if isGone { _ = try bench.objects.descriptor(for: object) }
     }
   }
 
-  private static func isGone(_ path: Address) throws(Errno) -> Bool {
+  private static func isMissing(_ path: Address) throws(Errno) -> Bool {
     do throws(Errno) { _ = try FileStatus(path: path) } catch {
       guard error == .noSuchFile else { throw error }
       return true
