@@ -12,14 +12,15 @@ enum EpollSurvey {
     file.kind = CKPT_FILE_EPOLL
     var writer = try DetailWriter(item, &draft)
     var cursor = TextCursor(text.span)
+    let peers = list.peers(in: draft)
     while let entry = cursor.nextEpollEntry() {
-      let isRepeated =
-        Descriptors.isWatched(
-          item.number, by: item.number, as: entry.number, place: 1, process: list.process) != nil
+      let own = list.descriptor(of: item.index)
+      let isRepeated = Descriptors.isWatched(own, by: own, as: entry.number, place: 1) != nil
       let place = isRepeated ? place(of: entry.number, in: text, to: cursor.offset) : 0
-      guard let target = target(of: entry, place, item, draft, list) else {
-        throw item.refused(.peerOutside)
+      let target = peers.target(of: entry) {
+        Descriptors.isWatched(list.descriptor(of: $0), by: own, as: entry.number, place: place)
       }
+      guard case .own(let target) = target else { throw item.refused(.peerOutside) }
       let record = ckpt_epoll_entry(
         number: entry.number, events: entry.events, data: entry.data, file: UInt32(target),
         reserved: 0)
@@ -36,46 +37,5 @@ enum EpollSurvey {
       if entry.number == number { count += 1 }
     }
     return count
-  }
-
-  /// The file that an entry watches: mostly the one at its number, but that may be closed by now,
-  /// or another file's.
-  private static func target(
-    of entry: FdinfoEpollEntry, _ place: UInt32, _ item: OpenFile, _ draft: ImageDraft,
-    _ list: OpenFileList
-  ) -> Int? {
-    if let index = file(at: entry.number, draft), matches(index, entry, place, item, draft, list) {
-      return index
-    }
-    for index in 0..<draft.files.count where matches(index, entry, place, item, draft, list) {
-      return index
-    }
-    return nil
-  }
-
-  private static func matches(
-    _ index: Int, _ entry: FdinfoEpollEntry, _ place: UInt32, _ item: OpenFile,
-    _ draft: ImageDraft, _ list: OpenFileList
-  ) -> Bool {
-    guard draft.files[index].inode == entry.inode, draft.files[index].device == entry.device
-    else { return false }
-    return Descriptors.isWatched(
-      list.number(of: index), by: item.number, as: entry.number, place: place, process: list.process
-    )
-      ?? (file(at: entry.number, draft) == index)
-  }
-
-  /// Descriptors are in the order of their numbers.
-  private static func file(at number: Int32, _ draft: ImageDraft) -> Int? {
-    var low = 0
-    var high = draft.descriptors.count
-    while low < high {
-      let middle = (low + high) / 2
-      if draft.descriptors[middle].number < number { low = middle + 1 } else { high = middle }
-    }
-    guard low < draft.descriptors.count, draft.descriptors[low].number == number else {
-      return nil
-    }
-    return Int(draft.descriptors[low].file)
   }
 }

@@ -5,7 +5,7 @@ internal import KernelABI
 /// The calls of ptrace(2) that a mapped restart needs.
 ///
 /// Source: ptrace(2); `include/uapi/linux/ptrace.h`.
-enum Trace {
+enum Ptrace {
   private enum Request {
     static let peekUser = 3
     static let pokeUser = 6

@@ -5,7 +5,7 @@ internal import KernelABI
 
 /// A process that shares the program's memory and is a child of the supervisor, which hears of its
 /// end.
-struct BesideProcess: BitwiseCopyable {
+struct SharedMemoryProcess: BitwiseCopyable {
   /// As the program sees it.
   let identifier: Int32
 
@@ -50,7 +50,7 @@ struct BesideProcess: BitwiseCopyable {
   private static func start(
     _ stack: AddressRange, _ body: @convention(c) (UInt64) -> Void, _ argument: Address,
     as identifier: Int32
-  ) throws(Errno) -> BesideProcess {
+  ) throws(Errno) -> SharedMemoryProcess {
     var arguments = ckernel_clone_args()
     var descriptor: Int32 = -1
     var chosen = identifier
@@ -65,7 +65,7 @@ struct BesideProcess: BitwiseCopyable {
           arguments.set_tid_size = 1
         }
         let process = try HelperProcess.run(&arguments, body, argument.rawValue)
-        return BesideProcess(process, Memory.load(Int32.self, at: place))
+        return SharedMemoryProcess(process, Memory.load(Int32.self, at: place))
       }
     }
   }

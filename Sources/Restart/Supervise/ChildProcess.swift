@@ -25,7 +25,7 @@ enum ChildEvent: Equatable, BitwiseCopyable {
   }
 }
 
-enum Child {
+enum ChildProcess {
   private static let any = 0  // P_ALL
   private static let one = 1  // P_PID
   private static let noHang = 1  // WNOHANG
