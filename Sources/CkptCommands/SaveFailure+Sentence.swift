@@ -128,6 +128,10 @@ extension TargetFailure {
       return cannot(
         "its threads block \(signalName(signal)) or wait for it themselves, and ptrace(2) is forbidden",
         .permission, "let ckpt trace it: as root, or with sysctl kernel.yama.ptrace_scope=0")
+    case .confined(let pid, let root):
+      return cannot(
+        "its root directory is \(root) (chroot), and it would come back outside of it", .failed,
+        "save and restart it from inside: chroot \(root) ckpt save \(pid)")
     }
   }
 }

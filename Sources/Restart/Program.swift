@@ -121,7 +121,12 @@ struct Program {
       var path = PathBuffer()
       try path.append(from: address, byteCount: Int(name.byte_count))
       try path.withPath { (start) throws(Errno) in
-        try systemCall(SyscallNumber.chdir, start.argument)
+        if UnlinkedDirectory.isAt(address, byteCount: Int(name.byte_count), path: start) {
+          return try UnlinkedDirectory.use { (path) throws(Errno) in
+            try Files.changeDirectory(path: path)
+          }
+        }
+        try Files.changeDirectory(path: start)
       }
     }
   }

@@ -99,6 +99,7 @@ extension Quiesce {
       try asked.append(0)
       try draft.root.threads.append(record)
       try draft.root.samples.append(sample)
+      try draft.root.attributes.append(ThreadAttributes())
       try draft.root.pendingSets.append(0)
       draft.root.publish()
     }

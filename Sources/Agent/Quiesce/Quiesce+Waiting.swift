@@ -98,10 +98,12 @@ extension Quiesce {
     let all = draft.root
     draft.root.threads.removeAll()
     draft.root.samples.removeAll()
+    draft.root.attributes.removeAll()
     draft.root.pendingSets.removeAll()
     for index in 0..<all.threads.count where all.threads[index].tid != memberGone {
       _ = try? draft.root.threads.append(all.threads[index])
       _ = try? draft.root.samples.append(all.samples[index])
+      _ = try? draft.root.attributes.append(all.attributes[index])
       _ = try? draft.root.pendingSets.append(all.pendingSets[index])
     }
     draft.root.publish()

@@ -138,4 +138,6 @@ public enum TargetFailure: Error, Equatable, Sendable {
 
   /// Its threads block the signal or wait for it, and ptrace(2) is forbidden.
   case triggerTaken(Int32, signal: Int)
+  /// It sees another root directory than we do.
+  case confined(Int32, root: String)
 }

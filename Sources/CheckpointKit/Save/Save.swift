@@ -152,6 +152,7 @@ private let blockedPatience: UInt64 = 300_000_000
 private let loadPatience: UInt64 = 1_000_000_000
 
 func delivery(for order: SaveOrder) throws(SaveFailure) -> Delivery {
+  do throws(TargetFailure) { try checkRoot(order.target.pid) } catch { throw .target(error) }
   let start = Clock.monotonic
   var target = order.target
   while true {

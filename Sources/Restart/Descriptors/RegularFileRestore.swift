@@ -10,6 +10,7 @@ enum RegularFileRestore {
     // A file opened by O_TMPFILE and linked since has O_DIRECTORY, a part of that flag, too.
     let opening = OpenFlags(
       rawValue: flags.forReopening.rawValue & ~(flags.contains(.path) ? 0 : 0o200000))
+    try remake(index, context)
     let number = try context.doing(
       "cannot reopen descriptor", index, hint: "bring the file back to where it was"
     ) { () throws(Errno) in
@@ -17,6 +18,29 @@ enum RegularFileRestore {
     }
     try context.keep(number, as: index)
     if !flags.contains(.path) { try check(index, flags, context) }
+  }
+
+  /// A POSIX shared memory object that is gone, and that the image has since it was mapped.
+  private static func remake(_ index: Int, _ context: FileRestoreContext) throws(RestartFailure) {
+    let file = context.image.files[index]
+    for object in 0..<context.image.objects.count {
+      let record = context.image.objects[object]
+      guard record.kind == CKPT_OBJECT_SHARED_FILE, record.inode == file.inode,
+        record.device == file.device
+      else { continue }
+      let isGone = try context.doing("cannot look at descriptor", index) { () throws(Errno) in
+        try isMissing(try context.path(file.path))
+      }
+      if isGone { _ = try context.objects.descriptor(for: object) }
+    }
+  }
+
+  private static func isMissing(_ path: Address) throws(Errno) -> Bool {
+    do throws(Errno) { _ = try FileStatus(path: path) } catch {
+      guard error == .noSuchFile else { throw error }
+      return true
+    }
+    return false
   }
 
   /// A file that grew is fine; one that shrank would be read or written at the wrong place.
@@ -51,7 +75,14 @@ enum DirectoryRestore {
     let number = try context.doing(
       "cannot reopen directory", index, hint: "bring the directory back to where it was"
     ) { () throws(Errno) in
-      try Files.open(path: try context.path(file.path), flags.forReopening | .directory)
+      let path = try context.path(file.path)
+      let name = context.image.address(of: file.path)
+      if UnlinkedDirectory.isAt(name, byteCount: Int(file.path.byte_count), path: path) {
+        return try UnlinkedDirectory.use { (path) throws(Errno) in
+          try Files.open(path: path, flags.forReopening | .directory)
+        }
+      }
+      return try Files.open(path: path, flags.forReopening | .directory)
     }
     try context.keep(number, as: index)
     guard !flags.contains(.path), file.position > 0 else { return }

@@ -11,15 +11,45 @@ enum SocketName {
   ) throws(RestartFailure) {
     let number = context.opened[index]
     let address = SocketAddress(record.local)
-    try context.doing(
-      "cannot bind again the address of descriptor", index,
-      hint: "end the program that has the address now"
-    ) { () throws(Errno) in
-      switch record.family {
-      case Sockets.Family.unix: try bindUnix(number, record, address, context)
-      case Sockets.Family.netlink: try bindNetlink(number, address)
-      default: try bindInet(number, record, address)
+    let deadline = Clock.monotonic + patience
+    while true {
+      do throws(Errno) {
+        return try bind(number, record, address, context)
+      } catch {
+        if error == inUse, Clock.monotonic < deadline {
+          // Nothing to be read from, so for 20 ms.
+          var nothing = PollEntry(descriptor: -1)
+          nothing.wait(milliseconds: 20)
+          continue
+        }
+        try context.doing(
+          "cannot bind again the address of descriptor", index, hint: hint(for: error)
+        ) { () throws(Errno) in throw error }
       }
+    }
+  }
+
+  /// How long an address may still belong to a process that is just ending, in nanoseconds: the
+  /// program's own last life, mostly.
+  private static let patience: UInt64 = 3_000_000_000
+
+  private static func hint(for error: Errno) -> StaticString {
+    switch error {
+    case inUse: "end the program that has the address now"
+    case .noSuchFile: "make the folder of the socket again"
+    case .accessDenied, .notPermitted: "restart it as the user that it belonged to"
+    case Errno(rawValue: 99): "this machine does not have the address (see `ip address`)"
+    default: ""
+    }
+  }
+
+  private static func bind(
+    _ number: Int32, _ record: ckpt_file_socket, _ address: SocketAddress, _ context: FileRestoreContext
+  ) throws(Errno) {
+    switch record.family {
+    case Sockets.Family.unix: try bindUnix(number, record, address, context)
+    case Sockets.Family.netlink: try bindNetlink(number, address)
+    default: try bindInet(number, record, address)
     }
   }
 
