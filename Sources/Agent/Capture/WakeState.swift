@@ -34,7 +34,7 @@ struct WakeState: BitwiseCopyable {
 
   /// Room for this many threads, the kernel's own default limit being 32,768 and more.
   private static let threadCapacity = 1 << 17
-  private static let detailCapacity: UInt64 = 4 << 20
+  private static let detailCapacity: UInt64 = 12 << 20
   private static let wakeStackByteCount: UInt64 = 64 << 10
 
   /// Bytes of address space; only what is touched costs memory.

@@ -61,10 +61,17 @@ enum SocketSurvey {
     try item.doing { () throws(Errno) in
       try writer.append(record, &draft)
       record.option_count = try SocketOptions.append(
-        item, family: record.family, protocol: record.protocol, to: &writer, &draft)
+        item, of: options(of: record), to: &writer, &draft)
     }
     Memory.store(record, at: place)
     file.detail = try writer.end(item, &draft)
+  }
+
+  private static func options(of record: ckpt_file_socket) -> SocketOptionTable.Socket {
+    SocketOptionTable.Socket(
+      family: record.family, protocol: record.protocol,
+      isConnected: record.state != CKPT_SOCKET_UNCONNECTED
+        && record.state != CKPT_SOCKET_LISTENING)
   }
 
   /// Gathers what a socket has received, without taking it out.

@@ -116,7 +116,7 @@ enum Orphans {
 
   /// Ends all children, and theirs.
   static func killAll() {
-    while kill() { Child.reapAny() }
+    while kill() { ChildProcess.reapAny() }
   }
 
   /// - Returns: whether there were any.
