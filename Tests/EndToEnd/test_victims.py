@@ -8,25 +8,29 @@ import threading
 
 import pytest
 
-from harness import VICTIMS, until
+from harness import VICTIMS, Identity, until
+from harness.calls import CALLS, PLAIN, finish_eintr, report, verdict
 
 KINDS = ("registers", "threads", "memory", "process", "files", "ipc", "signals", "lazy")
 
 # Victims that need arguments, one entry per run.
 ARGUMENTS = {
+    "process/privileges": ("none", "ambient", "groups"),
+    "memory/locked_all": ("future", "onfault", "small"),
     "threads/many": ("1", "8", "100", "1000"),
     "ipc/socketpair": ("stream", "dgram", "seqpacket"),
 }
 
 # Victims that change their working directory, where the image would go.
-ABSOLUTE = {"process/identity"}
+ABSOLUTE = {"process/identity", "files/removed_directories"}
 
 # Victims with a thread that can't be stopped: how long the agent tries (seconds).
 IMPATIENT = {"threads/all_blocked": "2", "refused/vfork": "2"}
 
 # Not self-checking, or in need of something that only a test of their own gives them.
 SPECIAL = {"memory/library", "memory/program_gone", "memory/reserve", "ipc/outside_connection", "process/terminal",
-           "files/full_table", "signals/takes_over", "lazy/chained", "lazy/family"}
+           "files/full_table", "signals/takes_over", "signals/executes", "signals/waits_for_all", "process/fenced", "process/dispatched", "process/confined",
+           "lazy/chained", "lazy/family"}
 
 # Kinds beyond the list of what must be restored: refusing them by name is an answer too. To each a pattern of
 # how it may be named.
@@ -221,6 +225,29 @@ def test_program_and_library_gone(program):
     program.passes()
 
 
+def test_posix_shm_gone(program):
+    """Shared memory and a semaphore of /dev/shm that a reboot has removed are made again."""
+    program.start_victim("ipc/posix_shm")
+    program.checkpoint()
+    program.kill()
+    for name in (program.folder / "shm.objects").read_text().split():
+        os.unlink(name)
+    program.restart()
+    program.go("restarted")
+    program.passes()
+
+
+@pytest.mark.parametrize("kill", [False, True], ids=["", "kill"])
+def test_confined(make_program, kill):
+    """A program in a jail is refused from outside, before anything happens to it."""
+    program = make_program(Identity("root"))
+    program.start_victim("process/confined")
+    refusal = program.attempt(*(["--kill"] if kill else []))
+    assert refusal and "chroot" in refusal, f"not refused: {refusal}"
+    program.go("on")
+    program.passes()
+
+
 class Echo:
     """A server that sends back what it gets; one connection."""
 
@@ -296,16 +323,7 @@ def test_clock_of_another_boot(make_program, identity):
 
 # Blocking calls
 
-def blocking_calls():
-    """Names of the calls in eintr.c, with what each needs and whether it ends by a time-out."""
-    source = (VICTIMS / "blocking" / "eintr.c").read_text()
-    table = source.split("static const struct call calls[] = {")[1].split("};")[0]
-    found = re.findall(r"(WAITS|WAITS_FOR_ROOM|ENDS|ENDS_AT|ENDS_COARSE|ENDS_FOR_ROOM)\((\w+), \"(\w+)\"", table)
-    return [(name, needs, kind.startswith("ENDS")) for kind, name, needs in found]
 
-
-CALLS = blocking_calls()
-PLAIN = [name for name, needs, _ in CALLS if needs == "plain"]
 FATES = ("on", "restarted")
 
 
@@ -313,27 +331,6 @@ def start_eintr(make_program, identity, *arguments, timeout):
     program = make_program(identity)
     program.start_victim("blocking/eintr", *arguments, env={"VICTIM_TIMEOUT": str(timeout)})
     return program
-
-
-def finish_eintr(program, fate):
-    program.go(fate)
-    program.wait_front(120)
-    return program.text()
-
-
-def verdict(text, name):
-    lines = [line for line in text.splitlines() if re.match(rf"(ok|failed) {name}\b", line)]
-    return lines[0] if lines else "no verdict"
-
-
-def report(verdicts):
-    """Fails with every call that went wrong; prints how late the late ones were."""
-    drifts = {name: float(line.split()[-1]) for name, line in verdicts.items() if " drift " in line}
-    late = {name: drift for name, drift in drifts.items() if drift > 0.3}
-    if late:
-        print("ended late by (s):", ", ".join(f"{name} {drift:.2f}" for name, drift in late.items()))
-    wrong = [line if line != "no verdict" else f"{name}: {line}" for name, line in verdicts.items() if not line.startswith("ok")]
-    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("fate", FATES)

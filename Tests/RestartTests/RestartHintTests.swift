@@ -5,8 +5,8 @@ import Testing
 
 @Suite struct RestartHintTests {
   @Test(arguments: [
-    (98, "end the program"), (99, "this machine the address"), (2, "folder"), (20, "folder"),
-    (13, "root"),
+    (98, "end the program"), (99, "does not have the address"), (2, "folder"),
+    (13, "as the user"),
   ])
   func aRefusedAddressHasTheHintOfItsError(errno: Int32, words: String) {
     let hint = "\(SocketName.hint(for: Errno(rawValue: errno)))"
