@@ -76,7 +76,9 @@ extension UInt32: TraceValue { public var traceBits: UInt64 { UInt64(self) } }
 extension Int: TraceValue { public var traceBits: UInt64 { UInt64(bitPattern: Int64(self)) } }
 extension Int32: TraceValue { public var traceBits: UInt64 { UInt64(bitPattern: Int64(self)) } }
 extension Address: TraceValue { public var traceBits: UInt64 { rawValue } }
-extension Errno: TraceValue { public var traceBits: UInt64 { UInt64(UInt32(bitPattern: rawValue)) } }
+extension Errno: TraceValue {
+  public var traceBits: UInt64 { UInt64(UInt32(bitPattern: rawValue)) }
+}
 extension StaticString: TraceValue {
   /// Where it lies (47 bits) and its length.
   public var traceBits: UInt64 { address.rawValue << 16 | UInt64(utf8CodeUnitCount & 0xFFFF) }

@@ -13,12 +13,15 @@ struct Launch {
   private var stage = Stage(words: -1, channel: -1)
 
   private var waiter: Waiter
+  private var report: TraceReport
 
   /// - Parameter waiter: who waits already for it to be detached.
   init(
-    _ image: LoadedImage, _ options: Options, own: AddressRange, waiter: Waiter?
+    _ image: LoadedImage, _ options: Options, own: AddressRange, waiter: Waiter?,
+    report: TraceReport
   ) throws(RestartFailure) {
     self.waiter = waiter ?? Waiter()
+    self.report = report
     self.image = image
     self.options = options
     self.own = own
@@ -35,6 +38,7 @@ struct Launch {
     } catch {
       pidFile?.discard()
       error.report()
+      report.fail()
       waiter.tell(error.status.rawValue)
       exitGroup(status: error.status.rawValue)
     }
@@ -58,6 +62,7 @@ struct Launch {
     if identity.pid == 0 {
       waiter.forget()
       identity.keeper.forget()
+      report.forget()
       pidFile?.forget()
       closeDescriptor(status.reader)
       if channel.first >= 0 { closeDescriptor(channel.first) }
@@ -78,6 +83,14 @@ struct Launch {
       if let stream = image.stream { closeDescriptor(stream.descriptor) }
       lazy = LazyWatch(channel: channel.first)
     }
+    trace(
+      "the process is %d, %s; its clocks %s", identity.pid,
+      identity.hasUserNamespace
+        ? "in a user and a PID namespace of its own" as StaticString
+        : identity.hasNamespace
+          ? "in a PID namespace of its own"
+          : identity.isFresh ? "with a new ID" : "with its own ID, here",
+      identity.hasClocks ? "go on" as StaticString : "have jumped")
     if options.isVerbose { tell(identity) }
     return Supervisor(
       child: identity.pid, keeper: identity.keeper, job: job, terminal: terminal,
@@ -93,6 +106,8 @@ struct Launch {
     guard outcome == .runs else { giveUp(outcome, supervisor, waiter) }
     if let stream = image.stream, stream.feeder > 0 { Child.reap(stream.feeder) }
     lazy.begin()
+    trace("the program runs")
+    report.write()
     do throws(RestartFailure) { try pidFile?.commit(supervisor.child) } catch { error.report() }
     stage.sayRuns(supervisor.child)
     // Not before: to unmap takes as long as all the rest, and the processor.
@@ -101,18 +116,19 @@ struct Launch {
     // Without a namespace to keep, a detached program needs nobody.
     let leaves = options.detaches && supervisor.keeper.pid == 0
     if leaves, lazy.isOver { exitGroup(status: 0) }
+    lazy.report = report
     travelLight(supervisor)
     supervisor.awaitEnd(&lazy, untilWhole: leaves).imitate()
   }
 
   /// Lets go of all that is the program's now.
   private func travelLight(_ supervisor: Supervisor) {
-    let others: InlineArray<2, Int32> = [
-      supervisor.terminal.descriptor, supervisor.keeper.lifeline,
+    let others: InlineArray<3, Int32> = [
+      supervisor.terminal.descriptor, supervisor.keeper.lifeline, report.descriptor,
     ]
     // What goes wrong with memory that is still being read is said as long as it is.
     let spared: Int32 = lazy.isOver ? -1 : 2
-    Descriptors.closeAll(but: LazyWatch.count + 3) {
+    Descriptors.closeAll(but: LazyWatch.count + 4) {
       $0 < LazyWatch.count
         ? lazy[$0] : $0 == LazyWatch.count ? spared : others[$0 - LazyWatch.count - 1]
     }
@@ -135,6 +151,8 @@ struct Launch {
       try? Process.send(Signal.kill, to: supervisor.child)
     }
     let end = supervisor.awaitEnd(&lazy)
+    trace("the process that was to become the program has ended")
+    report.fail()
     stage.sayFailed()
     switch end {
     case .exited(var status) where status != 0:

@@ -55,6 +55,7 @@ struct Program {
       Signal.setMask(~Self.deadly)
       try bringBack(&descriptors)
     } catch {
+      trace("program: failed: %s (%e)", error.what, error.errno)
       error.report(to: descriptors.errors >= 0 ? descriptors.errors : 2)
       exitGroup(status: error.status.rawValue)
     }
@@ -70,7 +71,11 @@ struct Program {
     var arena = try during("cannot get memory for the restart") { () throws(Errno) in
       try Arena(mapping: Self.arenaByteCount)
     }
+    trace("program: its directory and its place are taken; descriptors come next")
     let objects = try DescriptorRestore.run(image, keeping: &descriptors, in: &arena)
+    trace(
+      "program: %u descriptors of %u open files are there", image.descriptors.count,
+      image.files.count)
     try MemoryRestore.run(
       image, handoff(descriptors), objects: objects, arguments: arguments, lazily: laziness,
       isExecutable: isExecutable, channel: descriptors.channel, training: descriptors.training,

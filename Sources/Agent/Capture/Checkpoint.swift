@@ -32,6 +32,8 @@ enum Checkpoint {
     // The return from the signal puts the thread's own rights back.
     if Processor.hasProtectionKeys { ckernel_allow_all_keys() }
     LazyMemory.awaitAll()
+    TraceOutput.begin(order)
+    defer { TraceOutput.finish() }
     do throws(Errno) {
       var survey = try Survey(scratch: order.scratch)
       defer { _ = try? Mapping.unmap(survey.keep.range) }
@@ -46,6 +48,7 @@ enum Checkpoint {
       var control = connected
       defer { control.close() }
       guard Turn.take(control, order) else {
+        trace("another checkpoint is being written: asked to wait")
         if order.isCall { Agent.state.call.outcome = .busy }
         return InterruptedCalls.settleWithoutSample(order.context)
       }
@@ -163,8 +166,15 @@ enum Checkpoint {
       }
     case .byClone: break
     }
-    guard outcome.cause == 0 else { return }
+    guard outcome.cause == 0 else {
+      return trace(
+        "memory is written in place: %s",
+        outcome.cause == CKPT_CAUSE_ASKED ? "asked for" as StaticString : "memory is short")
+    }
     survey.page = try? WriterPage.map()
+    trace(
+      "memory is to be written by a clone%s",
+      survey.page == nil ? ", but there is no memory" as StaticString : "")
   }
 
   // MARK: Stop, resume
@@ -183,8 +193,11 @@ enum Checkpoint {
       do throws(CaptureFailure) {
         try noteLeader(control, &survey)
         try Quiesce.run(&survey, deadline: deadline)
+        trace("%u threads stand still, after %t", survey.threads.count, Clock.monotonic - start)
         return start
       } catch {
+        trace(
+          "thread %u does not stop (reason %u): all go on", error.subject, error.reason.rawValue)
         _ = try? CallSettlement.run(&survey, isWhole: false)
         resume(survey)
         guard error.reason == .threadBlocksEverySignal, Clock.monotonic < deadline else {
@@ -196,6 +209,7 @@ enum Checkpoint {
 
   /// Gives the pending signals back and lets everybody go on.
   private static func resume(_ survey: Survey) {
+    trace("threads go on")
     let process = Process.ownID
     let own = OwnThread.identifier
     // If the main thread is parked, it sends the process's signals again itself (`Park`).
@@ -250,6 +264,9 @@ enum Checkpoint {
     dropRemadeCalls(survey)
     defer { DescriptorSurvey.closeTemporaries(survey) }
     try look(&survey, control)
+    trace(
+      "%u threads, %u descriptors of %u open files, %u objects were listed", survey.threads.count,
+      survey.descriptors.count, survey.files.count, survey.objects.count)
     outcome.counter = Agent.state.counter
     survey.root.publish()
     survey.isThin = wishes.isThin
@@ -260,7 +277,13 @@ enum Checkpoint {
     } else {
       Changes.collect(wishes, &survey)
     }
-    if Clone.write(&survey, control, outcome, since: start) { return nil }
+    if Clone.write(&survey, control, outcome, since: start) {
+      TraceOutput.leaveToClone()
+      return nil
+    }
+    if survey.page != nil || outcome.cause == 0 {
+      trace("there is no clone: memory is written in place")
+    }
     if outcome.cause == 0 { outcome.cause = CKPT_CAUSE_NO_CLONE }
     try Completion.freeze(&survey)
     let path = try Completion.finish(&survey, &control, &outcome)

@@ -3,34 +3,43 @@ public import KernelABI
 
 /// Where an image goes that `ckpt` names: whole or not at all.
 ///
-/// An ordinary file is written under a temporary name beside the wanted one and takes its place by
-/// `commit()`; until then nothing of that name changes, and an owner that goes away without it
-/// removes the temporary one. Pipes and devices are written as they are.
+/// An ordinary file takes the place of another by `commit()`; until then nothing of that name changes. It has no
+/// name at all before, so that an owner that is killed leaves nothing; where the file system knows no such files
+/// (open(2), O_TMPFILE), it has a temporary one, which an owner that goes away removes. Pipes and devices are
+/// written as they are.
 public struct OutputFile: ~Copyable {
   public let path: String
 
   /// `nil` when the file is written in place.
   let temporaryPath: String?
+
+  /// Whether the file has that name already.
+  private let isNamed: Bool
   let descriptor: FileDescriptor
 
   /// - Throws: the kernel's reason why the file or its temporary twin can't be made.
   public init(path: String) throws(Errno) {
     let target = Self.destination(path)
     let temporary = try Self.isWrittenInPlace(target) ? nil : Self.temporaryPath(for: target)
-    let file =
-      if let temporary {
-        try Files.open(temporary, .readWrite | .create | .exclusive, mode: 0o600)
-      } else {
-        // Not to wait for a reader of a pipe: without one this fails (ENXIO).
-        try Files.open(target, .writeOnly | .noControllingTerminal | .nonBlocking)
-      }
     self.path = target
     temporaryPath = temporary
-    descriptor = file
+    guard let temporary else {
+      // Not to wait for a reader of a pipe: without one this fails (ENXIO).
+      descriptor = try Files.open(target, .writeOnly | .noControllingTerminal | .nonBlocking)
+      isNamed = false
+      return
+    }
+    if let file = try? Files.open(target.folderPart, .readWrite | .temporaryFile, mode: 0o600) {
+      descriptor = file
+      isNamed = false
+      return
+    }
+    descriptor = try Files.open(temporary, .readWrite | .create | .exclusive, mode: 0o600)
+    isNamed = true
   }
 
   deinit {
-    if let temporaryPath { _ = try? Files.remove(temporaryPath) }
+    if isNamed, let temporaryPath { _ = try? Files.remove(temporaryPath) }
   }
 
   public var number: Int32 { descriptor.number }
@@ -48,7 +57,11 @@ public struct OutputFile: ~Copyable {
   /// Gives the file its name, for good: the folder is on disk when this returns.
   public consuming func commit() throws(Errno) {
     guard let temporaryPath else { return }
-    try Files.rename(temporaryPath, to: path)
+    if !isNamed { try Files.link(number, to: temporaryPath) }
+    do throws(Errno) { try Files.rename(temporaryPath, to: path) } catch {
+      _ = try? Files.remove(temporaryPath)
+      throw error
+    }
     // From here on there is no temporary file; removing it in `deinit` fails, which is as well.
     try Files.open(path.folderPart, .readOnly | .directory).synchronize()
   }

@@ -15,6 +15,9 @@ public struct SaveOrder: Equatable, Sendable {
 
   /// Whether the program is to stand still afterwards, until somebody thaws it.
   public var freezes = false
+
+  /// Where the agent's trace is to be put, `nil`: it isn't wanted.
+  public var trace: TraceText?
   public var manner = SaveManner()
 
   /// The path of `restart`, for a snapshot executable in `output`; `nil`: an ordinary image.

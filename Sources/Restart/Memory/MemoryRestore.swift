@@ -41,7 +41,13 @@ enum MemoryRestore {
     let remarks = isExecutable ? -1 : notes
     let lazyPlan = LazyPlan(work, laziness)
     let mappedPlan = isLazy && lazyPlan == nil ? MappedPlan(work, laziness, notes: remarks) : nil
+    trace(
+      "program: the memory comes %s",
+      lazyPlan != nil
+        ? "while it runs, by userfaultfd" as StaticString
+        : mappedPlan != nil ? "while it runs, the image is shown meanwhile" : "before it runs")
     try plan.clear(&kernel, own: own)
+    trace("program: the address space is clear: no way back")
 
     try service.place(&kernel, work)
     var handoff = handoff
@@ -49,14 +55,17 @@ enum MemoryRestore {
     let mapper = RegionMapper(
       work: work, reader: reader, service: service, notes: notes, mapsImage: isExecutable)
     try mapper.mapAll()
+    trace("program: %u regions are mapped", work.image.regions.count)
     let lazy = LazyStart.make(lazyPlan, handoff, channel: channel, notes: notes)
     let mapped = MappedStart.make(
       mappedPlan, handoff, channel: channel, training: training, notes: notes)
     try RegionFill(work: work, service: service, hugePages: hugePages).run()
+    trace("program: its memory is read, the digests are right")
     try service.patch(kernel, work)
     try RegionState(work: work, service: service, notes: notes).apply()
     work.image.closeSources()
     try LockRestore.run(work.image, isExecutable: isExecutable)
+    trace("program: the agent wakes %u threads", work.image.threads.count)
     handoff.arguments = plan.arguments.start.rawValue
     if let lazy { try lazy.go(&handoff) }
     if let mapped { mapped.go(&handoff) }

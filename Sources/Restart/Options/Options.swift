@@ -40,6 +40,9 @@ struct Options: BitwiseCopyable {
   var ids = IDs.same
   var detaches = false
   var isVerbose = false
+
+  /// Whether the trace goes to standard error.
+  var traces = false
   var laziness = Laziness.none
   var pidFile: Text?
 
@@ -137,6 +140,8 @@ struct Options: BitwiseCopyable {
       request = .version
     } else if word == "--verbose" || word == "-v" {
       isVerbose = true
+    } else if word == "--trace" {
+      traces = true
     } else if word == "--detach" || word == "-d" {
       detaches = true
     } else if word == "--lazy" {
