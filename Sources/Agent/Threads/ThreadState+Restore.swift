@@ -26,6 +26,11 @@ struct RestoreLosses: FlagSet {
   static let timers = RestoreLosses(rawValue: 16384)
   static let pendingSignals = RestoreLosses(rawValue: 32768)
   static let directory = RestoreLosses(rawValue: 65536)
+  static let threadAddresses = RestoreLosses(rawValue: 131072)
+
+  /// Without them the program would run wrong: it must not run.
+  static let fatal: RestoreLosses =
+    .robustList | .threadAddresses | .signals | .timers | .pendingSignals
 }
 
 extension ThreadState {
@@ -51,13 +56,16 @@ extension ThreadState {
 
   @inline(never)
   private static func restoreAddresses(_ record: ckpt_thread) -> RestoreLosses {
-    if record.fs_base != OwnThread.fsBase { _ = try? OwnThread.setFSBase(record.fs_base) }
-    if record.gs_base != OwnThread.gsBase { _ = try? OwnThread.setGSBase(record.gs_base) }
-    OwnThread.setClearChildTID(record.clear_child_tid)
-    guard record.robust_list != 0 else { return .none }
-    return losing(.robustList) { () throws(Errno) in
-      try OwnThread.setRobustList(record.robust_list)
+    let losses = losing(.threadAddresses) { () throws(Errno) in
+      if record.fs_base != OwnThread.fsBase { try OwnThread.setFSBase(record.fs_base) }
+      if record.gs_base != OwnThread.gsBase { try OwnThread.setGSBase(record.gs_base) }
+      try OwnThread.setClearChildTID(record.clear_child_tid)
     }
+    guard record.robust_list != 0 else { return losses }
+    return losses
+      | losing(.robustList) { () throws(Errno) in
+        try OwnThread.setRobustList(record.robust_list)
+      }
   }
 
   /// Registers the area again.

@@ -1,7 +1,7 @@
 internal import Kernel
 internal import KernelABI
 
-extension Launch {
+extension AgentLaunch {
   /// Makes a process that puts the agent into this one as soon as it has become the program.
   ///
   /// It is nobody's child: the program must not find one that it did not make.
@@ -49,7 +49,7 @@ extension Launch {
   /// Takes the process that is to be the program, and tells it so.
   private func seize(
     _ program: Int32, _ word: WordPipe, _ permission: WordPipe
-  ) -> Tracee? {
+  ) -> TracedThread? {
     // Neither the terminal's signals nor its stops are for it.
     _ = rawSystemCall(SyscallNumber.setsid)
     do throws(Errno) {
@@ -59,7 +59,7 @@ extension Launch {
       return nil
     }
     do throws(Errno) {
-      let tracee = try Tracee(program, waiting: injectPatience, forExec: true)
+      let tracee = try TracedThread(program, waiting: injectPatience, forExec: true)
       try word.send(0)
       closeInherited()
       return tracee
@@ -77,7 +77,7 @@ extension Launch {
   }
 
   private func inject(
-    _ tracee: consuming Tracee, _ program: Int32
+    _ tracee: consuming TracedThread, _ program: Int32
   ) throws(InjectFailure) {
     // The settings are in the program's environment.
     var injection = Injection(agent: agent)
@@ -99,14 +99,14 @@ extension Launch {
     } catch {
       throw .step(.trace, error)
     }
-    try Standstill.reach(tracee, of: program)
-    let maps = (try? Files.text(of: "/proc/\(program)/maps")) ?? ""
+    try StoppedTask.reach(tracee, of: program)
+    let maps = (try? HostFiles.text(of: "/proc/\(program)/maps")) ?? ""
     _ = try injection.work(
       consume tracee, source, program, MapsLine.all(in: maps), .unknown, nil)
   }
 
   /// - Returns: false when there is no program, of which the process itself tells.
-  private func hasExecuted(_ tracee: borrowing Tracee) throws(InjectFailure) -> Bool {
+  private func hasExecuted(_ tracee: borrowing TracedThread) throws(InjectFailure) -> Bool {
     do throws(Errno) {
       while true {
         switch try tracee.wait() {
@@ -126,7 +126,7 @@ extension Launch {
   /// Whether the program will take every signal there is before it comes to its own code, so that
   /// the agent has to come after that.
   private func takesSignalsAtStart(_ program: Int32) -> Bool {
-    guard let head = try? Files.contents(of: "/proc/\(program)/exe", limit: 16384) else {
+    guard let head = try? HostFiles.contents(of: "/proc/\(program)/exe", limit: 16384) else {
       return false
     }
     return isGoProgram(head)
@@ -139,7 +139,7 @@ extension Launch {
   private func awaitHandlers(_ program: Int32) {
     let deadline = Clock.monotonic + Self.startPatience
     while Clock.monotonic < deadline,
-      let text = try? Files.text(of: "/proc/\(program)/status"),
+      let text = try? HostFiles.text(of: "/proc/\(program)/status"),
       !ProcessStatus(text).catches(controlSignal)
     {
       _ = rawSystemCall(SyscallNumber.poll, 0, 0, 1)

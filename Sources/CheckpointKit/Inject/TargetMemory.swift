@@ -10,7 +10,7 @@ struct TargetMemory: ~Copyable {
   private let file: FileDescriptor
 
   init(_ pid: Int32) throws(Errno) {
-    file = try Files.open("/proc/\(pid)/mem", .readWrite)
+    file = try HostFiles.open("/proc/\(pid)/mem", .readWrite)
   }
 
   /// - Throws: `inputOutput` where nothing is mapped.

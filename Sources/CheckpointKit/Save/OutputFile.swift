@@ -25,21 +25,21 @@ public struct OutputFile: ~Copyable {
     temporaryPath = temporary
     guard let temporary else {
       // Not to wait for a reader of a pipe: without one this fails (ENXIO).
-      descriptor = try Files.open(target, .writeOnly | .noControllingTerminal | .nonBlocking)
+      descriptor = try HostFiles.open(target, .writeOnly | .noControllingTerminal | .nonBlocking)
       isNamed = false
       return
     }
-    if let file = try? Files.open(target.folderPart, .readWrite | .temporaryFile, mode: 0o600) {
+    if let file = try? HostFiles.open(target.folderPart, .readWrite | .temporaryFile, mode: 0o600) {
       descriptor = file
       isNamed = false
       return
     }
-    descriptor = try Files.open(temporary, .readWrite | .create | .exclusive, mode: 0o600)
+    descriptor = try HostFiles.open(temporary, .readWrite | .create | .exclusive, mode: 0o600)
     isNamed = true
   }
 
   deinit {
-    if isNamed, let temporaryPath { _ = try? Files.remove(temporaryPath) }
+    if isNamed, let temporaryPath { _ = try? HostFiles.remove(temporaryPath) }
   }
 
   public var number: Int32 { descriptor.number }
@@ -51,19 +51,19 @@ public struct OutputFile: ~Copyable {
     guard temporaryPath != nil else { return }
     let mask = try systemCall(SyscallNumber.umask, 0)
     _ = try systemCall(SyscallNumber.umask, mask)
-    try Kernel.Files.setMode(number, 0o755 & ~UInt32(truncatingIfNeeded: mask))
+    try Files.setMode(number, 0o755 & ~UInt32(truncatingIfNeeded: mask))
   }
 
   /// Gives the file its name, for good: the folder is on disk when this returns.
   public consuming func commit() throws(Errno) {
     guard let temporaryPath else { return }
-    if !isNamed { try Files.link(number, to: temporaryPath) }
-    do throws(Errno) { try Files.rename(temporaryPath, to: path) } catch {
-      _ = try? Files.remove(temporaryPath)
+    if !isNamed { try HostFiles.link(number, to: temporaryPath) }
+    do throws(Errno) { try HostFiles.rename(temporaryPath, to: path) } catch {
+      _ = try? HostFiles.remove(temporaryPath)
       throw error
     }
     // From here on there is no temporary file; removing it in `deinit` fails, which is as well.
-    try Files.open(path.folderPart, .readOnly | .directory).synchronize()
+    try HostFiles.open(path.folderPart, .readOnly | .directory).synchronize()
   }
 
   /// A hidden name in the same folder, so that rename(2) can move it.
@@ -76,7 +76,7 @@ public struct OutputFile: ~Copyable {
   private static func destination(_ path: String) -> String {
     let absolute = absolutePath(path)
     do throws(Errno) {
-      let target = try Files.linkTarget(absolute)
+      let target = try HostFiles.linkTarget(absolute)
       return target.hasPrefix("/") ? target : "\(absolute.folderPart)/\(target)"
     } catch {
       return absolute
@@ -85,7 +85,7 @@ public struct OutputFile: ~Copyable {
 
   private static func isWrittenInPlace(_ path: String) throws(Errno) -> Bool {
     do throws(Errno) {
-      switch try Files.facts(of: path).kind {
+      switch try HostFiles.facts(of: path).kind {
       case .regular: return false
       case .directory: throw Errno.isDirectory
       default: return true

@@ -48,7 +48,7 @@ struct Keeper: BitwiseCopyable {
     try? Process.send(Signal.terminate, to: pid)
     var poll = PollEntry(descriptor: lifeline)
     poll.wait(milliseconds: Self.patience)
-    if poll.isReady, !hears() { Child.reap(pid) }
+    if poll.isReady, !hears() { Child.reapUntil(pid) }
   }
 
   /// Waits for the keeper's byte: it stays.

@@ -33,15 +33,22 @@ enum Child {
   private static let exited = 4  // WEXITED
   private static let continued = 8  // WCONTINUED
 
+  /// How often a call that has to succeed is made.
+  private static let attempts = 3
+
   /// What has happened to `pid` and wasn't told yet.
   ///
   /// Source: waitid(2).
   static func nextEvent(of pid: Int32) -> ChildEvent? {
     var information = ckernel_siginfo()
-    _ = try? withAddress(of: &information) { (address) throws(Errno) in
-      try systemCall(
-        SyscallNumber.waitid, one, Int(pid), address.argument,
-        noHang | stopped | exited | continued)
+    // A word that is missed here is told once: nobody would signal again.
+    for _ in 0..<attempts {
+      let raw = try? withAddress(of: &information) { (address) throws(Errno) in
+        try systemCall(
+          SyscallNumber.waitid, one, Int(pid), address.argument,
+          noHang | stopped | exited | continued)
+      }
+      if raw != nil { break }
     }
     guard information.pid == pid else { return nil }
     return ChildEvent(
@@ -66,6 +73,19 @@ enum Child {
   static func reap(_ pid: Int32) {
     _ = try? retryingInterrupts { () throws(Errno) in
       try systemCall(SyscallNumber.waitid, one, Int(pid), 0, exited)
+    }
+  }
+
+  /// Waits for a child that is about to end, and for those before that it may wait for.
+  static func reapUntil(_ pid: Int32) {
+    while true {
+      var information = ckernel_siginfo()
+      let raw = try? withAddress(of: &information) { (address) throws(Errno) in
+        try retryingInterrupts { () throws(Errno) in
+          try systemCall(SyscallNumber.waitid, any, 0, address.argument, exited)
+        }
+      }
+      if raw == nil || information.pid == pid { return }
     }
   }
 

@@ -50,6 +50,11 @@ extension Outcome {
         hint: errno == .exists
           ? "use --private-pids, or --fresh-pids for any other ID" : "", number: subject,
         numberStyle: .decimal)
+    case 3:
+      return RestartFailure(
+        .failed, "the kernel does not give the program all of its state again: RestoreLosses",
+        hint: "restart it once more; if that fails too, it needs the machine it was saved on",
+        number: subject, numberStyle: .hexadecimal)
     default:
       return RestartFailure(
         .failed, "the agent in the program could not finish the restart, at its step",
