@@ -21,21 +21,28 @@ public struct OutputFile: ~Copyable {
   public init(path: String) throws(Errno) {
     let target = Self.destination(path)
     let temporary = try Self.isWrittenInPlace(target) ? nil : Self.temporaryPath(for: target)
+    let opened = try Self.open(target, temporary)
     self.path = target
     temporaryPath = temporary
+    isNamed = opened.isNamed
+    descriptor = FileDescriptor(adopting: opened.number)
+  }
+
+  private static func open(
+    _ target: String, _ temporary: String?
+  ) throws(Errno) -> (number: Int32, isNamed: Bool) {
     guard let temporary else {
       // Not to wait for a reader of a pipe: without one this fails (ENXIO).
-      descriptor = try HostFiles.open(target, .writeOnly | .noControllingTerminal | .nonBlocking)
-      isNamed = false
-      return
+      let file = try HostFiles.open(target, .writeOnly | .noControllingTerminal | .nonBlocking)
+      return (file.relinquish(), false)
     }
-    if let file = try? HostFiles.open(target.folderPart, .readWrite | .temporaryFile, mode: 0o600) {
-      descriptor = file
-      isNamed = false
-      return
+    if let file = try? HostFiles.open(
+      target.folderPart, .readWrite | .temporaryFile, mode: 0o600)
+    {
+      return (file.relinquish(), false)
     }
-    descriptor = try HostFiles.open(temporary, .readWrite | .create | .exclusive, mode: 0o600)
-    isNamed = true
+    let file = try HostFiles.open(temporary, .readWrite | .create | .exclusive, mode: 0o600)
+    return (file.relinquish(), true)
   }
 
   deinit {
