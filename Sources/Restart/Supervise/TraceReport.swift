@@ -18,7 +18,7 @@ struct TraceReport: BitwiseCopyable {
   /// The next line to write.
   private var next: UInt64 = 0
 
-  init(_ options: Options, _ arguments: Arguments) {
+  init(_ options: RestartOptions, _ arguments: Arguments) {
     isWanted = options.traces
     isVerbose = options.isVerbose
     file = Self.open(Self.path(arguments.environment))

@@ -1,0 +1,199 @@
+internal import CKernel
+internal import Kernel
+internal import KernelABI
+
+/// The calls of ptrace(2) that a mapped restart needs.
+///
+/// Source: ptrace(2); `include/uapi/linux/ptrace.h`.
+enum Ptrace {
+  private enum Request {
+    static let peekUser = 3
+    static let pokeUser = 6
+    static let detach = 17
+    static let eventMessage = 0x4201
+    static let signalInformation = 0x4202
+    static let seize = 0x4206
+    static let interrupt = 0x4207
+    static let listen = 0x4208
+    static let peekSignals = 0x4209
+    static let signalMask = 0x420a
+    static let callInformation = 0x420e
+  }
+
+  /// How threads go on.
+  enum Pace: Int {
+    /// PTRACE_CONT: only signals stop them.
+    case freely = 7
+    /// PTRACE_SYSCALL: every system call does, twice.
+    case byCalls = 24
+  }
+
+  /// Fields of struct user, as offsets in bytes.
+  enum Register: Int {
+    case rax = 80
+    case originalRAX = 120
+    case rip = 128
+  }
+
+  /// PTRACE_O_TRACESYSGOOD, TRACECLONE, EXITKILL: threads that it makes are traced as well, and the
+  /// program does not outlive its tracer.
+  private static let options = 0x1 | 0x8 | 0x10_0000
+
+  static func seize(_ process: Int32) throws(Errno) {
+    try systemCall(SyscallNumber.ptrace, Request.seize, Int(process), 0, options)
+  }
+
+  /// - Parameter signal: to be delivered, 0: none.
+  static func goOn(_ thread: Int32, _ pace: Pace, signal: Int32 = 0) {
+    _ = rawSystemCall(SyscallNumber.ptrace, pace.rawValue, Int(thread), 0, Int(signal))
+  }
+
+  static func interrupt(_ thread: Int32) {
+    _ = rawSystemCall(SyscallNumber.ptrace, Request.interrupt, Int(thread), 0, 0)
+  }
+
+  /// Leaves a thread stopped that was stopped by SIGSTOP or the like.
+  static func listen(_ thread: Int32) {
+    _ = rawSystemCall(SyscallNumber.ptrace, Request.listen, Int(thread), 0, 0)
+  }
+
+  static func detach(_ thread: Int32, signal: Int32) {
+    _ = rawSystemCall(SyscallNumber.ptrace, Request.detach, Int(thread), 0, Int(signal))
+  }
+
+  /// The TID of the thread that a thread has just made; 0: not known.
+  static func newThread(of thread: Int32) -> Int32 {
+    var message: UInt64 = 0
+    _ = try? withAddress(of: &message) { (address) throws(Errno) in
+      try systemCall(
+        SyscallNumber.ptrace, Request.eventMessage, Int(thread), 0, address.argument)
+    }
+    return Int32(truncatingIfNeeded: message)
+  }
+
+  static func register(_ register: Register, of thread: Int32) -> UInt64 {
+    var value: UInt64 = 0
+    _ = try? withAddress(of: &value) { (address) throws(Errno) in
+      try systemCall(
+        SyscallNumber.ptrace, Request.peekUser, Int(thread), register.rawValue, address.argument)
+    }
+    return value
+  }
+
+  static func set(_ register: Register, of thread: Int32, to value: UInt64) {
+    _ = rawSystemCall(
+      SyscallNumber.ptrace, Request.pokeUser, Int(thread), register.rawValue,
+      Int(bitPattern: UInt(value)))
+  }
+
+  /// What a thread that stands at a system call is about to do, or has done; `nil`: it is gone.
+  static func call(of thread: Int32) -> TracedCall? {
+    var record = InlineArray<11, UInt64>(repeating: 0)
+    let count = try? withAddress(of: &record) { (address) throws(Errno) in
+      try systemCall(
+        SyscallNumber.ptrace, Request.callInformation, Int(thread), 88, address.argument)
+    }
+    guard count != nil else { return nil }
+    return TracedCall(record)
+  }
+
+  /// The address that a thread's signal is about (`si_addr`).
+  static func faultAddress(of thread: Int32) -> Address {
+    var record = InlineArray<16, UInt64>(repeating: 0)
+    _ = try? withAddress(of: &record) { (address) throws(Errno) in
+      try systemCall(
+        SyscallNumber.ptrace, Request.signalInformation, Int(thread), 0, address.argument)
+    }
+    return Address(record[2])
+  }
+
+  /// struct ptrace_peeksiginfo_args.
+  private struct PeekArguments: BitwiseCopyable {
+    var offset: UInt64 = 0
+    var flags: UInt32
+    var count: Int32 = 32
+  }
+
+  /// The signals that wait for a thread: its own and those of its process.
+  ///
+  /// Of more than 32 in one queue, the first are found.
+  static func pendingSignals(of thread: Int32) -> UInt64 {
+    pending(thread, flags: 0) | pending(thread, flags: 1)
+  }
+
+  private static func pending(_ thread: Int32, flags: UInt32) -> UInt64 {
+    var arguments = PeekArguments(flags: flags)
+    var records = InlineArray<512, UInt64>(repeating: 0)
+    let count = try? withAddress(of: &arguments) { (arguments) throws(Errno) in
+      try withAddress(of: &records) { (address) throws(Errno) in
+        try systemCall(
+          SyscallNumber.ptrace, Request.peekSignals, Int(thread), arguments.argument,
+          address.argument)
+      }
+    }
+    var set: UInt64 = 0
+    for index in 0..<(count ?? 0) {
+      let signal = Int32(truncatingIfNeeded: records[index * 16] & 0xFFFF_FFFF)
+      if signal >= 1, signal <= Signal.count { set |= Signal.bit(signal) }
+    }
+    return set
+  }
+
+  static func mask(of thread: Int32) -> UInt64 {
+    var mask: UInt64 = 0
+    _ = try? withAddress(of: &mask) { (address) throws(Errno) in
+      try systemCall(
+        SyscallNumber.ptrace, Request.signalMask, Int(thread), 8, address.argument)
+    }
+    return mask
+  }
+}
+
+/// A system call of a traced thread, at its beginning or its end.
+///
+/// Source: ptrace(2), struct ptrace_syscall_info.
+struct TracedCall: BitwiseCopyable {
+  /// At its beginning; else at its end, or at neither.
+  let isEntry: Bool
+  let isExit: Bool
+
+  /// By the calling convention of 64-bit programs.
+  let isNative: Bool
+
+  /// At the beginning: what is called.
+  let number: Int
+  private let arguments: InlineArray<6, UInt64>
+
+  /// At the end: what came of it, `-4095...(-1)` an error.
+  let result: Int
+
+  /// Behind the instruction that makes it.
+  let place: UInt64
+
+  /// AUDIT_ARCH_X86_64.
+  private static let nativeArchitecture: UInt64 = 0xC000_003E
+
+  init(_ record: InlineArray<11, UInt64>) {
+    let kind = record[0] & 0xFF
+    isEntry = kind == 1
+    isExit = kind == 2
+    isNative = record[0] >> 32 == Self.nativeArchitecture
+    place = record[1]
+    number = Int(truncatingIfNeeded: record[3])
+    result = Int(truncatingIfNeeded: record[3])
+    arguments = [record[4], record[5], record[6], record[7], record[8], record[9]]
+  }
+
+  /// For tests of what is done about a call.
+  init(number: Int, _ arguments: InlineArray<6, UInt64>, isNative: Bool = true) {
+    (isEntry, isExit) = (true, false)
+    (result, place) = (0, 0)
+    self.isNative = isNative
+    self.number = number
+    self.arguments = arguments
+  }
+
+  subscript(index: Int) -> UInt64 { arguments[index] }
+
+  var hasFailed: Bool { result < 0 && result >= -4095 }
+}
