@@ -14,10 +14,14 @@ public enum Prctl {
   public static let getName = 16
   public static let readBoundingSet = 23
   public static let dropBoundingSet = 24
+  public static let getTSC = 25
+  public static let setTSC = 26
   public static let getSecurebits = 27
   public static let setSecurebits = 28
   public static let setTimerSlack = 29
   public static let getTimerSlack = 30
+  public static let setMachineCheck = 33
+  public static let getMachineCheck = 34
   public static let setMemoryMap = 35
   public static let setSubreaper = 36
   public static let getSubreaper = 37
@@ -27,6 +31,14 @@ public enum Prctl {
   public static let setTHPDisable = 41
   public static let getTHPDisable = 42
   public static let ambientCapabilities = 47
+  public static let getSpeculation = 52
+  public static let setSpeculation = 53
+  public static let setIOFlusher = 57
+  public static let getIOFlusher = 58
+  public static let setMDWE = 65
+  public static let getMDWE = 66
+  public static let setMemoryMerge = 67
+  public static let getMemoryMerge = 68
   public static let timerCreateRestoreIDs = 77
 
   /// PR_SET_MM_MAP, the second argument of `setMemoryMap`.

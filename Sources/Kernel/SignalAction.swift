@@ -8,6 +8,7 @@ public enum Signal {
   public static let kill: Int32 = 9
   public static let user2: Int32 = 12
   public static let child: Int32 = 17
+  public static let windowChange: Int32 = 28
   public static let stop: Int32 = 19
   public static let count: Int32 = 64
 
