@@ -16,19 +16,9 @@ public struct FileStatus: Equatable, Sendable, BitwiseCopyable {
   public let modifiedSeconds: Int64
   public let modifiedNanoseconds: Int64
 
-  public enum Kind: Sendable { case regular, directory, character, block, fifo, socket, other }
+  public enum Kind: Sendable { case regular, directory, character, block, fifo, socket, link, other }
 
-  public var kind: Kind {
-    switch mode & 0o170000 {
-    case 0o100000: .regular
-    case 0o040000: .directory
-    case 0o020000: .character
-    case 0o060000: .block
-    case 0o010000: .fifo
-    case 0o140000: .socket
-    default: .other
-    }
-  }
+  public var kind: Kind { Kind(mode: mode) }
 
   public func isSameFile(as other: FileStatus) -> Bool {
     device == other.device && inode == other.inode
@@ -74,5 +64,23 @@ public struct FileStatus: Equatable, Sendable, BitwiseCopyable {
     byteCount = UInt64(bitPattern: status.size)
     modifiedSeconds = status.modified_seconds
     modifiedNanoseconds = status.modified_nanoseconds
+  }
+}
+
+extension FileStatus.Kind {
+  /// - Parameter mode: `st_mode`.
+  ///
+  /// Source: inode(7), S_IFMT.
+  public init(mode: UInt32) {
+    switch mode & 0o170000 {
+    case 0o100000: self = .regular
+    case 0o040000: self = .directory
+    case 0o020000: self = .character
+    case 0o060000: self = .block
+    case 0o010000: self = .fifo
+    case 0o140000: self = .socket
+    case 0o120000: self = .link
+    default: self = .other
+    }
   }
 }

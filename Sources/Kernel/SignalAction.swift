@@ -5,11 +5,28 @@ public import KernelABI
 ///
 /// Source: signal(7), rt_sigaction(2); `include/uapi/asm/signal.h`.
 public enum Signal {
+  public static let hangUp: Int32 = 1
+  public static let interrupt: Int32 = 2
+  public static let quit: Int32 = 3
+  public static let bus: Int32 = 7
   public static let kill: Int32 = 9
+  public static let segmentation: Int32 = 11
   public static let user2: Int32 = 12
+  public static let pipe: Int32 = 13
+  public static let terminate: Int32 = 15
   public static let child: Int32 = 17
+  public static let `continue`: Int32 = 18
   public static let stop: Int32 = 19
+  public static let terminalStop: Int32 = 20
+  public static let terminalInput: Int32 = 21
+  public static let terminalOutput: Int32 = 22
   public static let count: Int32 = 64
+
+  /// `si_code` of what the kernel sends by itself: Ctrl+C, a window's new size, a hangup.
+  public static let fromKernel: Int32 = 0x80
+
+  /// SA_ONSTACK.
+  public static let onAlternateStack: UInt64 = 0x0800_0000
 
   /// `si_code` of sigqueue(3).
   public static let queued: Int32 = -1

@@ -121,7 +121,7 @@ struct Launch {
     }
     if options.detaches {
       let root: StaticString = "/"
-      _ = rawSystemCall(SyscallNumber.chdir, root.address.argument)
+      try? Files.changeDirectory(path: root.address)
     }
   }
 

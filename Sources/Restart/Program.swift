@@ -62,7 +62,7 @@ struct Program {
 
   private func bringBack(_ descriptors: inout OwnDescriptors) throws(RestartFailure) -> Never {
     if !isExecutable || image.executable?.startsInSavedDirectory == true { try enterDirectory() }
-    _ = rawSystemCall(SyscallNumber.umask, Int(image.process.umask))
+    ProcessAttributes.setUmask(image.process.umask)
     if let stream = image.stream {
       try StreamRestore.run(
         image, stream, handoff(descriptors), arguments, &descriptors)
@@ -95,9 +95,9 @@ struct Program {
   private func takePlace() {
     switch job {
     case .shareGroup: break
-    case .ownSession: _ = rawSystemCall(SyscallNumber.setsid)
+    case .ownSession: Process.makeSession()
     case .ownGroup:
-      _ = rawSystemCall(SyscallNumber.setpgid, 0, 0)
+      Process.makeGroup()
       if isInFront { terminal.bringToFront(Process.ownID) }
     }
     terminal.close()
@@ -108,7 +108,7 @@ struct Program {
     descriptors.takesTerminal = false
     guard (try? Terminals.modes(0)) != nil else { return }
     guard let null = try? FileDescriptor("/dev/null", .readOnly) else { return }
-    _ = rawSystemCall(SyscallNumber.dup2, Int(null.number), 0)
+    try? Descriptors.duplicate(null.number, to: 0, closeOnExec: false)
   }
 
   /// Says what goes wrong where it did so far; the program's errors go where its output goes, unless
@@ -160,7 +160,7 @@ struct Program {
       var path = PathBuffer()
       try path.append(from: address, byteCount: Int(name.byte_count))
       try path.withPath { (start) throws(Errno) in
-        try systemCall(SyscallNumber.chdir, start.argument)
+        try Files.changeDirectory(path: start)
       }
     }
   }

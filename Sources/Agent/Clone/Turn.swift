@@ -65,7 +65,7 @@ enum Turn {
 
   private static func forget(_ page: WriterPage) {
     // Where it is our child, it is a zombie by now, or will be in a moment.
-    if page.process > 0 { HelperProcess.reap(page.process) }
+    if page.process > 0 { SharedMemoryProcess.reap(page.process) }
     Precopy.abandon()
     tellCaller(page)
     if page.result == .durable { Lineage.follow(page.record, path: page.path) }
@@ -80,7 +80,7 @@ enum Turn {
     guard number != 0 else { return }
     for slot in 0..<2 where Agent.state.waited[slot].call == number {
       let isDurable = page.result == .durable
-      Agent.state.waited[slot].errno = isDurable ? Errno(rawValue: 0) : page.errno
+      Agent.state.waited[slot].errno = isDurable ? Errno.none : page.errno
       Agent.state.waited[slot].state = isDurable ? .durable : .failed
       if !isDurable {
         Memory.copy(

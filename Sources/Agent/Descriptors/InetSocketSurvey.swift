@@ -49,7 +49,7 @@ enum InetSocketSurvey {
   ) throws(CaptureFailure) {
     var information = Information()
     _ = try item.doing { () throws(Errno) in
-      try Sockets.option(item.number, tcp, 11, into: &information)
+      try Sockets.option(item.number, .tcpInformation, into: &information)
     }
     switch information.state {
     case State.listening:

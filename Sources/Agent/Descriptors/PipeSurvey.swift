@@ -77,8 +77,7 @@ enum PipeSurvey {
     for index in 0..<survey.descriptors.count {
       let descriptor = survey.descriptors[index]
       guard descriptor.number == stream else { continue }
-      let mode = survey.files[Int(descriptor.file)].mode & 0o170000
-      return mode == 0o100000
+      return FileStatus.Kind(mode: survey.files[Int(descriptor.file)].mode) == .regular
     }
     return false
   }

@@ -13,8 +13,8 @@ enum SocketOptions {
     _ item: OpenFile, family: Int32, protocol: Int32, to writer: inout DetailWriter,
     _ survey: inout Survey
   ) throws(Errno) -> UInt32 {
-    // SO_BUF_LOCK: which of the buffers' sizes were set, not found by the kernel itself.
-    let locks = (try? Sockets.option(item.number, 1, 72)) ?? 3
+    // Which of the buffers' sizes were set, not found by the kernel itself.
+    let locks = (try? Sockets.option(item.number, .bufferLocks)) ?? 3
     var count: UInt32 = 0
     let lists: InlineArray<3, (level: Int32, names: InlineArray<24, Int32>)> = [
       (1, general), specific(family), transport(family, `protocol`),
@@ -30,7 +30,7 @@ enum SocketOptions {
         option.name = name
         guard
           let byteCount = try? Sockets.option(
-            item.number, option.level, name, into: &option.value)
+            item.number, SocketOption(level: option.level, name: name), into: &option.value)
         else { continue }
         option.byte_count = byteCount
         try writer.append(option, &survey)
@@ -42,7 +42,11 @@ enum SocketOptions {
 
   /// A size of SO_SNDBUF or SO_RCVBUF that nobody asked for.
   private static func isAutomatic(_ level: Int32, _ name: Int32, _ locks: Int32) -> Bool {
-    level == 1 && (name == 7 && locks & 1 == 0 || name == 8 && locks & 2 == 0)
+    switch SocketOption(level: level, name: name) {
+    case .sendBuffer: locks & 1 == 0
+    case .receiveBuffer: locks & 2 == 0
+    default: false
+    }
   }
 
   /// MULTICAST_TTL, which a connection tells but does not let itself be told (ip(7)).

@@ -46,12 +46,8 @@ enum SocketPairing {
   private static func checkIsDelivered(
     _ index: Int, _ survey: inout Survey, _ list: OpenFileList
   ) throws(CaptureFailure) {
-    var waiting: Int32 = 0
-    let number = list.number(of: index)
-    _ = try? withAddress(of: &waiting) { (place) throws(Errno) in
-      try systemCall(SyscallNumber.ioctl, Int(number), 0x894B, place.argument)  // SIOCOUTQNSD
-    }
-    if waiting > 0 { throw try list.open(index, &survey).refused(.contentsUnreadable) }
+    let waiting = try? Sockets.unsentByteCount(list.number(of: index))
+    if let waiting, waiting > 0 { throw try list.open(index, &survey).refused(.contentsUnreadable) }
   }
 
   /// An address and port; IPv4 as IPv6 maps it, since one end may say it so and the other not.

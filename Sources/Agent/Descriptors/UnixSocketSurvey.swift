@@ -88,7 +88,7 @@ enum UnixSocketSurvey {
     for index in 0..<survey.files.count {
       let file = survey.files[index]
       if UInt32(truncatingIfNeeded: file.inode) == inode, file.device == item.status.device,
-        file.mode & 0o170000 == 0o140000
+        FileStatus.Kind(mode: file.mode) == .socket
       {
         return index
       }
@@ -101,11 +101,11 @@ enum UnixSocketSurvey {
     _ item: OpenFile, _ record: ckpt_file_socket, _ survey: inout Survey
   ) throws(CaptureFailure) -> UInt32 {
     let saved = try item.doing { () throws(Errno) in
-      let saved = try Sockets.option(item.number, 1, 42)
-      try Sockets.setOption(item.number, 1, 42, 0)
+      let saved = try Sockets.option(item.number, .peekOffset)
+      try Sockets.setOption(item.number, .peekOffset, 0)
       return saved
     }
-    defer { try? Sockets.setOption(item.number, 1, 42, saved) }
+    defer { try? Sockets.setOption(item.number, .peekOffset, saved) }
     let bytes = try SocketSurvey.queue(
       item, framed: record.flags & CKPT_SOCKET_MESSAGES != 0, &survey)
     return try QueueSurvey.object(item, holding: bytes, &survey)

@@ -210,7 +210,7 @@ enum Precopy {
     _ = try? Mapping.unmap(copied.share.range)
     if Agent.state.writerPage == copied.page.range.start.rawValue { Agent.state.writerPage = 0 }
     // Where it is our child, it ends now.
-    HelperProcess.reap(copied.process)
+    SharedMemoryProcess.reap(copied.process)
     _ = try? Mapping.unmap(copied.page.range)
     stopWatching()
     Agent.state.precopy = State()

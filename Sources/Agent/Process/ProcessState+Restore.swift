@@ -160,14 +160,14 @@ enum Credentials {
       real: record.uid, effective: record.euid, saved: record.suid, fileSystem: record.fsuid)
     let owners = IDs(
       real: record.gid, effective: record.egid, saved: record.sgid, fileSystem: record.fsgid)
-    let isOtherUser = users != Identity.users
-    guard isOtherUser || owners != Identity.groups else { return }
-    try Identity.setSupplementaryGroups(
+    let isOtherUser = users != OwnIDs.users
+    guard isOtherUser || owners != OwnIDs.groups else { return }
+    try OwnIDs.setSupplementaryGroups(
       at: process.groups.base, count: process.groups.count)
-    try Identity.setGroups(owners)
+    try OwnIDs.setGroups(owners)
     guard isOtherUser else { return }
     if keepsCapabilities { _ = try? Prctl.call(Prctl.setKeepCapabilities, 1) }
-    try Identity.setUsers(users)
+    try OwnIDs.setUsers(users)
   }
 
   private static func restoreSecurebits(_ record: ckpt_process) throws(Errno) {

@@ -88,8 +88,8 @@ struct Quiesce: ~Copyable {
     self.text = text
     looksFirst = Agent.state.looksFirst || !isOurs
     epoch = Agent.gate.value
-    process = Int32(rawSystemCall(SyscallNumber.getpid))
-    own = Int32(rawSystemCall(SyscallNumber.gettid))
+    process = Process.ownID
+    own = OwnThread.identifier
     self.deadline = deadline
   }
 

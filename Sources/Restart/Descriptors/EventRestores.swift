@@ -69,12 +69,10 @@ enum PidfdRestore {
   }
 
   private static func ofGone() throws(Errno) -> Int32 {
-    let child = try systemCall(SyscallNumber.fork)
+    let child = try Process.fork()
     if child == 0 { exitGroup(status: 0) }
-    let number = try Events.openProcess(Int32(child))
-    try retryingInterrupts { () throws(Errno) in
-      try systemCall(SyscallNumber.wait4, child, 0, 0, 0)
-    }
+    let number = try Events.openProcess(child)
+    try Wait.status(of: child)
     return number
   }
 }

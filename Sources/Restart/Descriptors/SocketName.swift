@@ -4,7 +4,6 @@ internal import KernelABI
 
 /// Gives sockets their addresses again.
 enum SocketName {
-  private static let inUse = Errno(rawValue: 98)  // EADDRINUSE
 
   static func bind(
     _ index: Int, _ record: ckpt_file_socket, _ bench: Workbench
@@ -28,7 +27,7 @@ enum SocketName {
   private static func bindInet(
     _ number: Int32, _ record: ckpt_file_socket, _ address: SocketAddress
   ) throws(Errno) {
-    if record.type == Sockets.Kind.stream { try Sockets.setOption(number, 1, 2, 1) }
+    if record.type == Sockets.Kind.stream { try Sockets.setOption(number, .reuseAddress, 1) }
     try Sockets.bind(number, to: address)
   }
 
@@ -50,7 +49,7 @@ enum SocketName {
     do throws(Errno) {
       try Sockets.bind(number, to: address)
     } catch {
-      guard error == inUse, isPath else { throw error }
+      guard error == .addressInUse, isPath else { throw error }
       if record.flags & CKPT_SOCKET_PATH_GONE != 0 { return try bindAnywhere(number) }
       try clear(address, record.type, bench)
       try Sockets.bind(number, to: address)
@@ -69,15 +68,15 @@ enum SocketName {
     _ address: SocketAddress, _ type: Int32, _ bench: Workbench
   ) throws(Errno) {
     let path = try bench.path(of: address)
-    guard try FileStatus(linkPath: path).kind == .socket else { throw inUse }
+    guard try FileStatus(linkPath: path).kind == .socket else { throw .addressInUse }
     let probe = FileDescriptor(adopting: try Sockets.make(Sockets.Family.unix, type, 0))
     do throws(Errno) {
       try Sockets.connect(probe.number, to: address)
     } catch {
-      guard error.rawValue == 111 else { throw inUse }  // ECONNREFUSED
+      guard error == .connectionRefused else { throw .addressInUse }
       return try Files.unlink(path: path)
     }
-    throw inUse
+    throw .addressInUse
   }
 
   /// Its path was another's already: nobody could reach it there, so any name does.

@@ -2,29 +2,14 @@ internal import Kernel
 internal import KernelABI
 
 extension Companion {
-  /// WNOHANG, __WALL.
-  private static let waitFlags = 0x1 | 0x4000_0000
-
   /// Takes in all that has happened to the program's threads.
   ///
   /// Source: wait(2), ptrace(2).
   mutating func takeStops() throws(RestartFailure) {
     while true {
-      var status: UInt32 = 0
-      let thread = withWaitStatus(&status)
-      if thread == 0 { return }
-      if thread < 0 { end() }
-      try take(Int32(truncatingIfNeeded: thread), status)
-    }
-  }
-
-  private func withWaitStatus(_ status: inout UInt32) -> Int {
-    do throws(Errno) {
-      return try withAddress(of: &status) { (address) throws(Errno) in
-        try systemCall(SyscallNumber.wait4, -1, address.argument, Self.waitFlags, 0)
-      }
-    } catch {
-      return -1
+      guard let status = try? Wait.status(of: -1, .noHang | .allThreads) else { end() }
+      if status.identifier == 0 { return }
+      try take(status.identifier, status.value)
     }
   }
 
@@ -37,7 +22,7 @@ extension Companion {
       if signal == 0x85 { try takeCall(index) } else { try takeSignal(index, signal) }
     // PTRACE_EVENT_CLONE: the new thread reports by itself, but is known from now on.
     case 3:
-      let new = Trace.newThread(of: thread)
+      let new = Ptrace.newThread(of: thread)
       if new > 0 { _ = try place(of: new) }
       reach(index)
     // PTRACE_EVENT_STOP.
@@ -45,7 +30,7 @@ extension Companion {
       tracees[index].state = .listens
       tracees[index].isInterrupted = false
       if pace == .byCalls { tracees[index].isWatched = true }
-      Trace.listen(thread)
+      Ptrace.listen(thread)
     default: reach(index)
     }
   }
@@ -71,7 +56,7 @@ extension Companion {
     tracees[index].signal = 0
     tracees[index].isInterrupted = false
     if pace == .byCalls { tracees[index].isWatched = true }
-    Trace.goOn(tracees[index].thread, pace, signal: signal)
+    Ptrace.goOn(tracees[index].thread, pace, signal: signal)
   }
 
   // MARK: Signals
@@ -79,7 +64,7 @@ extension Companion {
   private func takeSignal(_ index: Int, _ signal: Int32) throws(RestartFailure) {
     let thread = tracees[index].thread
     // SIGBUS where the image has no bytes, or the kernel could not read them.
-    if signal == 7, memory.isMapped(page(at: Trace.faultAddress(of: thread))) {
+    if signal == 7, memory.isMapped(page(at: Ptrace.faultAddress(of: thread))) {
       try checkSizes()
       throw RestartFailure(
         .failed, "the program had to be ended: cannot read the image", errno: .inputOutput)
@@ -96,7 +81,7 @@ extension Companion {
   // MARK: System calls
 
   private mutating func takeCall(_ index: Int) throws(RestartFailure) {
-    guard let call = Trace.call(of: tracees[index].thread) else { return }
+    guard let call = Ptrace.call(of: tracees[index].thread) else { return }
     tracees[index].state = .stands
     if call.isEntry {
       try begin(call, index)
@@ -154,15 +139,15 @@ extension Companion {
   ///
   /// Most calls the kernel makes again by itself; epoll_wait(2) and its like it does not.
   private func makeAgain(_ call: TracedCall, _ thread: Int32) {
-    let number = Trace.register(.originalRAX, of: thread)
+    let number = Ptrace.register(.originalRAX, of: thread)
     // close(2) has done its work even so.
     guard number != 3, number < 0x4000_0000 else { return }
     // Calls that bring a mask of their own: pselect6, ppoll, epoll_pwait, epoll_pwait2.
     let bringsMask = number == 270 || number == 271 || number == 281 || number == 441
-    let mask = bringsMask ? 0 : Trace.mask(of: thread)
-    guard Trace.pendingSignals(of: thread) & ~mask == 0 else { return }
-    Trace.set(.rip, of: thread, to: call.place &- 2)
-    Trace.set(.rax, of: thread, to: number)
-    Trace.set(.originalRAX, of: thread, to: UInt64.max)
+    let mask = bringsMask ? 0 : Ptrace.mask(of: thread)
+    guard Ptrace.pendingSignals(of: thread) & ~mask == 0 else { return }
+    Ptrace.set(.rip, of: thread, to: call.place &- 2)
+    Ptrace.set(.rax, of: thread, to: number)
+    Ptrace.set(.originalRAX, of: thread, to: UInt64.max)
   }
 }

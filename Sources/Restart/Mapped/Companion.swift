@@ -33,7 +33,7 @@ struct Companion: BitwiseCopyable {
   let reader: DataReader
 
   /// How threads go on that stood.
-  var pace = Trace.Pace.freely
+  var pace = Ptrace.Pace.freely
 
   /// Who comes to stand is to stay so.
   var isStopping = false
@@ -111,7 +111,7 @@ struct Companion: BitwiseCopyable {
   private mutating func seize() {
     while room.go.value == 0 { room.go.wait(while: 0) }
     do throws(Errno) {
-      try Trace.seize(program)
+      try Ptrace.seize(program)
       _ = try tracees.index(of: program)
     } catch {
       room.mapped.refusal.store(UInt32(bitPattern: error.rawValue))
@@ -195,7 +195,7 @@ struct Companion: BitwiseCopyable {
         errno: error, hint: "vm.max_map_count may be too low")
     }
     for index in 0..<tracees.count {
-      Trace.detach(tracees[index].thread, signal: tracees[index].signal)
+      Ptrace.detach(tracees[index].thread, signal: tracees[index].signal)
     }
   }
 
@@ -223,7 +223,7 @@ struct Companion: BitwiseCopyable {
   private func interruptAll() {
     for index in 0..<tracees.count where tracees[index].state != .stands {
       tracees[index].isInterrupted = true
-      Trace.interrupt(tracees[index].thread)
+      Ptrace.interrupt(tracees[index].thread)
     }
   }
 
@@ -249,18 +249,4 @@ struct Companion: BitwiseCopyable {
 
   /// The program is gone, all of it.
   func end() -> Never { exitGroup(status: 0) }
-}
-
-extension SignalWait {
-  /// Waits for one of `signals`, at most so long.
-  static func await(_ signals: UInt64, nanoseconds: UInt64) {
-    var signals = signals
-    var limit = ckernel_timespec(
-      seconds: Int64(nanoseconds / 1_000_000_000), nanoseconds: Int64(nanoseconds % 1_000_000_000))
-    _ = try? withAddress(of: &signals) { (set) throws(Errno) in
-      try withAddress(of: &limit) { (limit) throws(Errno) in
-        try systemCall(SyscallNumber.rtSigtimedwait, set.argument, 0, limit.argument, 8)
-      }
-    }
-  }
 }

@@ -85,5 +85,5 @@ struct MappedFill: BitwiseCopyable {
 
 private func mappedFillBody(_ fill: UInt64) {
   Memory.load(MappedFill.self, at: Address(fill)).serve()
-  while true { _ = rawSystemCall(SyscallNumber.exit, 0) }
+  exitThread()
 }

@@ -46,13 +46,10 @@ struct MappedStart: BitwiseCopyable {
     }
   }
 
-  /// PR_SET_PTRACER, where Yama asks who may.
-  private static let setTracer = 0x5961_6d61
-
   private static func awaitTracing(
     _ plan: MappedPlan, _ companion: BesideProcess
   ) throws(Errno) {
-    _ = rawSystemCall(SyscallNumber.prctl, setTracer, Int(companion.identifier))
+    Prctl.allowTracing(by: companion.identifier)
     plan.room.go.store(Companion.Go.trace)
     plan.room.go.wakeAll()
     var patience = 1000
@@ -61,7 +58,7 @@ struct MappedStart: BitwiseCopyable {
       patience -= 1
       plan.room.ready.wait(while: 0, atMost: 10_000_000)
     }
-    _ = rawSystemCall(SyscallNumber.prctl, setTracer, 0)
+    Prctl.allowTracing(by: 0)
     guard plan.room.ready.value == Companion.Ready.traces else {
       throw Errno(rawValue: Int32(bitPattern: plan.room.mapped.refusal.value))
     }

@@ -109,11 +109,11 @@ struct FillWorker: BitwiseCopyable {
         byteCount += span.byteCount
       }
       let source = image.sources[Int(first.source)]
-      let got = try? systemCall(
-        SyscallNumber.preadv, Int(source.descriptor), (room + Self.vectorsOffset).argument,
-        indices.count, Int(bitPattern: UInt(source.start + first.fileOffset)), 0)
+      let got = try? Files.read(
+        source.descriptor, vectors: room + Self.vectorsOffset, count: indices.count,
+        at: source.start + first.fileOffset)
       // A short read says nothing of what went wrong; reading each alone does.
-      isRead = got.map(UInt64.init) == byteCount
+      isRead = got == byteCount
     }
     for index in indices {
       let span = image.spans[index]
@@ -205,5 +205,5 @@ extension FillWorker {
 
 private func fillWorkerBody(_ worker: UInt64) {
   Memory.load(FillWorker.self, at: Address(worker)).serve()
-  while true { _ = rawSystemCall(SyscallNumber.exit, 0) }
+  exitThread()
 }

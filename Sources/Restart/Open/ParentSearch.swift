@@ -49,7 +49,7 @@ struct ParentSearch {
   /// elsewhere.
   private static func exists(_ path: Text) -> Bool {
     do throws(Errno) {
-      try systemCall(SyscallNumber.access, path.address.argument, 0)
+      try Files.checkAccess(path: path.address, .exists)
       return true
     } catch {
       return error != .noSuchFile && error != .notDirectory
@@ -87,7 +87,7 @@ struct ParentSearch {
   }
 
   private func failure(
-    _ what: StaticString, _ path: Text, _ errno: Errno = Errno(rawValue: 0), why: StaticString,
+    _ what: StaticString, _ path: Text, _ errno: Errno = Errno.none, why: StaticString,
     hint: StaticString
   ) -> RestartFailure {
     RestartFailure(

@@ -1,11 +1,10 @@
 internal import CKernel
-internal import Kernel
-internal import KernelABI
+public import KernelABI
 
 /// The calls of ptrace(2) that a mapped restart needs.
 ///
 /// Source: ptrace(2); `include/uapi/linux/ptrace.h`.
-enum Trace {
+public enum Ptrace {
   private enum Request {
     static let peekUser = 3
     static let pokeUser = 6
@@ -21,7 +20,7 @@ enum Trace {
   }
 
   /// How threads go on.
-  enum Pace: Int {
+  public enum Pace: Int, BitwiseCopyable, Sendable {
     /// PTRACE_CONT: only signals stop them.
     case freely = 7
     /// PTRACE_SYSCALL: every system call does, twice.
@@ -29,7 +28,7 @@ enum Trace {
   }
 
   /// Fields of struct user, as offsets in bytes.
-  enum Register: Int {
+  public enum Register: Int, BitwiseCopyable, Sendable {
     case rax = 80
     case originalRAX = 120
     case rip = 128
@@ -39,30 +38,30 @@ enum Trace {
   /// program does not outlive its tracer.
   private static let options = 0x1 | 0x8 | 0x10_0000
 
-  static func seize(_ process: Int32) throws(Errno) {
+  public static func seize(_ process: Int32) throws(Errno) {
     try systemCall(SyscallNumber.ptrace, Request.seize, Int(process), 0, options)
   }
 
   /// - Parameter signal: to be delivered, 0: none.
-  static func goOn(_ thread: Int32, _ pace: Pace, signal: Int32 = 0) {
+  public static func goOn(_ thread: Int32, _ pace: Pace, signal: Int32 = 0) {
     _ = rawSystemCall(SyscallNumber.ptrace, pace.rawValue, Int(thread), 0, Int(signal))
   }
 
-  static func interrupt(_ thread: Int32) {
+  public static func interrupt(_ thread: Int32) {
     _ = rawSystemCall(SyscallNumber.ptrace, Request.interrupt, Int(thread), 0, 0)
   }
 
   /// Leaves a thread stopped that was stopped by SIGSTOP or the like.
-  static func listen(_ thread: Int32) {
+  public static func listen(_ thread: Int32) {
     _ = rawSystemCall(SyscallNumber.ptrace, Request.listen, Int(thread), 0, 0)
   }
 
-  static func detach(_ thread: Int32, signal: Int32) {
+  public static func detach(_ thread: Int32, signal: Int32) {
     _ = rawSystemCall(SyscallNumber.ptrace, Request.detach, Int(thread), 0, Int(signal))
   }
 
   /// The TID of the thread that a thread has just made; 0: not known.
-  static func newThread(of thread: Int32) -> Int32 {
+  public static func newThread(of thread: Int32) -> Int32 {
     var message: UInt64 = 0
     _ = try? withAddress(of: &message) { (address) throws(Errno) in
       try systemCall(
@@ -71,7 +70,7 @@ enum Trace {
     return Int32(truncatingIfNeeded: message)
   }
 
-  static func register(_ register: Register, of thread: Int32) -> UInt64 {
+  public static func register(_ register: Register, of thread: Int32) -> UInt64 {
     var value: UInt64 = 0
     _ = try? withAddress(of: &value) { (address) throws(Errno) in
       try systemCall(
@@ -80,14 +79,14 @@ enum Trace {
     return value
   }
 
-  static func set(_ register: Register, of thread: Int32, to value: UInt64) {
+  public static func set(_ register: Register, of thread: Int32, to value: UInt64) {
     _ = rawSystemCall(
       SyscallNumber.ptrace, Request.pokeUser, Int(thread), register.rawValue,
       Int(bitPattern: UInt(value)))
   }
 
   /// What a thread that stands at a system call is about to do, or has done; `nil`: it is gone.
-  static func call(of thread: Int32) -> TracedCall? {
+  public static func call(of thread: Int32) -> TracedCall? {
     var record = InlineArray<11, UInt64>(repeating: 0)
     let count = try? withAddress(of: &record) { (address) throws(Errno) in
       try systemCall(
@@ -98,7 +97,7 @@ enum Trace {
   }
 
   /// The address that a thread's signal is about (`si_addr`).
-  static func faultAddress(of thread: Int32) -> Address {
+  public static func faultAddress(of thread: Int32) -> Address {
     var record = InlineArray<16, UInt64>(repeating: 0)
     _ = try? withAddress(of: &record) { (address) throws(Errno) in
       try systemCall(
@@ -117,7 +116,7 @@ enum Trace {
   /// The signals that wait for a thread: its own and those of its process.
   ///
   /// Of more than 32 in one queue, the first are found.
-  static func pendingSignals(of thread: Int32) -> UInt64 {
+  public static func pendingSignals(of thread: Int32) -> UInt64 {
     pending(thread, flags: 0) | pending(thread, flags: 1)
   }
 
@@ -139,7 +138,7 @@ enum Trace {
     return set
   }
 
-  static func mask(of thread: Int32) -> UInt64 {
+  public static func mask(of thread: Int32) -> UInt64 {
     var mask: UInt64 = 0
     _ = try? withAddress(of: &mask) { (address) throws(Errno) in
       try systemCall(
@@ -152,28 +151,28 @@ enum Trace {
 /// A system call of a traced thread, at its beginning or its end.
 ///
 /// Source: ptrace(2), struct ptrace_syscall_info.
-struct TracedCall: BitwiseCopyable {
+public struct TracedCall: BitwiseCopyable {
   /// At its beginning; else at its end, or at neither.
-  let isEntry: Bool
-  let isExit: Bool
+  public let isEntry: Bool
+  public let isExit: Bool
 
   /// By the calling convention of 64-bit programs.
-  let isNative: Bool
+  public let isNative: Bool
 
   /// At the beginning: what is called.
-  let number: Int
+  public let number: Int
   private let arguments: InlineArray<6, UInt64>
 
   /// At the end: what came of it, `-4095...(-1)` an error.
-  let result: Int
+  public let result: Int
 
   /// Behind the instruction that makes it.
-  let place: UInt64
+  public let place: UInt64
 
   /// AUDIT_ARCH_X86_64.
   private static let nativeArchitecture: UInt64 = 0xC000_003E
 
-  init(_ record: InlineArray<11, UInt64>) {
+  public init(_ record: InlineArray<11, UInt64>) {
     let kind = record[0] & 0xFF
     isEntry = kind == 1
     isExit = kind == 2
@@ -185,7 +184,7 @@ struct TracedCall: BitwiseCopyable {
   }
 
   /// For tests of what is done about a call.
-  init(number: Int, _ arguments: InlineArray<6, UInt64>, isNative: Bool = true) {
+  public init(number: Int, _ arguments: InlineArray<6, UInt64>, isNative: Bool = true) {
     (isEntry, isExit) = (true, false)
     (result, place) = (0, 0)
     self.isNative = isNative
@@ -193,7 +192,7 @@ struct TracedCall: BitwiseCopyable {
     self.arguments = arguments
   }
 
-  subscript(index: Int) -> UInt64 { arguments[index] }
+  public subscript(index: Int) -> UInt64 { arguments[index] }
 
-  var hasFailed: Bool { result < 0 && result >= -4095 }
+  public var hasFailed: Bool { result < 0 && result >= -4095 }
 }
