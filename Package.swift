@@ -92,33 +92,41 @@ if isFreestanding {
     .target(
       name: "TestImages", dependencies: ["CheckpointImage", "CImage"], path: "Tests/TestImages",
       swiftSettings: settings),
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
     .testTarget(
       name: "CheckpointKitTests",
       dependencies: [
         "Agent", "CheckpointImage", "CheckpointKit", "CImage", "CKernel", "KernelABI", "TestImages",
+        "TestSupport",
       ],
       swiftSettings: settings),
     .testTarget(
       name: "CkptCommandsTests",
       dependencies: [
-        "CheckpointImage", "CkptCommands", "CheckpointKit", "KernelABI",
+        "CheckpointImage", "CImage", "CkptCommands", "CheckpointKit", "KernelABI", "TestSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
     .target(name: "KernelHeaderCheck", path: "Tests/KernelHeaderCheck"),
     .testTarget(
-      name: "KernelTests", dependencies: ["Kernel", "KernelABI", "KernelHeaderCheck"],
+      name: "KernelTests",
+      dependencies: ["Kernel", "KernelABI", "KernelHeaderCheck", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
-      name: "RestartTests", dependencies: ["Restart", "CImage", "Kernel", "KernelABI", "Procfs"],
+      name: "RestartTests",
+      dependencies: ["Restart", "CImage", "Kernel", "KernelABI", "Procfs", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "AgentTests",
-      dependencies: ["Agent", "CAPI", "CKernel", "CImage", "Kernel", "KernelABI", "Procfs"],
+      dependencies: [
+        "Agent", "CAPI", "CKernel", "CImage", "Kernel", "KernelABI", "Procfs", "TestSupport",
+      ],
       swiftSettings: settings),
-    .testTarget(name: "ProcfsTests", dependencies: ["Procfs"], swiftSettings: settings),
-    .testTarget(name: "LayeringTests", swiftSettings: settings),
     .testTarget(
-      name: "CheckpointImageTests", dependencies: ["CheckpointImage", "CImage", "TestImages"],
+      name: "ProcfsTests", dependencies: ["Procfs", "TestSupport"], swiftSettings: settings),
+    .testTarget(name: "LayeringTests", dependencies: ["TestSupport"], swiftSettings: settings),
+    .testTarget(
+      name: "CheckpointImageTests",
+      dependencies: ["CheckpointImage", "CImage", "TestImages", "TestSupport"],
       swiftSettings: settings),
   ]
 }

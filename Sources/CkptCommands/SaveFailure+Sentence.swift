@@ -36,7 +36,8 @@ extension SaveFailure {
     case .hungUp: return cannot("its agent hung up without a word (ECONNRESET)")
     case .otherProtocol(let version):
       return cannot(
-        "its agent speaks version \(version) of the protocol, this ckpt 2", .failed,
+        "its agent speaks version \(version) of the protocol, this ckpt \(controlProtocolVersion)",
+        .failed,
         "use the ckpt that came with the libckpt.so it was started with")
     case .interrupted(let signal):
       return cannot("interrupted by \(signalName(Int(signal)))")

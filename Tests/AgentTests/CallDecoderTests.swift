@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Agent
@@ -91,7 +92,7 @@ import Testing
 
   @Test(arguments: 0..<300 as Range<UInt64>)
   func survivesAnyBytes(seed: UInt64) {
-    var random = Seeded(state: seed)
+    var random = SeededGenerator(seed: seed)
     // Half of them the bytes that the decoder looks for.
     let usual: [UInt8] = [
       0x0F, 0x05, 0xB8, 0x48, 0x89, 0x8B, 0xBF, 0xE8, 0x6A, 0x31, 0xC0, 0xEB, 0x24,
@@ -121,17 +122,5 @@ import Testing
 
   private func loops(_ bytes: [UInt8], call: Int) -> Bool {
     unsafe bytes.withUnsafeBytes { unsafe CallDecoder.loops($0.bytes, call: call) }
-  }
-}
-
-/// A generator that gives the same numbers for the same seed.
-struct Seeded: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
   }
 }

@@ -1,4 +1,5 @@
 import Procfs
+import TestSupport
 import Testing
 
 @Suite struct ProcfsTextTests {
@@ -45,7 +46,7 @@ import Testing
 
   @Test(arguments: 0..<300 as Range<UInt64>)
   func survivesAnyText(seed: UInt64) {
-    var random = Seeded(state: seed)
+    var random = SeededGenerator(seed: seed)
     let words = [
       "ID: ", "signal: ", "notify: signal/tid.", "ClockID: ", "7", "-", "0x", "\n", " ", ")", "S ",
       "se.exec_start : ", "99999999999999999999", ".", "running", "\u{0}",

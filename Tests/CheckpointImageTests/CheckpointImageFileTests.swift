@@ -2,6 +2,7 @@ import CImage
 import CheckpointImage
 import Foundation
 import TestImages
+import TestSupport
 import Testing
 
 @Suite struct CheckpointImageFileTests {

@@ -1,6 +1,7 @@
 import CImage
 import CheckpointImage
 import TestImages
+import TestSupport
 import Testing
 
 /// A program `restart` as far as the layout looks at it: headers, a note, code, symbols.

@@ -1,6 +1,7 @@
 import CImage
 import CheckpointImage
 import TestImages
+import TestSupport
 import Testing
 
 /// Whatever the bytes are: a refusal, never a trap.

@@ -1,6 +1,7 @@
 import CImage
 import CheckpointImage
 import TestImages
+import TestSupport
 import Testing
 
 /// Three images of one program: what each has of its 300 pages, and of the file it shows.

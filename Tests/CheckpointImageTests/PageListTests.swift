@@ -1,5 +1,6 @@
 import CheckpointImage
 import TestImages
+import TestSupport
 import Testing
 
 /// A snapshot executable with a list of pages, as bytes.

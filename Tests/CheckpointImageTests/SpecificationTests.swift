@@ -1,24 +1,18 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// docs/IMAGE.md, held against the header that it describes.
 @Suite struct SpecificationTests {
-  private static let root = URL(filePath: #filePath).deletingLastPathComponent()
-    .deletingLastPathComponent().deletingLastPathComponent()
-
-  private static func text(_ path: String) throws -> String {
-    try String(contentsOf: root.appending(path: path), encoding: .utf8)
-  }
-
   /// The header without its comments.
   private static func header() throws -> String {
-    try text("Sources/CImage/ckpt_image.h").split(separator: "\n")
+    try Repository.text("Sources/CImage/ckpt_image.h").split(separator: "\n")
       .map { $0.prefix(upTo: $0.range(of: "//")?.lowerBound ?? $0.endIndex) }
       .joined(separator: "\n")
   }
 
   @Test func namesEveryConstantAndRecord() throws {
-    let page = try Self.text("docs/IMAGE.md")
+    let page = try Repository.text("docs/IMAGE.md")
     let header = try Self.header()
     let unnamed: Set<Substring> = ["CKPT_SIZE_IS"]
     let names = Set(header.matches(of: /\b(?:CKPT_[A-Z0-9_]+|ckpt_[a-z_]+)\b/).map(\.output))
@@ -29,7 +23,7 @@ import Testing
   }
 
   @Test func namesEveryField() throws {
-    let page = try Self.text("docs/IMAGE.md")
+    let page = try Repository.text("docs/IMAGE.md")
     let field = /\b(?:u?int(?:32|64)_t|struct \w+) (\w+(?:\[\d+\])?(?:, \w+(?:\[\d+\])?)*);/
     var count = 0
     for match in try Self.header().matches(of: field) {

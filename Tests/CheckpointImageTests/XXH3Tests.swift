@@ -1,6 +1,7 @@
 import CheckpointImage
 import Foundation
 import TestImages
+import TestSupport
 import Testing
 
 @Suite struct XXH3Tests {

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import CheckpointKit
@@ -120,19 +121,5 @@ private struct SharedObject {
       #expect(segment.address + segment.byteCount <= file.span, "seed \(seed)")
       #expect(segment.mappedByteCount <= segment.byteCount, "seed \(seed)")
     }
-  }
-}
-
-/// Splitmix64.
-private struct SeededGenerator: RandomNumberGenerator {
-  var state: UInt64
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var bits = state
-    bits = (bits ^ bits >> 30) &* 0xBF58_476D_1CE4_E5B9
-    bits = (bits ^ bits >> 27) &* 0x94D0_49BB_1331_11EB
-    return bits ^ bits >> 31
   }
 }

@@ -1,6 +1,7 @@
 import CheckpointKit
 import Foundation
 import KernelABI
+import TestSupport
 import Testing
 
 /// A program of Tests/FakeAgent that runs, has a file called libckpt.so in its memory, and answers
@@ -12,8 +13,7 @@ private final class FakeAgent {
   init(_ mode: String) throws {
     folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    let source = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .appending(path: "FakeAgent/fake_agent.c").path
+    let source = Repository.root.appending(path: "Tests/FakeAgent/fake_agent.c").path
     try "int ckpt_nothing;".write(toFile: path("agent.c"), atomically: true, encoding: .utf8)
     try Self.compile(["-shared", "-fPIC", "-o", path("libckpt.so"), path("agent.c")])
     try Self.compile(["-Wno-c23-extensions", "-o", path("fake"), source, "-ldl"])

@@ -1,26 +1,18 @@
 import Kernel
 import KernelABI
+import TestSupport
 import Testing
 
 @testable import CheckpointKit
 
-/// The same numbers for the same seed.
-private struct Seeded: RandomNumberGenerator {
-  var state: UInt64
-  mutating func next() -> UInt64 {
-    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-    return state ^ state >> 29
-  }
-}
-
 /// Gives bytes in parts of a length that the seed decides.
 private final class ArraySource: ByteSource {
   private var rest: ArraySlice<UInt8>
-  private var random: Seeded
+  private var random: SeededGenerator
 
   init(_ bytes: [UInt8], seed: UInt64) {
     rest = bytes[...]
-    random = Seeded(state: seed)
+    random = SeededGenerator(seed: seed)
   }
 
   func read(into block: Block) throws(StreamFailure) {
@@ -47,7 +39,7 @@ private final class ArraySink: ByteSink {
 }
 
 private func bytes(_ count: Int, seed: UInt64) -> [UInt8] {
-  var random = Seeded(state: seed)
+  var random = SeededGenerator(seed: seed)
   // Half of it repeats itself.
   return (0..<count).map {
     $0 & 64 == 0 ? UInt8(truncatingIfNeeded: $0) : UInt8(truncatingIfNeeded: random.next())
@@ -167,7 +159,7 @@ private func attempt(
   }
 
   @Test func garbageOfAnyKindEndsInAFailureOrInItself() {
-    var random = Seeded(state: 11)
+    var random = SeededGenerator(seed: 11)
     let magics: [[UInt8]] = [
       [0x04, 0x22, 0x4D, 0x18], [0x28, 0xB5, 0x2F, 0xFD], [0x1F, 0x8B, 0x08], SealHeader.magic,
     ]
@@ -194,7 +186,7 @@ private func attempt(
 
   @Test func everyRegionOfBitsCounts() throws {
     let whole = try sealed()
-    var random = Seeded(state: 21)
+    var random = SeededGenerator(seed: 21)
     var places = Array(0..<SealHeader.byteCount)
     for start in [SealHeader.byteCount, SealHeader.byteCount + Self.chunk, whole.count - 1016] {
       places += (0..<4).map { _ in start + Int(random.next() % 1000) }

@@ -1,6 +1,9 @@
+import CImage
 import CheckpointImage
 import CheckpointKit
+import Foundation
 import KernelABI
+import TestSupport
 import Testing
 
 @testable import CkptCommands
@@ -14,6 +17,38 @@ import Testing
         Error: cannot save 4312: descriptor 7 (anon_inode:[io_uring]): is an io_uring (EOPNOTSUPP)
         hint: start the program with io_uring switched off (UV_USE_IO_URING=0 for node)
         """)
+  }
+
+  @Test func anAgentOfAnotherVersionIsToldBothVersions() {
+    #expect(
+      SaveFailure.otherProtocol(9).failure(saving: "7").description == """
+        Error: cannot save 7: its agent speaks version 9 of the protocol, this ckpt \
+        \(CKPT_PROTOCOL_VERSION)
+        hint: use the ckpt that came with the libckpt.so it was started with
+        """)
+  }
+
+  /// A version in words is a constant's value: a digit in a sentence stays when the constant moves.
+  @Test func noSentenceSpellsAVersion() throws {
+    // Not the descriptor of `--protocol 2>/dev/null`.
+    let spelled = /(?:version|protocol|this ckpt|format) \d(?!>)/
+    #expect("its agent speaks this ckpt 2".contains(spelled))
+    var count = 0
+    for folder in ["Sources/CkptCommands", "Sources/CheckpointKit", "Sources/Restart"] {
+      let files = try #require(
+        FileManager.default.enumerator(
+          at: Repository.root.appending(path: folder), includingPropertiesForKeys: nil))
+      for case let file as URL in files where file.pathExtension == "swift" {
+        count += 1
+        for line in try String(contentsOf: file, encoding: .utf8).split(separator: "\n") {
+          guard let quote = line.firstIndex(of: "\""), !line[..<quote].contains("//") else {
+            continue
+          }
+          #expect(!line[quote...].contains(spelled), "\(file.lastPathComponent): \(line)")
+        }
+      }
+    }
+    #expect(count > 100)
   }
 
   @Test func aFullDiskIsNamedWithTheKernelsWord() {

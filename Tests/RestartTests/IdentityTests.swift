@@ -1,5 +1,6 @@
 import KernelABI
 import Procfs
+import TestSupport
 import Testing
 
 @testable import Restart
@@ -50,14 +51,8 @@ private let nobody = IdentityPlan.Powers(effective: 0)
 
   @Test(arguments: 0..<200 as Range<UInt64>)
   func partsAddUp(seed: UInt64) {
-    var state = seed &* 0x9E37_79B9_7F4A_7C15 &+ 1
-    func next() -> UInt64 {
-      state ^= state << 13
-      state ^= state >> 7
-      state ^= state << 17
-      return state >> 4
-    }
-    let offset = TimeOffset(saved: next(), now: next(), current: 0)
+    var random = SeededGenerator(seed: seed)
+    let offset = TimeOffset(saved: random.next() >> 4, now: random.next() >> 4, current: 0)
     #expect((0..<1_000_000_000).contains(offset.remainder))
     #expect(offset.seconds * 1_000_000_000 + offset.remainder == offset.nanoseconds)
   }

@@ -1,5 +1,6 @@
 import Kernel
 import KernelABI
+import TestSupport
 import Testing
 
 @testable import Restart
@@ -30,7 +31,7 @@ import Testing
 
   @Test(arguments: 0..<60)
   func followsTheProgram(seed: UInt64) throws {
-    var generator = LinearGenerator(state: seed &* 7919 &+ 1)
+    var generator = SeededGenerator(seed: seed)
     var arena = try Arena(mapping: 1 << 22)
     defer { try? Mapping.unmap(arena.range) }
     var table = try Table<Span>(in: &arena, capacity: 2000)
@@ -67,15 +68,5 @@ import Testing
       try spans.remove(part.range)
     }
     #expect(found == Set(model.compactMap { $0 }))
-  }
-}
-
-/// A sequence that is the same in every run.
-private struct LinearGenerator: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-    return state ^ (state >> 29)
   }
 }

@@ -1,5 +1,8 @@
 internal import CImage
 
+/// The version of the control socket's records that this `ckpt` speaks.
+public let controlProtocolVersion = UInt32(CKPT_PROTOCOL_VERSION)
+
 /// A random value that the agent gets with the signal and by which it finds our socket.
 public struct ControlToken: Equatable, Sendable {
   public let rawValue: UInt64

@@ -1,12 +1,12 @@
-import Foundation
+public import Foundation
 
 /// Another program, run to its end.
-struct Tool {
+public struct Tool {
   /// Standard output and standard error, together.
-  let output: String
-  let status: Int32
+  public let output: String
+  public let status: Int32
 
-  init(_ name: String, _ arguments: [String], in folder: URL? = nil) throws {
+  public init(_ name: String, _ arguments: [String], in folder: URL? = nil) throws {
     let process = Process()
     process.executableURL = URL(filePath: "/usr/bin/env")
     process.arguments = [name] + arguments
@@ -20,16 +20,4 @@ struct Tool {
     output = String(decoding: bytes, as: UTF8.self)
     status = process.terminationStatus
   }
-}
-
-/// A folder that goes away with its owner.
-final class TemporaryFolder {
-  let url: URL
-
-  init() throws {
-    url = FileManager.default.temporaryDirectory.appending(path: "ckpt-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(at: url) }
 }
