@@ -22,6 +22,13 @@ public struct PollEntry: BitwiseCopyable {
     }
   }
 
+  /// Waits until one of many, which someone else laid down, has something.
+  ///
+  /// - Throws: `interrupted` when a signal came first.
+  public static func wait(at entries: Address, count: Int, milliseconds: Int) throws(Errno) {
+    try systemCall(SyscallNumber.poll, entries.argument, count, milliseconds)
+  }
+
   /// Waits until one of two has something.
   public static func wait(_ entries: inout InlineArray<2, PollEntry>) {
     _ = try? withAddress(of: &entries) { (address) throws(Errno) in

@@ -1,11 +1,15 @@
-internal import CKernel
+public import CKernel
 public import KernelABI
 
-/// The calls of ptrace(2) that a mapped restart needs.
+/// The calls of ptrace(2) on a thread.
 ///
 /// Source: ptrace(2); `include/uapi/linux/ptrace.h`.
 public enum Ptrace {
   private enum Request {
+    static let getRegisters = 12
+    static let setRegisters = 13
+    static let rseq = 0x420f
+    static let setSignalMask = 0x420b
     static let peekUser = 3
     static let pokeUser = 6
     static let detach = 17
@@ -34,21 +38,35 @@ public enum Ptrace {
     case rip = 128
   }
 
-  /// PTRACE_O_TRACESYSGOOD, TRACECLONE, EXITKILL: threads that it makes are traced as well, and the
-  /// program does not outlive its tracer.
-  private static let options = 0x1 | 0x8 | 0x10_0000
+  /// What the tracer is told, and what comes of its end.
+  public struct Options: FlagSet {
+    public let rawValue: Int
+    @inline(__always) public init(rawValue: Int) { self.rawValue = rawValue }
+    public static let callsAsSuch = Options(rawValue: 0x1)  // PTRACE_O_TRACESYSGOOD
+    public static let newThreads = Options(rawValue: 0x8)  // PTRACE_O_TRACECLONE
+    public static let execution = Options(rawValue: 0x10)  // PTRACE_O_TRACEEXEC
+    public static let killsAtEnd = Options(rawValue: 0x10_0000)  // PTRACE_O_EXITKILL
+  }
 
-  public static func seize(_ process: Int32) throws(Errno) {
-    try systemCall(SyscallNumber.ptrace, Request.seize, Int(process), 0, options)
+  /// Source: ptrace(2), PTRACE_SEIZE.
+  public static func seize(_ thread: Int32, _ options: Options) throws(Errno) {
+    try systemCall(SyscallNumber.ptrace, Request.seize, Int(thread), 0, options.rawValue)
+  }
+
+  /// Whether the call is there: containers may filter it.
+  public static var isAvailable: Bool {
+    // No process has the highest number.
+    rawSystemCall(SyscallNumber.ptrace, Request.seize, Int(Int32.max), 0, 0)
+      == -Int(Errno.noSuchProcess.rawValue)
   }
 
   /// - Parameter signal: to be delivered, 0: none.
-  public static func goOn(_ thread: Int32, _ pace: Pace, signal: Int32 = 0) {
-    _ = rawSystemCall(SyscallNumber.ptrace, pace.rawValue, Int(thread), 0, Int(signal))
+  public static func goOn(_ thread: Int32, _ pace: Pace, signal: Int32 = 0) throws(Errno) {
+    try systemCall(SyscallNumber.ptrace, pace.rawValue, Int(thread), 0, Int(signal))
   }
 
-  public static func interrupt(_ thread: Int32) {
-    _ = rawSystemCall(SyscallNumber.ptrace, Request.interrupt, Int(thread), 0, 0)
+  public static func interrupt(_ thread: Int32) throws(Errno) {
+    try systemCall(SyscallNumber.ptrace, Request.interrupt, Int(thread), 0, 0)
   }
 
   /// Leaves a thread stopped that was stopped by SIGSTOP or the like.
@@ -85,15 +103,42 @@ public enum Ptrace {
       Int(bitPattern: UInt(value)))
   }
 
-  /// What a thread that stands at a system call is about to do, or has done; `nil`: it is gone.
-  public static func call(of thread: Int32) -> TracedCall? {
+  /// What a thread that stands at a system call is about to do, or has done.
+  public static func call(of thread: Int32) throws(Errno) -> TracedCall {
     var record = InlineArray<11, UInt64>(repeating: 0)
-    let count = try? withAddress(of: &record) { (address) throws(Errno) in
+    try withAddress(of: &record) { (address) throws(Errno) in
       try systemCall(
         SyscallNumber.ptrace, Request.callInformation, Int(thread), 88, address.argument)
     }
-    guard count != nil else { return nil }
     return TracedCall(record)
+  }
+
+  public static func registers(of thread: Int32) throws(Errno) -> ckernel_user_regs {
+    var registers = ckernel_user_regs()
+    try withAddress(of: &registers) { (address) throws(Errno) in
+      try systemCall(SyscallNumber.ptrace, Request.getRegisters, Int(thread), 0, address.argument)
+    }
+    return registers
+  }
+
+  public static func setRegisters(
+    _ registers: ckernel_user_regs, of thread: Int32
+  ) throws(Errno) {
+    var registers = registers
+    try withAddress(of: &registers) { (address) throws(Errno) in
+      try systemCall(SyscallNumber.ptrace, Request.setRegisters, Int(thread), 0, address.argument)
+    }
+  }
+
+  /// Where a thread's rseq area is, 0: it has none.
+  ///
+  /// Source: ptrace(2), PTRACE_GET_RSEQ_CONFIGURATION (Linux 5.13).
+  public static func rseqArea(of thread: Int32) throws(Errno) -> UInt64 {
+    var record = InlineArray<3, UInt64>(repeating: 0)
+    try withAddress(of: &record) { (address) throws(Errno) in
+      try systemCall(SyscallNumber.ptrace, Request.rseq, Int(thread), 24, address.argument)
+    }
+    return record[0]
   }
 
   /// The address that a thread's signal is about (`si_addr`).
@@ -138,13 +183,21 @@ public enum Ptrace {
     return set
   }
 
-  public static func mask(of thread: Int32) -> UInt64 {
+  /// The signal mask that a thread has outside of a call that sets one of its own.
+  public static func mask(of thread: Int32) throws(Errno) -> UInt64 {
     var mask: UInt64 = 0
-    _ = try? withAddress(of: &mask) { (address) throws(Errno) in
-      try systemCall(
-        SyscallNumber.ptrace, Request.signalMask, Int(thread), 8, address.argument)
+    try withAddress(of: &mask) { (address) throws(Errno) in
+      try systemCall(SyscallNumber.ptrace, Request.signalMask, Int(thread), 8, address.argument)
     }
     return mask
+  }
+
+  public static func setMask(_ mask: UInt64, of thread: Int32) throws(Errno) {
+    var mask = mask
+    try withAddress(of: &mask) { (address) throws(Errno) in
+      try systemCall(
+        SyscallNumber.ptrace, Request.setSignalMask, Int(thread), 8, address.argument)
+    }
   }
 }
 

@@ -59,6 +59,30 @@ public enum Signal {
     }
   }
 
+  /// SIG_IGN.
+  public static func ignore(_ signal: Int32) throws(Errno) {
+    var action = ckernel_sigaction()
+    action.handler = ignoreFlag
+    try setAction(action, of: signal)
+  }
+
+  /// Adds to the calling thread's mask.
+  ///
+  /// - Returns: the mask before.
+  ///
+  /// Source: rt_sigprocmask(2), SIG_BLOCK.
+  @discardableResult
+  public static func block(_ signals: UInt64) -> UInt64 {
+    var signals = signals
+    var before: UInt64 = 0
+    _ = try? withAddress(of: &signals) { (new) throws(Errno) in
+      try withAddress(of: &before) { (old) throws(Errno) in
+        try systemCall(SyscallNumber.rtSigprocmask, 0, new.argument, old.argument, 8)
+      }
+    }
+    return before
+  }
+
   /// Sets the calling thread's mask.
   ///
   /// - Returns: the mask before.

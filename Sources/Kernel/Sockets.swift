@@ -160,7 +160,8 @@ public enum Sockets {
     try withAddress(of: &value) { (place) throws(Errno) in
       try withAddress(of: &byteCount) { (size) throws(Errno) in
         try systemCall(
-          SyscallNumber.getsockopt, Int(number), Int(option.level), Int(option.name), place.argument,
+          SyscallNumber.getsockopt, Int(number), Int(option.level), Int(option.name),
+          place.argument,
           size.argument)
       }
     }
@@ -240,7 +241,9 @@ public enum Sockets {
     let count = try withAddress(of: &vector) { (vector) throws(Errno) in
       message.iov = vector.rawValue
       return try withAddress(of: &message) { (message) throws(Errno) in
-        try systemCall(SyscallNumber.recvmsg, Int(number), message.argument, closeOnExecReceived | noWait | peeking)
+        try systemCall(
+          SyscallNumber.recvmsg, Int(number), message.argument,
+          closeOnExecReceived | noWait | peeking)
       }
     }
     return Peeked(

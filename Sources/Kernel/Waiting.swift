@@ -62,6 +62,14 @@ public enum Wait {
     /// 0: nothing has happened, and `noHang` was asked for.
     public let identifier: Int32
     public let value: UInt32
+
+    /// Of one that has ended: its exit status, or 128 and the number of the signal.
+    ///
+    /// Source: wait(2), WIFSIGNALED, WTERMSIG, WEXITSTATUS.
+    public var shellStatus: Int32 {
+      let signal = Int32(value & 0x7F)
+      return signal == 0 ? Int32(value >> 8 & 0xFF) : 128 + signal
+    }
   }
 
   /// Waits again when a signal interrupts it.

@@ -77,7 +77,7 @@ enum PipeSurvey {
     for index in 0..<survey.descriptors.count {
       let descriptor = survey.descriptors[index]
       guard descriptor.number == stream else { continue }
-      return FileStatus.Kind(mode: survey.files[Int(descriptor.file)].mode) == .regular
+      return FileKind(mode: survey.files[Int(descriptor.file)].mode) == .regular
     }
     return false
   }

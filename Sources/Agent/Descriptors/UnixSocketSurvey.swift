@@ -88,7 +88,7 @@ enum UnixSocketSurvey {
     for index in 0..<survey.files.count {
       let file = survey.files[index]
       if UInt32(truncatingIfNeeded: file.inode) == inode, file.device == item.status.device,
-        FileStatus.Kind(mode: file.mode) == .socket
+        FileKind(mode: file.mode) == .socket
       {
         return index
       }

@@ -56,7 +56,7 @@ extension Companion {
     tracees[index].signal = 0
     tracees[index].isInterrupted = false
     if pace == .byCalls { tracees[index].isWatched = true }
-    Ptrace.goOn(tracees[index].thread, pace, signal: signal)
+    try? Ptrace.goOn(tracees[index].thread, pace, signal: signal)
   }
 
   // MARK: Signals
@@ -81,7 +81,7 @@ extension Companion {
   // MARK: System calls
 
   private mutating func takeCall(_ index: Int) throws(RestartFailure) {
-    guard let call = Ptrace.call(of: tracees[index].thread) else { return }
+    guard let call = try? Ptrace.call(of: tracees[index].thread) else { return }
     tracees[index].state = .stands
     if call.isEntry {
       try begin(call, index)
@@ -144,7 +144,7 @@ extension Companion {
     guard number != 3, number < 0x4000_0000 else { return }
     // Calls that bring a mask of their own: pselect6, ppoll, epoll_pwait, epoll_pwait2.
     let bringsMask = number == 270 || number == 271 || number == 281 || number == 441
-    let mask = bringsMask ? 0 : Ptrace.mask(of: thread)
+    let mask = bringsMask ? 0 : (try? Ptrace.mask(of: thread)) ?? 0
     guard Ptrace.pendingSignals(of: thread) & ~mask == 0 else { return }
     Ptrace.set(.rip, of: thread, to: call.place &- 2)
     Ptrace.set(.rax, of: thread, to: number)

@@ -111,7 +111,8 @@ struct Companion: BitwiseCopyable {
   private mutating func seize() {
     while room.go.value == 0 { room.go.wait(while: 0) }
     do throws(Errno) {
-      try Ptrace.seize(program)
+      // Threads that it makes are traced as well, and it does not outlive its tracer.
+      try Ptrace.seize(program, .callsAsSuch | .newThreads | .killsAtEnd)
       _ = try tracees.index(of: program)
     } catch {
       room.mapped.refusal.store(UInt32(bitPattern: error.rawValue))
@@ -223,7 +224,7 @@ struct Companion: BitwiseCopyable {
   private func interruptAll() {
     for index in 0..<tracees.count where tracees[index].state != .stands {
       tracees[index].isInterrupted = true
-      Ptrace.interrupt(tracees[index].thread)
+      try? Ptrace.interrupt(tracees[index].thread)
     }
   }
 
