@@ -38,11 +38,11 @@ struct AgentState: BitwiseCopyable {
   /// Address of the `ckpt_restart_arguments` of the last restart, 0: there was none.
   var restartArguments: UInt64 = 0
 
-  /// Where the agent's kept memory lies during a stop; see `KeepRoot`.
-  var keepRoot: UInt64 = 0
+  /// Where the agent's kept memory lies during a stop; see `WakeState`.
+  var wakeState: UInt64 = 0
 
-  /// Where the page lies that is shared with the last clone, 0: there is none; see `WriterPage`.
-  var writerPage: UInt64 = 0
+  /// Where the page lies that is shared with the last clone, 0: there is none; see `WriterStatus`.
+  var writerStatus: UInt64 = 0
 
   /// `record.rseq - record.fs_base` of the last thread that had a registration.
   var rseqHint: Int64 = 0
@@ -51,9 +51,9 @@ struct AgentState: BitwiseCopyable {
   var tracker = TrackDescriptor.Memo()
 
   /// Memory that is kept for copies of what was written.
-  var copyRoom = CopyRoom.Memo()
+  var copyBuffer = CopyBuffer.Memo()
 
-  /// What a companion copies ahead.
+  /// What a precopy process copies ahead.
   var precopy = Precopy.State()
 
   /// The image that the next one may be a change to.
@@ -71,7 +71,7 @@ struct AgentState: BitwiseCopyable {
   /// What calls wait for that a clone does.
   var waited = InlineArray<2, CloneWord>(repeating: CloneWord())
 
-  /// The call that the clone at `writerPage` works for, 0: none.
+  /// The call that the clone at `writerStatus` works for, 0: none.
   var writerCall: UInt64 = 0
 
   /// A request of `ckpt save` that came while checkpoints were deferred, 0: none.
@@ -160,7 +160,7 @@ enum Agent {
   /// 1 when a plain trigger came during a deferral.
   static var deferredTrigger: FutexWord { word(7) }
 
-  /// Guards the page that is shared with a clone, and what is known of it: see `Turn`.
+  /// Guards the page that is shared with a clone, and what is known of it: see `CheckpointLock`.
   static var turn: FutexWord { word(8) }
 
   /// Guards the tables of hooks, of excluded memory and of sentences.

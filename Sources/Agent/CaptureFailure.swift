@@ -35,7 +35,7 @@ public struct CaptureFailure: Error, Equatable, Sendable, BitwiseCopyable {
   /// What the step was working on: a thread ID, a descriptor or an address, by `step`.
   public let subject: UInt64
 
-  /// Text that names it, copied by whoever reports: it lies in the survey's memory.
+  /// Text that names it, copied by whoever reports: it lies in the draft's memory.
   public let name: Address
   public let nameByteCount: UInt32
 

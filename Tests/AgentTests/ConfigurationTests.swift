@@ -55,12 +55,12 @@ private func configuration(_ variables: String...) -> Configuration {
 
   @Test func aRequestAddsToTheConfiguration() {
     let plain = Configuration()
-    #expect(Wishes(plain, flags: 0).writing == .automatic)
-    #expect(Wishes(plain, flags: CKPT_REQUEST_SYNC).writing == .inPlace)
-    #expect(Wishes(plain, flags: CKPT_REQUEST_KILL).writing == .inPlace)
-    #expect(Wishes(plain, flags: CKPT_REQUEST_INCREMENTAL).tracking == .writes)
+    #expect(CheckpointOptions(plain, flags: 0).writing == .automatic)
+    #expect(CheckpointOptions(plain, flags: CKPT_REQUEST_SYNC).writing == .inPlace)
+    #expect(CheckpointOptions(plain, flags: CKPT_REQUEST_KILL).writing == .inPlace)
+    #expect(CheckpointOptions(plain, flags: CKPT_REQUEST_INCREMENTAL).tracking == .writes)
     let digests = configuration("CKPT_INCREMENTAL=digests", "CKPT_THIN=1")
-    let wishes = Wishes(digests, flags: CKPT_REQUEST_INCREMENTAL | CKPT_REQUEST_FULL)
-    #expect(wishes.tracking == .digests && wishes.isFull && wishes.isThin && !wishes.precopies)
+    let options = CheckpointOptions(digests, flags: CKPT_REQUEST_INCREMENTAL | CKPT_REQUEST_FULL)
+    #expect(options.tracking == .digests && options.isFull && options.isThin && !options.precopies)
   }
 }

@@ -136,7 +136,7 @@ def companions(writer):
     found = []
     for entry in os.scandir("/proc"):
         try:
-            if entry.name.isdigit() and open(f"{entry.path}/comm").read() == "ckpt-companion\n" \
+            if entry.name.isdigit() and open(f"{entry.path}/comm").read() == "ckpt-precopy\n" \
                     and str(writer.program.folder).encode() in open(f"{entry.path}/environ", "rb").read():
                 found.append(int(entry.name))
         except OSError:

@@ -35,22 +35,22 @@ public enum API {
 
   private static func save(path: Address, _ options: CallOptions, at place: Address) -> Int32 {
     Trigger.forgetParent()
-    var wish = CallRun.Wish(configuration: Agent.state.configuration)
-    guard wish.configuration.take(path: path, options) else {
+    var request = CallRun.Request(configuration: Agent.state.configuration)
+    guard request.configuration.take(path: path, options) else {
       return Sentences.note(
         .nameTooLong, "no checkpoint: the path is longer than 1023 bytes; name a shorter one")
     }
-    wish.namesPath = path != .zero
-    wish.flags = requestFlags(options.flags)
-    wish.exitStatus = options.exitStatus
-    wish.label = Address(options.label)
-    wish.isAsynchronous = options.flags & CKPT_ASYNC != 0
+    request.namesPath = path != .zero
+    request.flags = requestFlags(options.flags)
+    request.exitStatus = options.exitStatus
+    request.label = Address(options.label)
+    request.isAsynchronous = options.flags & CKPT_ASYNC != 0
     let patience = UInt64(Agent.state.configuration.timeoutSeconds) * 1_000_000_000
     if Deferral.isOn, Agent.deferrer.value == UInt32(bitPattern: OwnThread.identifier) {
       return Sentences.note(
         .deadlock, "no checkpoint: this thread defers checkpoints itself; call ckpt_allow first")
     }
-    let result = run(wish, deadline: Clock.monotonic + patience)
+    let result = run(request, deadline: Clock.monotonic + patience)
     if result == CKPT_SAVED || result == CKPT_RESTARTED { CallPolicy.countSaved(at: place) }
     return result
   }
@@ -73,10 +73,10 @@ public enum API {
   }
 
   /// - Parameter deadline: until when to wait for the end of deferrals.
-  private static func run(_ wish: CallRun.Wish, deadline: UInt64) -> Int32 {
+  private static func run(_ request: CallRun.Request, deadline: UInt64) -> Int32 {
     do throws(Errno) { try CallRun.enter() } catch { return reentered }
     defer { CallRun.leave() }
-    var call = CallRun(wish)
+    var call = CallRun(request)
     switch call.run(deadline: deadline) {
     case .saved: return CKPT_SAVED
     case .restarted: return CKPT_RESTARTED
@@ -160,13 +160,13 @@ public enum API {
     var result: Int32 = 0
     while true {
       let waiting = Deferral.next()
-      var wish = CallRun.Wish(configuration: Agent.state.configuration)
+      var request = CallRun.Request(configuration: Agent.state.configuration)
       switch waiting {
       case .none: return result
       case .trigger: break
-      case .request(let token): wish.token = token
+      case .request(let token): request.token = token
       }
-      let one = run(wish, deadline: 0)
+      let one = run(request, deadline: 0)
       if one == -Errno.tryAgain.rawValue, Deferral.isOn {
         Deferral.putBack(waiting)
         return result
@@ -235,7 +235,7 @@ extension Configuration {
   /// - Returns: false when the path is too long.
   fileprivate mutating func take(path: Address, _ options: CallOptions) -> Bool {
     if path != .zero {
-      let count = Text.byteCount(at: path, limit: UInt64(Self.fileCapacity))
+      let count = TerminatedText.byteCount(at: path, limit: UInt64(Self.fileCapacity))
       guard count < UInt64(Self.fileCapacity) else { return false }
       for index in 0..<count {
         file[Int(index)] = Memory.load(UInt8.self, at: path + index)

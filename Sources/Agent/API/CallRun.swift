@@ -24,7 +24,7 @@ struct CallRun {
   }
 
   /// How the image is to be made.
-  struct Wish: BitwiseCopyable {
+  struct Request: BitwiseCopyable {
     var flags: UInt32 = 0
     var exitStatus: Int32 = 0
     var configuration: Configuration
@@ -38,13 +38,13 @@ struct CallRun {
     var token: UInt64 = 0
   }
 
-  private let wish: Wish
+  private let request: Request
 
   /// How often the process had been restarted when this began.
   private let restarts = Agent.state.restarts
   private var hasRunHooks = false
 
-  init(_ wish: Wish) { self.wish = wish }
+  init(_ request: Request) { self.request = request }
 
   private var isRestarted: Bool { Agent.state.restarts != restarts }
 
@@ -79,7 +79,9 @@ struct CallRun {
     while true {
       awaitTurn()
       guard !isRestarted else { return end(.restarted) }
-      guard Deferral.awaitEnd(until: wish.token == 0 ? deadline : 0) else { return end(.deferred) }
+      guard Deferral.awaitEnd(until: request.token == 0 ? deadline : 0) else {
+        return end(.deferred)
+      }
       if !hasRunHooks { Hooks.run(.before) }
       hasRunHooks = true
       ask()
@@ -97,7 +99,7 @@ struct CallRun {
       case .begun:
         let number = Agent.state.call.number
         runHooksAfter(.resumed)
-        return wish.isAsynchronous ? .started : awaitClone(of: number)
+        return request.isAsynchronous ? .started : awaitClone(of: number)
       }
     }
   }
@@ -117,15 +119,16 @@ struct CallRun {
     Agent.state.call.number += 1
     Agent.state.call.outcome = .none
     Agent.state.call.errno = Errno.none
-    Agent.state.call.flags = wish.flags
-    Agent.state.call.exitStatus = wish.exitStatus
-    Agent.state.call.configuration = wish.configuration
-    Agent.state.call.namesPath = wish.namesPath
-    Agent.state.call.label = wish.label
+    Agent.state.call.flags = request.flags
+    Agent.state.call.exitStatus = request.exitStatus
+    Agent.state.call.configuration = request.configuration
+    Agent.state.call.namesPath = request.namesPath
+    Agent.state.call.label = request.label
     Agent.state.call.labelByteCount =
-      wish.label == .zero ? 0 : Text.byteCount(at: wish.label, limit: CallRun.labelCapacity)
-    Agent.state.call.token = wish.token
-    let slot = wish.isAsynchronous ? CloneWord.asynchronous : CloneWord.waiting
+      request.label == .zero
+      ? 0 : TerminatedText.byteCount(at: request.label, limit: CallRun.labelCapacity)
+    Agent.state.call.token = request.token
+    let slot = request.isAsynchronous ? CloneWord.asynchronous : CloneWord.waiting
     Agent.state.waited[slot] = CloneWord(call: Agent.state.call.number)
   }
 
@@ -190,8 +193,8 @@ struct CallRun {
       let leader = Agent.leader.value
       if leader != 0, leader != own {
         Pause.short()
-      } else if let page = Turn.look() {
-        // A companion that is ready waits for us.
+      } else if let page = CheckpointLock.look() {
+        // A precopy process that is ready waits for us.
         guard page.stage == .writing || page.stage == .copying else { return }
         page.word.wait(while: page.stage.rawValue, atMost: 20_000_000)
       } else {
@@ -212,7 +215,7 @@ struct CallRun {
   static func awaitClone(slot: Int, until deadline: UInt64) {
     while Agent.state.waited[slot].state == .writing {
       let now = Clock.monotonic
-      guard let page = Turn.look(), now < deadline else { return }
+      guard let page = CheckpointLock.look(), now < deadline else { return }
       // If it is unmapped meanwhile the kernel says so.
       page.word.wait(while: page.stage.rawValue, atMost: min(20_000_000, deadline - now))
     }

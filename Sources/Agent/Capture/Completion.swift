@@ -10,46 +10,46 @@ internal import KernelABI
 enum Completion {
   /// Lists the regions, and the contents of those that other processes, or the program once it goes
   /// on, can change under our eyes.
-  static func freeze(_ survey: inout Survey) throws(CaptureFailure) {
-    try RegionList.read(into: &survey)
-    try SharedSurvey.run(&survey)
+  static func freeze(_ draft: inout ImageDraft) throws(CaptureFailure) {
+    try RegionList.read(into: &draft)
+    try SharedSurvey.run(&draft)
   }
 
   /// Finds what the memory holds and writes the image.
   ///
   /// - Returns: where it is, safe on disk.
   static func finish(
-    _ survey: inout Survey, _ control: inout Control, _ outcome: inout Checkpoint.Outcome
+    _ draft: inout ImageDraft, _ control: inout Control, _ outcome: inout CheckpointRun.Outcome
   ) throws(CaptureFailure) -> ImagePath {
-    try RegionProperties.add(to: &survey)
-    try SharedSurvey.run(&survey)
-    try during(.process) { () throws(Errno) in try noteMachine(&survey) }
-    noteAgent(&survey)
-    survey.root.publish()
-    try openChain(&survey)
-    defer { survey.chain?.close() }
-    try PageSurvey.run(&survey)
-    if survey.hasParent { outcome.flags |= CKPT_RESULT_INCREMENTAL }
-    let path = try write(&survey, &control, &outcome)
+    try RegionProperties.add(to: &draft)
+    try SharedSurvey.run(&draft)
+    try during(.process) { () throws(Errno) in try noteMachine(&draft) }
+    noteAgent(&draft)
+    draft.root.publish()
+    try openChain(&draft)
+    defer { draft.chain?.close() }
+    try PageSurvey.run(&draft)
+    if draft.hasParent { outcome.flags |= CKPT_RESULT_INCREMENTAL }
+    let path = try write(&draft, &control, &outcome)
     let lasting = try during(.renameImage) { () throws(Errno) in
-      try control.lastingPath(path, &survey.scratch)
+      try control.lastingPath(path, &draft.scratch)
     }
-    let place = survey.isInClone ? survey.page?.path : Agent.parentPath
-    survey.record = Lineage.Record(survey, lasting, at: place ?? Agent.parentPath)
+    let place = draft.isInClone ? draft.page?.path : Agent.parentPath
+    draft.record = Lineage.Record(draft, lasting, at: place ?? Agent.parentPath)
     return path
   }
 
   private static func open(
-    _ path: ImagePath, _ survey: inout Survey, _ control: inout Control
-  ) throws(CaptureFailure) -> ImageFile {
-    guard let copied = survey.copied, !control.isStream else {
-      survey.copied?.release()
-      return try control.open(path, &survey)
+    _ path: ImagePath, _ draft: inout ImageDraft, _ control: inout Control
+  ) throws(CaptureFailure) -> ImageOutput {
+    guard let copied = draft.copied, !control.isStream else {
+      draft.copied?.release()
+      return try control.open(path, &draft)
     }
     do throws(Errno) {
-      let file = try ImageFile.adopted(
+      let file = try ImageOutput.adopted(
         from: copied.process, copied.share.fileNumber, path, replaces: control.replaces,
-        scratch: &survey.scratch)
+        scratch: &draft.scratch)
       copied.release()
       return file
     } catch {
@@ -60,70 +60,70 @@ enum Completion {
 
   /// Opens the images that this one is to be a change to; when they can't be had, it is to have all
   /// of the memory.
-  private static func openChain(_ survey: inout Survey) throws(CaptureFailure) {
-    guard survey.hasParent else { return }
-    var path = try during(.prepare) { () throws(Errno) in try ImagePath(in: &survey.scratch) }
+  private static func openChain(_ draft: inout ImageDraft) throws(CaptureFailure) {
+    guard draft.hasParent else { return }
+    var path = try during(.prepare) { () throws(Errno) in try ImagePath(in: &draft.scratch) }
     do throws(Errno) {
-      survey.chain = try ParentChain(&survey, at: &path)
+      draft.chain = try ParentChain(&draft, at: &path)
     } catch {
       // This clone has not all of the memory.
-      guard survey.staging == nil else {
+      guard draft.staging == nil else {
         throw CaptureFailure(
           .openParent, error, name: path.address, nameByteCount: UInt32(path.byteCount))
       }
-      survey.dropParent()
+      draft.dropParent()
     }
   }
 
-  private static func noteMachine(_ survey: inout Survey) throws(Errno) {
-    let leader = survey.threads[survey.root.leader]
-    survey.machine = try MachineSurvey.capture(
-      frame: Address(leader.frame), vdso: extent(of: CKPT_REGION_VDSO, survey),
-      vvar: extent(of: CKPT_REGION_VVAR, survey), into: &survey)
-    try MachineSurvey.captureComponents(into: &survey.xstate)
+  private static func noteMachine(_ draft: inout ImageDraft) throws(Errno) {
+    let leader = draft.threads[draft.root.leader]
+    draft.machine = try MachineSurvey.capture(
+      frame: Address(leader.frame), vdso: extent(of: CKPT_REGION_VDSO, draft),
+      vvar: extent(of: CKPT_REGION_VVAR, draft), into: &draft)
+    try MachineSurvey.captureComponents(into: &draft.xstate)
   }
 
   /// From the first to the last region of a kind; empty when there is none.
-  private static func extent(of kind: UInt32, _ survey: Survey) -> AddressRange {
+  private static func extent(of kind: UInt32, _ draft: ImageDraft) -> AddressRange {
     var range = AddressRange.empty
-    for index in 0..<survey.regions.count where survey.regions[index].kind == kind {
-      let region = survey.regions[index]
+    for index in 0..<draft.regions.count where draft.regions[index].kind == kind {
+      let region = draft.regions[index]
       let start = range.isEmpty ? region.start : range.start.rawValue
       range = AddressRange(start: start, end: region.end) ?? range
     }
     return range
   }
 
-  private static func noteAgent(_ survey: inout Survey) {
-    survey.agent = ckpt_agent(
-      entry: Handler.wakeEntry, stack_top: survey.root.stackTop.rawValue,
-      handoff: survey.root.handoff.rawValue, arena_start: survey.keep.range.start.rawValue,
-      arena_bytes: survey.keep.range.byteCount, handoff_version: UInt32(CKPT_HANDOFF_VERSION),
+  private static func noteAgent(_ draft: inout ImageDraft) {
+    draft.agent = ckpt_agent(
+      entry: Handler.wakeEntry, stack_top: draft.root.stackTop.rawValue,
+      handoff: draft.root.handoff.rawValue, arena_start: draft.keep.range.start.rawValue,
+      arena_bytes: draft.keep.range.byteCount, handoff_version: UInt32(CKPT_HANDOFF_VERSION),
       trigger_signal: UInt32(Agent.state.configuration.signal))
   }
 
   private static func write(
-    _ survey: inout Survey, _ control: inout Control, _ outcome: inout Checkpoint.Outcome
+    _ draft: inout ImageDraft, _ control: inout Control, _ outcome: inout CheckpointRun.Outcome
   ) throws(CaptureFailure) -> ImagePath {
-    let head = try during(.layout) { () throws(Errno) in try ImageHead.build(&survey) }
-    let frame = try control.frame(head, &survey)
+    let head = try during(.layout) { () throws(Errno) in try ImageLayout.build(&draft) }
+    let frame = try control.frame(head, &draft)
     let start = frame?.executable.imageOffset ?? 0
-    let sent = RoundsEnd(survey, head)
+    let sent = PrecopiedStream(draft, head)
     outcome.byteCount = frame?.fileByteCount ?? sent.byteCount
     let path = try during(.openImage) { () throws(Errno) in
-      try control.path(survey, &survey.scratch)
+      try control.path(draft, &draft.scratch)
     }
-    let file = try open(path, &survey, &control)
+    let file = try open(path, &draft, &control)
     var written: UInt64 = 0
     do throws(Errno) {
       var writer = try ImageWriter(
-        to: file.number, head, in: frame, isInClone: survey.isInClone,
-        patience: control.streamPatience, scratch: &survey.scratch)
+        to: file.number, head, in: frame, isInClone: draft.isInClone,
+        patience: control.streamPatience, scratch: &draft.scratch)
       defer { written = writer.position &- sent.skipped }
-      try writer.write(survey, head) {
+      try writer.write(draft, head) {
         control.reportProgress($0 &- start &- sent.skipped, of: sent.byteCount)
       }
-      if frame != nil { try file.allowExecution(umask: survey.root.process.record.umask) }
+      if frame != nil { try file.allowExecution(umask: draft.root.process.record.umask) }
     } catch {
       WriteSignals.forget()
       file.discard()
@@ -132,7 +132,7 @@ enum Completion {
         nameByteCount: UInt32(path.byteCount))
     }
     try file.commit()
-    if control.usesPattern, let error = SeriesEnd.run(path, &survey) { outcome.linkError = error }
+    if control.usesPattern, let error = SeriesEnd.run(path, &draft) { outcome.linkError = error }
     return path
   }
 }

@@ -78,7 +78,7 @@ enum Report {
   }
 
   static func success(
-    _ outcome: Checkpoint.Outcome, _ path: ImagePath, to errors: ProgramErrors
+    _ outcome: CheckpointRun.Outcome, _ path: ImagePath, to errors: ProgramErrors
   ) {
     var line = Line("ckpt: saved ")
     line.append(at: path.address, count: Int(path.byteCount))

@@ -14,16 +14,16 @@ internal import KernelABI
 enum Clone {
   /// What the clone works on; a record in memory that it inherits.
   struct Job: BitwiseCopyable {
-    var survey: Survey
+    var draft: ImageDraft
     var control: Control
-    var outcome: Checkpoint.Outcome
+    var outcome: CheckpointRun.Outcome
 
     /// When the stop began, by CLOCK_MONOTONIC in nanoseconds.
     var start: UInt64
 
     /// The regions of the program.
     var maps: RegionList.Text
-    var page: WriterPage
+    var page: WriterStatus
 
     /// The process that is saved.
     var program: Int32
@@ -35,7 +35,7 @@ enum Clone {
     var mayAsk: Bool
 
     /// It is to copy memory while the program runs, not to write an image.
-    var companion: Companion.Job?
+    var precopy: PrecopyProcess.Job?
   }
 
   /// Makes a clone that writes the image, and waits until the program may go on.
@@ -43,57 +43,59 @@ enum Clone {
   /// - Returns: false when the leader has to write it: there is no page to share, the kernel makes
   ///   no clone now, or the clone can't have a copy of everything.
   static func write(
-    _ survey: inout Survey, _ control: Control, _ outcome: Checkpoint.Outcome, since start: UInt64
+    _ draft: inout ImageDraft, _ control: Control, _ outcome: CheckpointRun.Outcome,
+    since start: UInt64
   ) -> Bool {
-    guard let page = survey.page else { return false }
+    guard let page = draft.page else { return false }
     var isWriting = false
     do throws(Errno) {
-      isWriting = try make(&survey, control, outcome, start, page)
+      isWriting = try make(&draft, control, outcome, start, page)
     } catch {}
     if isWriting {
-      Agent.state.writerPage = page.range.start.rawValue
-      RseqPages.unshare(survey.threads)
+      Agent.state.writerStatus = page.range.start.rawValue
+      RseqPages.unshare(draft.threads)
     } else {
-      survey.discardPage()
+      draft.discardPage()
     }
     return isWriting
   }
 
   private static func make(
-    _ survey: inout Survey, _ control: Control, _ outcome: Checkpoint.Outcome, _ start: UInt64,
-    _ page: WriterPage
+    _ draft: inout ImageDraft, _ control: Control, _ outcome: CheckpointRun.Outcome,
+    _ start: UInt64,
+    _ page: WriterStatus
   ) throws(Errno) -> Bool {
-    let mark = survey.scratch.next
-    defer { survey.scratch.rewind(to: mark) }
-    try inherit(survey.scratch.range)
-    try inherit(survey.keep.range)
-    if hasLockedMemory(&survey.scratch) {
+    let mark = draft.scratch.next
+    defer { draft.scratch.rewind(to: mark) }
+    try inherit(draft.scratch.range)
+    try inherit(draft.keep.range)
+    if hasLockedMemory(&draft.scratch) {
       // A clone does not inherit locks: it could not see them.
-      survey.properties = try? RegionProperties.text(&survey.scratch)
-      guard survey.properties != nil else { return false }
+      draft.properties = try? RegionProperties.text(&draft.scratch)
+      guard draft.properties != nil else { return false }
     }
-    survey.staging = Staging.make(&survey)
+    draft.staging = Staging.make(&draft)
     defer {
-      survey.staging?.left.bringBack()
-      survey.staging = nil
-      _ = try? Mapping.advise(survey.room, Advice.dontFork)
+      draft.staging?.wiped.bringBack()
+      draft.staging = nil
+      _ = try? Mapping.advise(draft.room, Advice.dontFork)
     }
-    if !survey.room.isEmpty { try inherit(survey.room) }
-    guard let maps = try? RegionList.text(&survey.scratch) else { return false }
-    let place = try survey.scratch.reserve(UInt64(MemoryLayout<Job>.stride))
-    let room = try orphanRoom(&survey.scratch)
+    if !draft.room.isEmpty { try inherit(draft.room) }
+    guard let maps = try? RegionList.text(&draft.scratch) else { return false }
+    let place = try draft.scratch.reserve(UInt64(MemoryLayout<Job>.stride))
+    let room = try orphanRoom(&draft.scratch)
     var job = Job(
-      survey: survey, control: control, outcome: outcome, start: start, maps: maps, page: page,
+      draft: draft, control: control, outcome: outcome, start: start, maps: maps, page: page,
       program: Process.ownID, isChild: isReaper,
       mayAsk: true)
-    defer { survey.properties = nil }
+    defer { draft.properties = nil }
     for attempt in 1...2 {
       job.mayAsk = attempt == 1
       page.enter(.preparing)
       Memory.store(job, at: place)
       let begun = Clock.monotonic
       try beget(job, at: place, in: room)
-      if survey.staging == nil { Agent.state.lineage.cloneDuration = Clock.monotonic - begun }
+      if draft.staging == nil { Agent.state.lineage.cloneDuration = Clock.monotonic - begun }
       switch stage(after: page) {
       case .writing, .done:
         setInheritance(of: page, Advice.dontFork)
@@ -110,23 +112,23 @@ enum Clone {
   /// Makes a clone that copies memory while the program runs.
   ///
   /// - Returns: whether it is at work.
-  static func makeCompanion(
-    _ companion: Companion.Job, _ control: Control, _ survey: inout Survey
+  static func makePrecopyProcess(
+    _ precopy: PrecopyProcess.Job, _ control: Control, _ draft: inout ImageDraft
   ) throws(Errno) -> Bool {
-    try inherit(survey.scratch.range)
-    guard let maps = try? RegionList.text(&survey.scratch) else { throw .outOfMemory }
-    let place = try survey.scratch.reserve(UInt64(MemoryLayout<Job>.stride))
-    let room = try orphanRoom(&survey.scratch)
+    try inherit(draft.scratch.range)
+    guard let maps = try? RegionList.text(&draft.scratch) else { throw .outOfMemory }
+    let place = try draft.scratch.reserve(UInt64(MemoryLayout<Job>.stride))
+    let room = try orphanRoom(&draft.scratch)
     var job = Job(
-      survey: survey, control: control, outcome: Checkpoint.Outcome(), start: 0, maps: maps,
-      page: companion.page, program: companion.program,
+      draft: draft, control: control, outcome: CheckpointRun.Outcome(), start: 0, maps: maps,
+      page: precopy.page, program: precopy.program,
       isChild: isReaper, mayAsk: false)
-    job.companion = companion
-    job.companion?.scratch = survey.scratch
-    companion.page.enter(.preparing)
+    job.precopy = precopy
+    job.precopy?.scratch = draft.scratch
+    precopy.page.enter(.preparing)
     Memory.store(job, at: place)
     try beget(job, at: place, in: room)
-    return stage(after: companion.page) == .copying
+    return stage(after: precopy.page) == .copying
   }
 
   private static func orphanRoom(_ scratch: inout Arena) throws(Errno) -> AddressRange {
@@ -140,7 +142,7 @@ enum Clone {
     try Mapping.advise(range, Advice.doFork)
   }
 
-  private static func setInheritance(of page: WriterPage, _ advice: Int) {
+  private static func setInheritance(of page: WriterStatus, _ advice: Int) {
     for index in 0..<page.count { _ = try? Mapping.advise(page[index], advice) }
   }
 
@@ -176,7 +178,7 @@ enum Clone {
   /// Waits until the clone has left the first stage.
   ///
   /// - Returns: `.preparing` when it ended in it.
-  private static func stage(after page: WriterPage) -> WriterPage.Stage {
+  private static func stage(after page: WriterStatus) -> WriterStatus.Stage {
     while true {
       let stage = page.stage
       if stage != .preparing { return stage }

@@ -8,18 +8,18 @@ internal import KernelABI
 /// program's.
 enum CloneProcess {
   static func run(_ job: Clone.Job) -> Never {
-    var survey = job.survey
-    survey.isInClone = true
+    var draft = job.draft
+    draft.isInClone = true
     job.page.noteSelf()
     // As the middleman does.
     Process.makeSession()
-    if job.isChild { forgetRseq(survey) }
-    if let companion = job.companion { become(companion) }
+    if job.isChild { forgetRseq(draft) }
+    if let precopy = job.precopy { become(precopy) }
     // In the image there is no clone.
-    Agent.state.writerPage = 0
-    let isWhole = prepare(&survey, job)
+    Agent.state.writerStatus = 0
+    let isWhole = prepare(&draft, job)
     var job = job
-    job.outcome.mode = survey.copied == nil ? CKPT_MODE_COPY_ON_WRITE : CKPT_MODE_PRECOPY
+    job.outcome.mode = draft.copied == nil ? CKPT_MODE_COPY_ON_WRITE : CKPT_MODE_PRECOPY
     job.outcome.pause = Clock.monotonic - job.start
     let failure: CaptureFailure?
     switch isWhole {
@@ -35,18 +35,18 @@ enum CloneProcess {
       job.control.reportFailure(failure, to: errors)
       isDurable = false
     } else {
-      isDurable = write(&survey, &job, errors)
+      isDurable = write(&draft, &job, errors)
     }
     end(job, isDurable)
   }
 
-  private static func become(_ companion: Companion.Job) -> Never {
-    offerItself(as: "ckpt-companion")
+  private static func become(_ precopy: PrecopyProcess.Job) -> Never {
+    offerItself(as: "ckpt-precopy")
     let kept: InlineArray<4, Int32> = [
-      companion.memory, companion.pagemap, companion.tracker, companion.stream,
+      precopy.memory, precopy.pagemap, precopy.tracker, precopy.stream,
     ]
     Descriptors.closeAll(but: kept.count) { kept[$0] }
-    Companion.run(companion)
+    PrecopyProcess.run(precopy)
   }
 
   // MARK: While the program stands still
@@ -55,30 +55,30 @@ enum CloneProcess {
   ///
   /// Does not come back when that can't be done here.
   private static func prepare(
-    _ survey: inout Survey, _ job: Clone.Job
+    _ draft: inout ImageDraft, _ job: Clone.Job
   ) -> Result<Void, CaptureFailure> {
     do throws(CaptureFailure) {
-      guard try Inheritance.isComplete(job.maps, job.page, &survey.scratch) else {
+      guard try Inheritance.isComplete(job.maps, job.page, &draft.scratch) else {
         leave(job, job.mayAsk ? .lacksRegions : .gaveUp)
       }
-      try Completion.freeze(&survey)
-      do throws(Errno) { try SharedContents.copy(&survey) } catch { leave(job, .gaveUp) }
+      try Completion.freeze(&draft)
+      do throws(Errno) { try SharedContents.copy(&draft) } catch { leave(job, .gaveUp) }
       return .success(())
     } catch {
       return .failure(error)
     }
   }
 
-  private static func leave(_ job: Clone.Job, _ stage: WriterPage.Stage) -> Never {
+  private static func leave(_ job: Clone.Job, _ stage: WriterStatus.Stage) -> Never {
     job.page.enter(stage)
     exitGroup(status: 1)
   }
 
   /// The kernel writes into the area of a thread that changes processors: into what is to be saved.
-  private static func forgetRseq(_ survey: Survey) {
-    for index in 0..<survey.threads.count
-    where survey.threads[index].flags & CKPT_THREAD_LEADER != 0 {
-      let thread = survey.threads[index]
+  private static func forgetRseq(_ draft: ImageDraft) {
+    for index in 0..<draft.threads.count
+    where draft.threads[index].flags & CKPT_THREAD_LEADER != 0 {
+      let thread = draft.threads[index]
       guard thread.rseq != 0 else { return }
       OwnThread.unregisterRseq(
         at: thread.rseq, byteCount: thread.rseq_bytes, signature: thread.rseq_signature)
@@ -110,12 +110,12 @@ enum CloneProcess {
 
   /// - Returns: whether the image is safe on disk, and wanted.
   private static func write(
-    _ survey: inout Survey, _ job: inout Clone.Job, _ errors: ProgramErrors
+    _ draft: inout ImageDraft, _ job: inout Clone.Job, _ errors: ProgramErrors
   ) -> Bool {
     do throws(CaptureFailure) {
-      let path = try Completion.finish(&survey, &job.control, &job.outcome)
-      job.page.record = survey.record
-      job.outcome.duration = Clock.monotonic - (survey.copied?.share.begun ?? job.start)
+      let path = try Completion.finish(&draft, &job.control, &job.outcome)
+      job.page.record = draft.record
+      job.outcome.duration = Clock.monotonic - (draft.copied?.share.begun ?? job.start)
       if job.page.pause > 0 { job.outcome.pause = job.page.pause }
       return job.control.reportDone(job.outcome, path, to: errors)
     } catch {
@@ -127,7 +127,7 @@ enum CloneProcess {
 
   /// Leaves word of the outcome, calls for who waits for a turn, and ends.
   private static func end(_ job: Clone.Job, _ isDurable: Bool) -> Never {
-    job.survey.copied?.release()
+    job.draft.copied?.release()
     job.page.finish(isDurable ? .durable : .failed, program: job.program)
     exitGroup(status: isDurable ? 0 : 1)
   }

@@ -8,7 +8,7 @@ enum Inheritance {
   ///
   /// - Parameter maps: the program's regions, as they were just before the clone was made.
   static func isComplete(
-    _ maps: RegionList.Text, _ page: WriterPage, _ scratch: inout Arena
+    _ maps: RegionList.Text, _ page: WriterStatus, _ scratch: inout Arena
   ) throws(CaptureFailure) -> Bool {
     let mark = scratch.next
     defer { scratch.rewind(to: mark) }

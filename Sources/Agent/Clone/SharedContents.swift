@@ -7,10 +7,10 @@ enum SharedContents {
   /// Points the sources of all extents to memory that is the clone's alone.
   ///
   /// - Throws: when there is no memory for it, or a file can't be read.
-  static func copy(_ survey: inout Survey) throws(Errno) {
+  static func copy(_ draft: inout ImageDraft) throws(Errno) {
     var total: UInt64 = 0
-    for index in 0..<survey.sources.count where isShared(survey.sources[index], survey) {
-      total += roundedUpToPage(survey.extents[index].byte_count)
+    for index in 0..<draft.sources.count where isShared(draft.sources[index], draft) {
+      total += roundedUpToPage(draft.extents[index].byte_count)
     }
     guard total > 0 else { return }
     let start = try Mapping.map(byteCount: total, .read | .write, .private | .anonymous)
@@ -18,17 +18,17 @@ enum SharedContents {
       _ = try? Mapping.advise(room, Advice.hugePage)
     }
     var next = start
-    for index in 0..<survey.sources.count where isShared(survey.sources[index], survey) {
-      let byteCount = survey.extents[index].byte_count
-      try copy(survey.sources[index], byteCount, to: next)
-      survey.sources[index] = ExtentSource(memory: next, descriptor: -1, offset: 0)
+    for index in 0..<draft.sources.count where isShared(draft.sources[index], draft) {
+      let byteCount = draft.extents[index].byte_count
+      try copy(draft.sources[index], byteCount, to: next)
+      draft.sources[index] = ExtentSource(memory: next, descriptor: -1, offset: 0)
       next = next + roundedUpToPage(byteCount)
     }
   }
 
   /// Queued bytes lie in the scratch memory already.
-  private static func isShared(_ source: ExtentSource, _ survey: Survey) -> Bool {
-    source.memory == .zero || !survey.scratch.range.contains(source.memory)
+  private static func isShared(_ source: ExtentSource, _ draft: ImageDraft) -> Bool {
+    source.memory == .zero || !draft.scratch.range.contains(source.memory)
   }
 
   /// What can't be read any more stays zero.

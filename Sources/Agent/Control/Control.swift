@@ -71,7 +71,7 @@ struct Control: BitwiseCopyable {
       UInt64(request.path_bytes) + UInt64(request.label_bytes) + size == count,
       request.path_bytes < UInt32(CKPT_PROTOCOL_PATH_BYTES), wantsDescriptor == (output >= 0),
       (program >= 0) == (isExecutable && wantsDescriptor),
-      !takesStream || wantsDescriptor && !isExecutable, takesStream || !hasRounds
+      !takesStream || wantsDescriptor && !isExecutable, takesStream || !hasPrecopyStream
     else {
       closeReceived()
       throw .invalid
@@ -92,8 +92,8 @@ struct Control: BitwiseCopyable {
   /// Whether `ckpt` waits for word.
   var isConnected: Bool { socket != nil }
 
-  var own: OwnDescriptors {
-    var own = OwnDescriptors()
+  var own: AgentDescriptors {
+    var own = AgentDescriptors()
     own.control = socket?.number ?? -1
     own.image = output
     own.program = program
@@ -104,15 +104,15 @@ struct Control: BitwiseCopyable {
   /// Whether the image goes through a pipe or a socket.
   var isStream: Bool { socket != nil && request.flags & CKPT_REQUEST_STREAM != 0 }
 
-  private var hasRounds: Bool {
+  private var hasPrecopyStream: Bool {
     request.flags & (CKPT_REQUEST_ROUNDS | CKPT_REQUEST_BEHIND_ROUNDS) != 0
   }
 
   /// Whether memory is to be copied to the stream while the program runs, and nothing else.
-  var beginsRounds: Bool { socket != nil && request.flags & CKPT_REQUEST_ROUNDS != 0 }
+  var beginsPrecopyStream: Bool { socket != nil && request.flags & CKPT_REQUEST_ROUNDS != 0 }
 
   /// Whether the image comes behind such rounds.
-  var endsRounds: Bool { socket != nil && request.flags & CKPT_REQUEST_BEHIND_ROUNDS != 0 }
+  var endsPrecopyStream: Bool { socket != nil && request.flags & CKPT_REQUEST_BEHIND_ROUNDS != 0 }
 
   /// Milliseconds that nobody reads a stream, until it has failed.
   var streamPatience: Int {
@@ -144,8 +144,8 @@ struct Control: BitwiseCopyable {
   var freezes: Bool { socket != nil && request.flags & CKPT_REQUEST_FREEZE != 0 }
 
   /// How the image is to be made.
-  var wishes: Wishes {
-    Wishes(Agent.state.configuration, flags: flags)
+  var options: CheckpointOptions {
+    CheckpointOptions(Agent.state.configuration, flags: flags)
   }
 
   var label: Address {
@@ -195,7 +195,7 @@ struct Control: BitwiseCopyable {
   var replaces: Bool { !usesPattern || ImagePattern(Agent.state.naming).replaces }
 
   /// Where the image goes: as asked, or by the pattern.
-  func path(_ survey: Survey, _ scratch: inout Arena) throws(Errno) -> ImagePath {
+  func path(_ draft: ImageDraft, _ scratch: inout Arena) throws(Errno) -> ImagePath {
     var path = try ImagePath(in: &scratch)
     guard output < 0 else { return path }
     if request.path_bytes > 0 {
@@ -205,7 +205,7 @@ struct Control: BitwiseCopyable {
     } else {
       let configuration = Agent.state.naming
       try ImagePattern(configuration).put(
-        .whole, of: configuration, .init(survey), into: &path)
+        .whole, of: configuration, .init(draft), into: &path)
     }
     return path
   }
@@ -221,17 +221,17 @@ struct Control: BitwiseCopyable {
   }
 
   mutating func open(
-    _ path: ImagePath, _ survey: inout Survey
-  ) throws(CaptureFailure) -> ImageFile {
+    _ path: ImagePath, _ draft: inout ImageDraft
+  ) throws(CaptureFailure) -> ImageOutput {
     do throws(Errno) {
       if output >= 0 {
         let file = FileDescriptor(adopting: output)
         output = -1
         return isStream
-          ? try ImageFile.stream(file, scratch: &survey.scratch)
-          : try ImageFile.given(file, scratch: &survey.scratch)
+          ? try ImageOutput.stream(file, scratch: &draft.scratch)
+          : try ImageOutput.given(file, scratch: &draft.scratch)
       }
-      return try ImageFile.create(path, replaces: replaces, scratch: &survey.scratch)
+      return try ImageOutput.create(path, replaces: replaces, scratch: &draft.scratch)
     } catch {
       throw CaptureFailure(
         .openImage, error, name: path.address, nameByteCount: UInt32(path.byteCount))
@@ -240,12 +240,12 @@ struct Control: BitwiseCopyable {
 
   /// What makes the image a snapshot executable; `nil`: it is none.
   func frame(
-    _ head: ImageHead, _ survey: inout Survey
-  ) throws(CaptureFailure) -> ExecutableFrame? {
-    guard wishes.isExecutable else { return nil }
+    _ head: ImageLayout, _ draft: inout ImageDraft
+  ) throws(CaptureFailure) -> SnapshotFrame? {
+    guard options.isExecutable else { return nil }
     var search: RestartProgram
     do throws(Errno) {
-      search = try RestartProgram(scratch: &survey.scratch)
+      search = try RestartProgram(scratch: &draft.scratch)
     } catch {
       throw CaptureFailure(.layout, error)
     }
@@ -253,8 +253,8 @@ struct Control: BitwiseCopyable {
       let file =
         program >= 0
         ? FileDescriptor(adopting: try Descriptors.duplicate(program, atLeast: 0))
-        : try search.open(survey, scratch: &survey.scratch)
-      return try ExecutableFrame(file, survey, head, scratch: &survey.scratch)
+        : try search.open(draft, scratch: &draft.scratch)
+      return try SnapshotFrame(file, draft, head, scratch: &draft.scratch)
     } catch {
       throw CaptureFailure(
         .restartProgram, error, name: search.path.address,
@@ -281,7 +281,7 @@ struct Control: BitwiseCopyable {
   ///
   /// - Returns: whether it did; true when nobody has to.
   func reportDone(
-    _ outcome: Checkpoint.Outcome, _ path: ImagePath, to errors: ProgramErrors = .own
+    _ outcome: CheckpointRun.Outcome, _ path: ImagePath, to errors: ProgramErrors = .own
   ) -> Bool {
     if outcome.linkError.rawValue != 0 { Report.noLink(outcome.linkError, path, to: errors) }
     guard let socket else {

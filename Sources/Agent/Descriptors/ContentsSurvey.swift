@@ -7,9 +7,9 @@ internal import Procfs
 enum ContentsSurvey {
   /// The object with the contents of `item`; open file descriptions of one file share it.
   static func object(
-    _ item: OpenFile, kind: UInt32, name: ckpt_string, _ survey: inout Survey
+    _ item: OpenFile, kind: UInt32, name: ckpt_string, _ draft: inout ImageDraft
   ) throws(CaptureFailure) -> UInt32 {
-    if let found = survey.object(device: item.status.device, inode: item.status.inode) {
+    if let found = draft.object(device: item.status.device, inode: item.status.inode) {
       return UInt32(found)
     }
     var object = ckpt_object()
@@ -21,11 +21,11 @@ enum ContentsSurvey {
     object.name = name
     object.modified_seconds = item.status.modifiedSeconds
     object.modified_nanoseconds = item.status.modifiedNanoseconds
-    let index = try item.doing { () throws(Errno) in try survey.objects.append(object) }
+    let index = try item.doing { () throws(Errno) in try draft.objects.append(object) }
     if item.status.byteCount > 0 {
-      let reader = try reader(for: item, &survey)
+      let reader = try reader(for: item, &draft)
       try item.doing { () throws(Errno) in
-        try addExtents(reader, item.status.byteCount, &survey)
+        try addExtents(reader, item.status.byteCount, &draft)
       }
     }
     return UInt32(index)
@@ -36,11 +36,11 @@ enum ContentsSurvey {
   /// A new one, which moves nobody's position. But closing any descriptor of a file gives up the
   /// process's POSIX locks on it (fcntl(2)): then the program's own is read.
   private static func reader(
-    for item: OpenFile, _ survey: inout Survey
+    for item: OpenFile, _ draft: inout ImageDraft
   ) throws(CaptureFailure) -> Int32 {
-    let mark = survey.scratch.next
-    let text = try item.information(&survey)
-    defer { survey.scratch.rewind(to: mark) }
+    let mark = draft.scratch.next
+    let text = try item.information(&draft)
+    defer { draft.scratch.rewind(to: mark) }
     var cursor = TextCursor(text.span)
     while let lock = cursor.nextLock() {
       guard lock.kind == .posix else { continue }
@@ -51,7 +51,7 @@ enum ContentsSurvey {
   }
 
   private static func addExtents(
-    _ reader: Int32, _ byteCount: UInt64, _ survey: inout Survey
+    _ reader: Int32, _ byteCount: UInt64, _ draft: inout ImageDraft
   ) throws(Errno) {
     let position = try Descriptors.seek(reader, to: 0, .current)
     defer { _ = try? Descriptors.seek(reader, to: position) }
@@ -59,7 +59,7 @@ enum ContentsSurvey {
     while offset < byteCount, let start = try data(in: reader, from: offset) {
       let end = min(try Descriptors.seek(reader, to: start, .hole), byteCount)
       guard start < end else { break }
-      try survey.extent(
+      try draft.extent(
         offset: start, byteCount: end - start,
         from: ExtentSource(memory: .zero, descriptor: reader, offset: start))
       offset = end

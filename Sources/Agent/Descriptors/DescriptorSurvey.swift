@@ -8,43 +8,43 @@ internal import KernelABI
 /// the objects that descriptors show are listed here.
 enum DescriptorSurvey {
   static func run(
-    _ survey: inout Survey, except own: OwnDescriptors
+    _ draft: inout ImageDraft, except own: AgentDescriptors
   ) throws(CaptureFailure) {
-    var list = try OpenFileList(in: &survey)
-    try listNumbers(&survey, except: own)
-    try group(&survey, &list)
-    for index in 0..<survey.files.count {
-      let item = try list.open(index, &survey)
-      try KindSurvey.run(item, &survey, list)
+    var list = try OpenFileList(in: &draft)
+    try listNumbers(&draft, except: own)
+    try group(&draft, &list)
+    for index in 0..<draft.files.count {
+      let item = try list.open(index, &draft)
+      try KindSurvey.run(item, &draft, list)
     }
-    try SocketPairing.run(&survey, list)
+    try SocketPairing.run(&draft, list)
   }
 
   /// Closes what the survey opened for the writer to read from.
   ///
   /// To be called when the image is written, or has failed.
-  static func closeTemporaries(_ survey: Survey) {
+  static func closeTemporaries(_ draft: ImageDraft) {
     var last: Int32 = -1
-    for index in 0..<survey.sources.count {
-      let source = survey.sources[index]
+    for index in 0..<draft.sources.count {
+      let source = draft.sources[index]
       guard source.memory == .zero, source.descriptor >= 0, source.descriptor != last,
-        !isProgram(source.descriptor, survey)
+        !isProgram(source.descriptor, draft)
       else { continue }
       last = source.descriptor
       closeDescriptor(last)
     }
   }
 
-  private static func isProgram(_ number: Int32, _ survey: Survey) -> Bool {
-    for index in 0..<survey.descriptors.count
-    where survey.descriptors[index].number == number {
+  private static func isProgram(_ number: Int32, _ draft: ImageDraft) -> Bool {
+    for index in 0..<draft.descriptors.count
+    where draft.descriptors[index].number == number {
       return true
     }
     return false
   }
 
   private static func listNumbers(
-    _ survey: inout Survey, except own: OwnDescriptors
+    _ draft: inout ImageDraft, except own: AgentDescriptors
   ) throws(CaptureFailure) {
     do throws(Errno) {
       var own = own
@@ -52,7 +52,7 @@ enum DescriptorSurvey {
       own.listing = entries.descriptorNumber
       while let number = try entries.next() {
         guard !own.contains(number) else { continue }
-        try survey.descriptors.append(
+        try draft.descriptors.append(
           ckpt_descriptor(
             number: number, flags: try Descriptors.flags(number), file: CKPT_NONE, reserved: 0))
       }
@@ -65,17 +65,17 @@ enum DescriptorSurvey {
 
   /// Finds the open file description behind every number.
   private static func group(
-    _ survey: inout Survey, _ list: inout OpenFileList
+    _ draft: inout ImageDraft, _ list: inout OpenFileList
   ) throws(CaptureFailure) {
-    for index in 0..<survey.descriptors.count {
-      var descriptor = survey.descriptors[index]
+    for index in 0..<draft.descriptors.count {
+      var descriptor = draft.descriptors[index]
       do throws(Errno) {
-        descriptor.file = UInt32(try list.find(descriptor.number, &survey))
+        descriptor.file = UInt32(try list.find(descriptor.number, &draft))
       } catch {
         throw CaptureFailure(
           .descriptor, error, subject: UInt64(UInt32(bitPattern: descriptor.number)))
       }
-      survey.descriptors[index] = descriptor
+      draft.descriptors[index] = descriptor
     }
   }
 }

@@ -11,62 +11,62 @@ struct DetailWriter: BitwiseCopyable {
   private let start: UInt64
   private var common: ckpt_file_common
 
-  init(_ item: OpenFile, _ survey: inout Survey) throws(CaptureFailure) {
-    survey.details.align()
-    start = survey.details.count
-    common = Common.owner(of: item)
+  init(_ item: OpenFile, _ draft: inout ImageDraft) throws(CaptureFailure) {
+    draft.details.align()
+    start = draft.details.count
+    common = CommonDetail.owner(of: item)
     try item.doing { () throws(Errno) in
-      try Self.append(common, &survey)
+      try Self.append(common, &draft)
     }
   }
 
   /// Appends a part of the kind's own record.
   mutating func append<T: BitwiseCopyable>(
-    _ record: T, _ survey: inout Survey
+    _ record: T, _ draft: inout ImageDraft
   ) throws(Errno) {
-    try Self.append(record, &survey)
+    try Self.append(record, &draft)
     common.kind_bytes += UInt32(MemoryLayout<T>.size)
   }
 
   /// Appends the locks held through `item` and closes the detail.
   mutating func end(
-    _ item: OpenFile, locks: Bool = false, _ survey: inout Survey
+    _ item: OpenFile, locks: Bool = false, _ draft: inout ImageDraft
   ) throws(CaptureFailure) -> ckpt_detail {
-    if locks { try appendLocks(item, &survey) }
-    Memory.store(common, at: survey.details.base + start)
+    if locks { try appendLocks(item, &draft) }
+    Memory.store(common, at: draft.details.base + start)
     return ckpt_detail(
-      offset: UInt32(start), byte_count: UInt32(survey.details.count - start))
+      offset: UInt32(start), byte_count: UInt32(draft.details.count - start))
   }
 
   private mutating func appendLocks(
-    _ item: OpenFile, _ survey: inout Survey
+    _ item: OpenFile, _ draft: inout ImageDraft
   ) throws(CaptureFailure) {
-    let mark = survey.scratch.next
-    let text = try item.information(&survey)
+    let mark = draft.scratch.next
+    let text = try item.information(&draft)
     var cursor = TextCursor(text.span)
     while let lock = cursor.nextLock() {
       guard lock.kind != .lease else { throw item.refused(.unknownDescriptorKind) }
       let record = ckpt_file_lock(
         kind: lock.kind.rawValue, exclusive: lock.isExclusive ? 1 : 0, start: lock.start,
         byte_count: lock.byteCount)
-      try item.doing { () throws(Errno) in try Self.append(record, &survey) }
+      try item.doing { () throws(Errno) in try Self.append(record, &draft) }
       common.lock_count += 1
     }
-    survey.scratch.rewind(to: mark)
+    draft.scratch.rewind(to: mark)
   }
 
   private static func append<T: BitwiseCopyable>(
-    _ record: T, _ survey: inout Survey
+    _ record: T, _ draft: inout ImageDraft
   ) throws(Errno) {
     let size = UInt64(MemoryLayout<T>.size)
-    guard survey.details.free >= size else { throw .outOfMemory }
-    Memory.store(record, at: survey.details.next)
-    _ = survey.details.claim(size)
+    guard draft.details.free >= size else { throw .outOfMemory }
+    Memory.store(record, at: draft.details.next)
+    _ = draft.details.claim(size)
   }
 }
 
 /// What every kind of file has.
-enum Common {
+enum CommonDetail {
   /// Who gets the signals of O_ASYNC; an O_PATH descriptor has nobody.
   static func owner(of item: OpenFile) -> ckpt_file_common {
     var common = ckpt_file_common()
@@ -86,17 +86,17 @@ enum Common {
 extension OpenFile {
   /// The record of a kind that has one of a fixed size and nothing else.
   func detail<T: BitwiseCopyable>(
-    _ record: T, _ survey: inout Survey
+    _ record: T, _ draft: inout ImageDraft
   ) throws(CaptureFailure) -> ckpt_detail {
-    var writer = try DetailWriter(self, &survey)
-    try doing { () throws(Errno) in try writer.append(record, &survey) }
-    return try writer.end(self, &survey)
+    var writer = try DetailWriter(self, &draft)
+    try doing { () throws(Errno) in try writer.append(record, &draft) }
+    return try writer.end(self, &draft)
   }
 
   /// The link, or the path in it, as a string of the image.
-  func path(_ survey: inout Survey) throws(CaptureFailure) -> ckpt_string {
+  func path(_ draft: inout ImageDraft) throws(CaptureFailure) -> ckpt_string {
     try doing { () throws(Errno) in
-      try survey.string(at: link, byteCount: pathByteCount)
+      try draft.string(at: link, byteCount: pathByteCount)
     }
   }
 }

@@ -5,13 +5,13 @@ internal import KernelABI
 /// /dev/null and its kin, and terminals.
 enum DeviceSurvey {
   static func run(
-    _ item: OpenFile, _ file: inout ckpt_file, _ survey: inout Survey
+    _ item: OpenFile, _ file: inout ckpt_file, _ draft: inout ImageDraft
   ) throws(CaptureFailure) {
-    file.path = try item.path(&survey)
+    file.path = try item.path(&draft)
     if isStateless(item.status.deviceNumber) || item.isPath {
       file.kind = CKPT_FILE_DEVICE
       file.detail = try item.detail(
-        ckpt_file_device(number: item.status.deviceNumber), &survey)
+        ckpt_file_device(number: item.status.deviceNumber), &draft)
       return
     }
     guard item.status.deviceNumber != masterDevice, let modes = try? Terminals.modes(item.number)
@@ -22,9 +22,9 @@ enum DeviceSurvey {
       modes[0], modes[1], modes[2], modes[3], modes[4], modes[5], modes[6], modes[7], modes[8],
       modes[9], modes[10]
     )
-    record.standard = survey.standardNumber(
+    record.standard = draft.standardNumber(
       device: item.status.device, inode: item.status.inode)
-    file.detail = try item.detail(record, &survey)
+    file.detail = try item.detail(record, &draft)
   }
 
   /// /dev/ptmx, 5:2: its terminal would have to be made again too.

@@ -4,16 +4,16 @@ internal import KernelABI
 
 enum DirectorySurvey {
   static func run(
-    _ item: OpenFile, _ file: inout ckpt_file, _ survey: inout Survey
+    _ item: OpenFile, _ file: inout ckpt_file, _ draft: inout ImageDraft
   ) throws(CaptureFailure) {
     guard item.isNamed("/"), item.status.linkCount > 0 else {
       throw item.refused(.contentsUnreadable)
     }
     file.kind = CKPT_FILE_DIRECTORY
     file.path = try item.doing { () throws(Errno) in
-      try survey.string(at: item.link, byteCount: item.linkByteCount)
+      try draft.string(at: item.link, byteCount: item.linkByteCount)
     }
-    var writer = try DetailWriter(item, &survey)
-    file.detail = try writer.end(item, locks: !item.isPath, &survey)
+    var writer = try DetailWriter(item, &draft)
+    file.detail = try writer.end(item, locks: !item.isPath, &draft)
   }
 }

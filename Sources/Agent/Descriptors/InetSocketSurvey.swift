@@ -8,13 +8,13 @@ enum InetSocketSurvey {
 
   static func run(
     _ item: OpenFile, _ file: inout ckpt_file, _ record: inout ckpt_file_socket,
-    _ survey: inout Survey
+    _ draft: inout ImageDraft
   ) throws(CaptureFailure) {
     let local = try item.doing { () throws(Errno) in try Sockets.localAddress(item.number) }
     if local.port != 0 { record.flags |= CKPT_SOCKET_BOUND }
     switch (record.type, record.protocol) {
     case (Sockets.Kind.stream, tcp):
-      try connection(item, &file, &record, &survey)
+      try connection(item, &file, &record, &draft)
     case (Sockets.Kind.datagram, _):
       if let remote = try? Sockets.remoteAddress(item.number) {
         record.state = CKPT_SOCKET_CONNECTED
@@ -45,7 +45,7 @@ enum InetSocketSurvey {
 
   private static func connection(
     _ item: OpenFile, _ file: inout ckpt_file, _ record: inout ckpt_file_socket,
-    _ survey: inout Survey
+    _ draft: inout ImageDraft
   ) throws(CaptureFailure) {
     var information = Information()
     _ = try item.doing { () throws(Errno) in
@@ -59,7 +59,7 @@ enum InetSocketSurvey {
     case State.closed:
       if hasEnded(item) { record.state = CKPT_SOCKET_LOST }
     default:
-      try connected(item, &file, &record, information.state, &survey)
+      try connected(item, &file, &record, information.state, &draft)
     }
   }
 
@@ -71,9 +71,9 @@ enum InetSocketSurvey {
 
   private static func connected(
     _ item: OpenFile, _ file: inout ckpt_file, _ record: inout ckpt_file_socket, _ state: UInt8,
-    _ survey: inout Survey
+    _ draft: inout ImageDraft
   ) throws(CaptureFailure) {
-    record.standard = survey.standardNumber(device: item.status.device, inode: item.status.inode)
+    record.standard = draft.standardNumber(device: item.status.device, inode: item.status.inode)
     record.state = record.standard >= 0 ? CKPT_SOCKET_STANDARD : CKPT_SOCKET_LOST
     if let remote = try? Sockets.remoteAddress(item.number) {
       record.remote = SocketSurvey.record(remote)
@@ -84,12 +84,12 @@ enum InetSocketSurvey {
     let count = try item.doing { () throws(Errno) in try Descriptors.readable(item.number) }
     guard count > 0 else { return }
     let bytes = try item.doing { () throws(Errno) in
-      let control = try survey.scratch.reserve(4096)
-      let place = try survey.scratch.reserve(UInt64(count))
+      let control = try draft.scratch.reserve(4096)
+      let place = try draft.scratch.reserve(UInt64(count))
       let peeked = try Sockets.peek(
         item.number, to: place, byteCount: count, control: control)
       return RawBytes(start: place, count: peeked.byteCount)
     }
-    file.object = try QueueSurvey.object(item, holding: bytes, &survey)
+    file.object = try QueueSurvey.object(item, holding: bytes, &draft)
   }
 }

@@ -22,9 +22,9 @@ struct NameFinder: BitwiseCopyable {
   private var budget = 50_000
   private static let deepest = 16
 
-  init(capacity: Int, in survey: inout Survey) throws(Errno) {
-    wanted = try Table(in: &survey.scratch, capacity: capacity)
-    path = try survey.scratch.reserve(UInt64(Self.pathCapacity))
+  init(capacity: Int, in draft: inout ImageDraft) throws(Errno) {
+    wanted = try Table(in: &draft.scratch, capacity: capacity)
+    path = try draft.scratch.reserve(UInt64(Self.pathCapacity))
   }
 
   mutating func want(_ watch: FdinfoWatch) throws(Errno) {
@@ -33,25 +33,25 @@ struct NameFinder: BitwiseCopyable {
   }
 
   /// Stops as soon as all are found.
-  mutating func search(_ survey: inout Survey, _ list: OpenFileList) throws(Errno) {
-    try searchOpenFiles(&survey, list)
+  mutating func search(_ draft: inout ImageDraft, _ list: OpenFileList) throws(Errno) {
+    try searchOpenFiles(&draft, list)
     guard missing > 0, let length = try? Files.workingDirectory(to: path, capacity: 4000) else {
       return
     }
-    let isQuiet = try check(length, &survey)
-    try searchAbove(length, &survey)
+    let isQuiet = try check(length, &draft)
+    try searchAbove(length, &draft)
     guard isQuiet, missing > 0, let length = try? Files.workingDirectory(to: path, capacity: 4000)
     else {
       return
     }
-    try searchBelow(length, depth: 0, &survey)
+    try searchBelow(length, depth: 0, &draft)
   }
 
   private mutating func searchOpenFiles(
-    _ survey: inout Survey, _ list: OpenFileList
+    _ draft: inout ImageDraft, _ list: OpenFileList
   ) throws(Errno) {
-    for index in 0..<survey.files.count where missing > 0 {
-      let file = survey.files[index]
+    for index in 0..<draft.files.count where missing > 0 {
+      let file = draft.files[index]
       guard isWanted(file.inode) else { continue }
       var link = Line("/proc/thread-self/fd/")
       link.append(decimal: UInt64(UInt32(bitPattern: list.number(of: index))))
@@ -59,22 +59,22 @@ struct NameFinder: BitwiseCopyable {
       let count = try link.withPath { (link) throws(Errno) in
         try Descriptors.readLink(path: link, to: place, capacity: Self.pathCapacity - 1)
       }
-      try check(count, &survey)
+      try check(count, &draft)
     }
   }
 
-  private mutating func searchAbove(_ length: Int, _ survey: inout Survey) throws(Errno) {
+  private mutating func searchAbove(_ length: Int, _ draft: inout ImageDraft) throws(Errno) {
     var length = length
     while length > 1, missing > 0 {
       length -= 1
       let byte = Memory.load(UInt8.self, at: path + UInt64(length))
-      if byte == 0x2F { try check(max(length, 1), &survey) }
+      if byte == 0x2F { try check(max(length, 1), &draft) }
     }
   }
 
   /// Walks the folder whose path has `length` bytes.
   private mutating func searchBelow(
-    _ length: Int, depth: Int, _ survey: inout Survey
+    _ length: Int, depth: Int, _ draft: inout ImageDraft
   ) throws(Errno) {
     guard depth < Self.deepest else { return }
     terminate(length)
@@ -82,31 +82,31 @@ struct NameFinder: BitwiseCopyable {
       return
     }
     let folder = FileDescriptor(adopting: number)
-    let mark = survey.scratch.next
-    let buffer = try survey.scratch.reserve(8192)
+    let mark = draft.scratch.next
+    let buffer = try draft.scratch.reserve(8192)
     while missing > 0, budget > 0 {
       let count = (try? Files.entries(of: folder.number, to: buffer, capacity: 8192)) ?? 0
       guard count > 0 else { break }
       var offset = 0
       while offset < count, missing > 0 {
         let entry = buffer + UInt64(offset)
-        try visit(entry, in: length, depth, &survey)
+        try visit(entry, in: length, depth, &draft)
         offset += max(Int(Memory.load(UInt16.self, at: entry + 16)), 24)
       }
     }
-    survey.scratch.rewind(to: mark)
+    draft.scratch.rewind(to: mark)
   }
 
   /// struct linux_dirent64: inode, offset, 16 bits of length, 8 of type, name.
   private mutating func visit(
-    _ entry: Address, in length: Int, _ depth: Int, _ survey: inout Survey
+    _ entry: Address, in length: Int, _ depth: Int, _ draft: inout ImageDraft
   ) throws(Errno) {
     budget -= 1
     let isFolder = Memory.load(UInt8.self, at: entry + 18) == 4
     let isSought = isWanted(Memory.load(UInt64.self, at: entry))
     guard isFolder || isSought, let whole = append(nameAt: entry + 19, to: length) else { return }
-    let isQuiet = isSought ? try check(whole, &survey) : true
-    if isFolder, isQuiet, budget > 0 { try searchBelow(whole, depth: depth + 1, &survey) }
+    let isQuiet = isSought ? try check(whole, &draft) : true
+    if isFolder, isQuiet, budget > 0 { try searchBelow(whole, depth: depth + 1, &draft) }
   }
 
   /// - Returns: the bytes of the longer path; `nil` for `.` and `..`, and when there is no room.
@@ -143,7 +143,7 @@ struct NameFinder: BitwiseCopyable {
   ///
   /// - Returns: whether the program would not notice if it were walked through.
   @discardableResult
-  private mutating func check(_ length: Int, _ survey: inout Survey) throws(Errno) -> Bool {
+  private mutating func check(_ length: Int, _ draft: inout ImageDraft) throws(Errno) -> Bool {
     let saved = Memory.load(UInt8.self, at: path + UInt64(length))
     terminate(length)
     defer { Memory.store(saved, at: path + UInt64(length)) }
@@ -154,7 +154,7 @@ struct NameFinder: BitwiseCopyable {
       guard one.watch.inode == status.inode, one.watch.device == status.device else { continue }
       if one.watch.mask & Self.readingEvents != 0 { isQuiet = false }
       guard one.path.byte_count == 0 else { continue }
-      one.path = try survey.string(at: path, byteCount: length)
+      one.path = try draft.string(at: path, byteCount: length)
       wanted[index] = one
       missing -= 1
     }

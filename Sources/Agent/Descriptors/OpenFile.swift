@@ -5,7 +5,7 @@ internal import Procfs
 
 /// An open file description of the program, under one of its numbers.
 struct OpenFile: BitwiseCopyable {
-  /// Its index in `survey.files`.
+  /// Its index in `draft.files`.
   let index: Int
   let number: Int32
   let status: FileStatus
@@ -66,7 +66,7 @@ struct OpenFile: BitwiseCopyable {
   }
 
   /// Reads its fdinfo into scratch memory, where it stays.
-  func information(_ survey: inout Survey) throws(CaptureFailure) -> RawBytes {
+  func information(_ draft: inout ImageDraft) throws(CaptureFailure) -> RawBytes {
     try doing { () throws(Errno) in
       var path = Line("/proc/thread-self/fdinfo/")
       path.append(decimal: UInt64(UInt32(bitPattern: number)))
@@ -74,11 +74,11 @@ struct OpenFile: BitwiseCopyable {
         try Files.open(path: path, .readOnly)
       }
       let reader = FileDescriptor(adopting: file)
-      let start = survey.scratch.next
-      let capacity = min(survey.scratch.free / 2, 64 << 20)
+      let start = draft.scratch.next
+      let capacity = min(draft.scratch.free / 2, 64 << 20)
       let count = try reader.readToEnd(to: start, capacity: capacity)
       guard count < capacity else { throw .outOfMemory }
-      return RawBytes(start: try survey.scratch.reserve(count, alignment: 1), count: Int(count))
+      return RawBytes(start: try draft.scratch.reserve(count, alignment: 1), count: Int(count))
     }
   }
 }

@@ -14,15 +14,15 @@ struct OpenFileList: BitwiseCopyable {
     var right: Int32
   }
 
-  /// By index in `survey.files`.
+  /// By index in `draft.files`.
   private var nodes: Table<Node>
   private let link: Address
   let process: Int32
 
-  init(in survey: inout Survey) throws(CaptureFailure) {
+  init(in draft: inout ImageDraft) throws(CaptureFailure) {
     do throws(Errno) {
-      nodes = try Table(in: &survey.scratch, capacity: survey.files.capacity)
-      link = try survey.scratch.reserve(UInt64(OpenFile.linkCapacity))
+      nodes = try Table(in: &draft.scratch, capacity: draft.files.capacity)
+      link = try draft.scratch.reserve(UInt64(OpenFile.linkCapacity))
     } catch {
       throw CaptureFailure(.descriptors, error)
     }
@@ -33,7 +33,7 @@ struct OpenFileList: BitwiseCopyable {
   func number(of file: Int) -> Int32 { nodes[file].number }
 
   /// The index of the file that `number` refers to, which is added when it is new.
-  mutating func find(_ number: Int32, _ survey: inout Survey) throws(Errno) -> Int {
+  mutating func find(_ number: Int32, _ draft: inout ImageDraft) throws(Errno) -> Int {
     let status = try FileStatus(of: number)
     let key = Self.key(status)
     var parent = -1
@@ -53,7 +53,7 @@ struct OpenFileList: BitwiseCopyable {
       }
       next = goesLeft ? node.left : node.right
     }
-    let index = try add(number, status, key, &survey)
+    let index = try add(number, status, key, &draft)
     if parent >= 0 { attach(index, to: parent, isLeft: goesLeft) }
     return index
   }
@@ -65,7 +65,7 @@ struct OpenFileList: BitwiseCopyable {
   }
 
   private mutating func add(
-    _ number: Int32, _ status: FileStatus, _ key: UInt64, _ survey: inout Survey
+    _ number: Int32, _ status: FileStatus, _ key: UInt64, _ draft: inout ImageDraft
   ) throws(Errno) -> Int {
     try nodes.append(Node(key: key, number: number, left: -1, right: -1))
     var file = ckpt_file()
@@ -75,7 +75,7 @@ struct OpenFileList: BitwiseCopyable {
     file.mode = status.mode
     file.byte_count = status.byteCount
     file.object = CKPT_NONE
-    return try survey.files.append(file)
+    return try draft.files.append(file)
   }
 
   /// Mixed, so that inodes that came one after another don't make the tree a list.
@@ -86,7 +86,7 @@ struct OpenFileList: BitwiseCopyable {
   }
 
   /// Looks at a file again, for what its kind needs.
-  func open(_ index: Int, _ survey: inout Survey) throws(CaptureFailure) -> OpenFile {
+  func open(_ index: Int, _ draft: inout ImageDraft) throws(CaptureFailure) -> OpenFile {
     let number = number(of: index)
     do throws(Errno) {
       var path = Line("/proc/thread-self/fd/")
@@ -96,7 +96,7 @@ struct OpenFileList: BitwiseCopyable {
       }
       return OpenFile(
         index: index, number: number, status: try FileStatus(of: number),
-        flags: OpenFlags(rawValue: Int32(bitPattern: survey.files[index].status_flags)),
+        flags: OpenFlags(rawValue: Int32(bitPattern: draft.files[index].status_flags)),
         link: link, linkByteCount: count)
     } catch {
       throw CaptureFailure(.descriptor, error, subject: UInt64(UInt32(bitPattern: number)))
@@ -104,7 +104,7 @@ struct OpenFileList: BitwiseCopyable {
   }
 }
 
-extension Survey {
+extension ImageDraft {
   /// The lowest of 0, 1 and 2 that refers to a file of this device and inode, else -1.
   func standardNumber(device: UInt64, inode: UInt64) -> Int32 {
     for index in 0..<descriptors.count {

@@ -10,8 +10,8 @@ struct QueueWriter: BitwiseCopyable {
   /// The largest message.
   static let messageCapacity = 32 << 20
 
-  init(_ survey: Survey) {
-    start = survey.scratch.next
+  init(_ draft: ImageDraft) {
+    start = draft.scratch.next
     end = start
   }
 
@@ -22,15 +22,15 @@ struct QueueWriter: BitwiseCopyable {
   /// - Parameter framed: whether it is a message, of which the length counts.
   /// - Returns: bytes read.
   mutating func append(
-    framed: Bool, _ survey: inout Survey, _ read: (Address, Int) throws(Errno) -> Int
+    framed: Bool, _ draft: inout ImageDraft, _ read: (Address, Int) throws(Errno) -> Int
   ) throws(Errno) -> Int {
     let header = framed ? UInt64(MemoryLayout<ckpt_message>.size) : 0
-    guard survey.scratch.free > header else { throw .outOfMemory }
-    let room = min(Int(survey.scratch.free - header), Self.messageCapacity)
+    guard draft.scratch.free > header else { throw .outOfMemory }
+    let room = min(Int(draft.scratch.free - header), Self.messageCapacity)
     let count = try read(end + header, room)
     if framed { Memory.store(ckpt_message(byte_count: UInt32(count)), at: end) }
-    _ = try survey.scratch.reserve(header + UInt64(count), alignment: 1)
-    end = survey.scratch.next
+    _ = try draft.scratch.reserve(header + UInt64(count), alignment: 1)
+    end = draft.scratch.next
     return count
   }
 }
@@ -38,7 +38,7 @@ struct QueueWriter: BitwiseCopyable {
 enum QueueSurvey {
   /// Makes an object of the bytes in scratch memory.
   static func object(
-    _ item: OpenFile, holding bytes: RawBytes, _ survey: inout Survey
+    _ item: OpenFile, holding bytes: RawBytes, _ draft: inout ImageDraft
   ) throws(CaptureFailure) -> UInt32 {
     guard bytes.count > 0 else { return CKPT_NONE }
     return try item.doing { () throws(Errno) in
@@ -47,8 +47,8 @@ enum QueueSurvey {
       object.device = item.status.device
       object.inode = item.status.inode
       object.byte_count = UInt64(bytes.count)
-      let index = try survey.objects.append(object)
-      try survey.extent(
+      let index = try draft.objects.append(object)
+      try draft.extent(
         offset: 0, byteCount: UInt64(bytes.count),
         from: ExtentSource(memory: bytes.start, descriptor: -1, offset: 0))
       return UInt32(index)

@@ -5,24 +5,24 @@ internal import KernelABI
 /// Sockets: what they are, then what their family has to add.
 enum SocketSurvey {
   static func run(
-    _ item: OpenFile, _ file: inout ckpt_file, _ survey: inout Survey, _ list: OpenFileList
+    _ item: OpenFile, _ file: inout ckpt_file, _ draft: inout ImageDraft, _ list: OpenFileList
   ) throws(CaptureFailure) {
-    file.path = try item.path(&survey)
+    file.path = try item.path(&draft)
     guard !item.isPath else { throw item.refused(.unknownDescriptorKind) }
     var record = try basics(item)
     switch record.family {
     case Sockets.Family.unix:
       file.kind = CKPT_FILE_UNIX_SOCKET
-      try UnixSocketSurvey.run(item, &file, &record, &survey)
+      try UnixSocketSurvey.run(item, &file, &record, &draft)
     case Sockets.Family.inet, Sockets.Family.inet6:
       file.kind = CKPT_FILE_INET_SOCKET
-      try InetSocketSurvey.run(item, &file, &record, &survey)
+      try InetSocketSurvey.run(item, &file, &record, &draft)
     case Sockets.Family.netlink:
       file.kind = CKPT_FILE_NETLINK_SOCKET
       record.flags |= CKPT_SOCKET_BOUND
     default: throw item.refused(.unknownDescriptorKind)
     }
-    try write(record, item, &file, &survey)
+    try write(record, item, &file, &draft)
   }
 
   private static func basics(_ item: OpenFile) throws(CaptureFailure) -> ckpt_file_socket {
@@ -53,32 +53,39 @@ enum SocketSurvey {
 
   private static func write(
     _ record: ckpt_file_socket, _ item: OpenFile, _ file: inout ckpt_file,
-    _ survey: inout Survey
+    _ draft: inout ImageDraft
   ) throws(CaptureFailure) {
     var record = record
-    var writer = try DetailWriter(item, &survey)
-    let place = survey.details.next
+    var writer = try DetailWriter(item, &draft)
+    let place = draft.details.next
     try item.doing { () throws(Errno) in
-      try writer.append(record, &survey)
+      try writer.append(record, &draft)
       record.option_count = try SocketOptions.append(
-        item, family: record.family, protocol: record.protocol, to: &writer, &survey)
+        item, of: options(of: record), to: &writer, &draft)
     }
     Memory.store(record, at: place)
-    file.detail = try writer.end(item, &survey)
+    file.detail = try writer.end(item, &draft)
+  }
+
+  private static func options(of record: ckpt_file_socket) -> SocketOptionTable.Socket {
+    SocketOptionTable.Socket(
+      family: record.family, protocol: record.protocol,
+      isConnected: record.state != CKPT_SOCKET_UNCONNECTED
+        && record.state != CKPT_SOCKET_LISTENING)
   }
 
   /// Gathers what a socket has received, without taking it out.
   static func queue(
-    _ item: OpenFile, framed: Bool, _ survey: inout Survey
+    _ item: OpenFile, framed: Bool, _ draft: inout ImageDraft
   ) throws(CaptureFailure) -> RawBytes {
-    let control = try item.doing { () throws(Errno) in try survey.scratch.reserve(4096) }
-    var queue = QueueWriter(survey)
+    let control = try item.doing { () throws(Errno) in try draft.scratch.reserve(4096) }
+    var queue = QueueWriter(draft)
     var hasDescriptors = false
     var empty = 0
     while empty < 2 {
       let count: Int?
       do throws(Errno) {
-        count = try queue.append(framed: framed, &survey) { (place, room) throws(Errno) in
+        count = try queue.append(framed: framed, &draft) { (place, room) throws(Errno) in
           let peeked = try Sockets.peek(
             item.number, to: place, byteCount: room, control: control)
           if peeked.hasDescriptors { hasDescriptors = true }

@@ -5,7 +5,7 @@ internal import KernelABI
 enum UnixSocketSurvey {
   static func run(
     _ item: OpenFile, _ file: inout ckpt_file, _ record: inout ckpt_file_socket,
-    _ survey: inout Survey
+    _ draft: inout ImageDraft
   ) throws(CaptureFailure) {
     let diagnosis = try item.doing { () throws(Errno) in
       try UnixDiagnosis(inode: item.status.inode)
@@ -19,9 +19,9 @@ enum UnixSocketSurvey {
       record.backlog = diagnosis.backlog
       return
     }
-    noteConnection(item, &record, diagnosis, survey)
+    noteConnection(item, &record, diagnosis, draft)
     guard record.state != CKPT_SOCKET_STANDARD else { return }
-    file.object = try received(item, record, &survey)
+    file.object = try received(item, record, &draft)
   }
 
   /// Its file, if its name is a path, and whether that file is still its own.
@@ -55,20 +55,20 @@ enum UnixSocketSurvey {
 
   private static func noteConnection(
     _ item: OpenFile, _ record: inout ckpt_file_socket, _ diagnosis: UnixDiagnosis,
-    _ survey: Survey
+    _ draft: ImageDraft
   ) {
     // Not by the state: a datagram socket that others are connected to counts as established.
     guard let remote = try? Sockets.remoteAddress(item.number) else { return }
     record.remote = SocketSurvey.record(remote)
-    if let peer = peer(item, diagnosis.peer, survey),
-      record.type != Sockets.Kind.datagram || isConnected(survey.files[peer], to: item)
+    if let peer = peer(item, diagnosis.peer, draft),
+      record.type != Sockets.Kind.datagram || isConnected(draft.files[peer], to: item)
     {
       record.state = CKPT_SOCKET_PAIRED
       record.peer = UInt32(peer)
     } else if record.type == Sockets.Kind.datagram, record.remote.byte_count > 2 {
       record.state = CKPT_SOCKET_CONNECTED
     } else {
-      record.standard = survey.standardNumber(
+      record.standard = draft.standardNumber(
         device: item.status.device, inode: item.status.inode)
       let isOutside = diagnosis.peer != 0 && record.standard >= 0
       record.state = isOutside ? CKPT_SOCKET_STANDARD : CKPT_SOCKET_LOST
@@ -83,10 +83,10 @@ enum UnixSocketSurvey {
   }
 
   /// The socket of the program that it is connected to.
-  private static func peer(_ item: OpenFile, _ inode: UInt32, _ survey: Survey) -> Int? {
+  private static func peer(_ item: OpenFile, _ inode: UInt32, _ draft: ImageDraft) -> Int? {
     guard inode != 0 else { return nil }
-    for index in 0..<survey.files.count {
-      let file = survey.files[index]
+    for index in 0..<draft.files.count {
+      let file = draft.files[index]
       if UInt32(truncatingIfNeeded: file.inode) == inode, file.device == item.status.device,
         FileKind(mode: file.mode) == .socket
       {
@@ -98,7 +98,7 @@ enum UnixSocketSurvey {
 
   /// Walks the queue with SO_PEEK_OFF, which belongs to the program: it gets its value back.
   private static func received(
-    _ item: OpenFile, _ record: ckpt_file_socket, _ survey: inout Survey
+    _ item: OpenFile, _ record: ckpt_file_socket, _ draft: inout ImageDraft
   ) throws(CaptureFailure) -> UInt32 {
     let saved = try item.doing { () throws(Errno) in
       let saved = try Sockets.option(item.number, .peekOffset)
@@ -107,7 +107,7 @@ enum UnixSocketSurvey {
     }
     defer { try? Sockets.setOption(item.number, .peekOffset, saved) }
     let bytes = try SocketSurvey.queue(
-      item, framed: record.flags & CKPT_SOCKET_MESSAGES != 0, &survey)
-    return try QueueSurvey.object(item, holding: bytes, &survey)
+      item, framed: record.flags & CKPT_SOCKET_MESSAGES != 0, &draft)
+    return try QueueSurvey.object(item, holding: bytes, &draft)
   }
 }

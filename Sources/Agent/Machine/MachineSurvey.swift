@@ -9,11 +9,11 @@ enum MachineSurvey {
   ///   - frame: a signal frame's ucontext, for the size of the extended state in it.
   ///   - vdso: where it lies; empty: there is none.
   ///   - vvar: all of its regions together.
-  ///   - survey: gets the strings.
+  ///   - draft: gets the strings.
   /// - Returns: the machine's record.
   /// - Throws: `outOfMemory` when the strings don't fit.
   static func capture(
-    frame: Address, vdso: AddressRange, vvar: AddressRange, into survey: inout Survey
+    frame: Address, vdso: AddressRange, vvar: AddressRange, into draft: inout ImageDraft
   ) throws(Errno) -> ckpt_machine {
     var machine = ckpt_machine()
     noteProcessor(into: &machine)
@@ -26,7 +26,7 @@ enum MachineSurvey {
       machine.vdso_digest = XXH3.digest(
         Memory.bytes(at: vdso.start, count: Int(vdso.byteCount)))
     }
-    try noteNames(into: &machine, &survey)
+    try noteNames(into: &machine, &draft)
     return machine
   }
 
@@ -53,14 +53,14 @@ enum MachineSurvey {
   }
 
   private static func noteNames(
-    into machine: inout ckpt_machine, _ survey: inout Survey
+    into machine: inout ckpt_machine, _ draft: inout ImageDraft
   ) throws(Errno) {
     var name = try SystemName()
     machine.kernel_release = try name.with(.release) { (address, count) throws(Errno) in
-      try survey.string(at: address, byteCount: count)
+      try draft.string(at: address, byteCount: count)
     }
     machine.host_name = try name.with(.host) { (address, count) throws(Errno) in
-      try survey.string(at: address, byteCount: count)
+      try draft.string(at: address, byteCount: count)
     }
     var brand = InlineArray<12, UInt32>(repeating: 0)
     for index in 0..<3 {
@@ -73,7 +73,7 @@ enum MachineSurvey {
     machine.cpu_name = try withAddress(of: &brand) { (address) throws(Errno) in
       var count = 0
       while count < 48, Memory.load(UInt8.self, at: address + UInt64(count)) != 0 { count += 1 }
-      return try survey.string(at: address, byteCount: count)
+      return try draft.string(at: address, byteCount: count)
     }
   }
 

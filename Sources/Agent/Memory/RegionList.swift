@@ -46,31 +46,31 @@ enum RegionList {
     }
   }
 
-  /// Appends a record for each region to `survey.regions`, without the memory that is no part of
+  /// Appends a record for each region to `draft.regions`, without the memory that is no part of
   /// the image.
-  static func read(into survey: inout Survey) throws(CaptureFailure) {
-    let mark = survey.scratch.next
-    let text = try text(&survey.scratch)
+  static func read(into draft: inout ImageDraft) throws(CaptureFailure) {
+    let mark = draft.scratch.next
+    let text = try text(&draft.scratch)
     var cursor = TextCursor(text.bytes)
     while let entry = SmapsEntry(from: &cursor) {
-      try append(entry, path: text.start + UInt64(entry.pathOffset), to: &survey)
+      try append(entry, path: text.start + UInt64(entry.pathOffset), to: &draft)
     }
     // The tables lie before the text: it can go.
-    survey.scratch.rewind(to: mark)
+    draft.scratch.rewind(to: mark)
   }
 
   /// Appends the parts of a region that belong to the program.
   ///
   /// The kernel may have merged the agent's memory with a neighbour of the same kind.
   private static func append(
-    _ entry: SmapsEntry, path: Address, to survey: inout Survey
+    _ entry: SmapsEntry, path: Address, to draft: inout ImageDraft
   ) throws(CaptureFailure) {
-    guard !survey.isOwnPage(entry.range) else { return }
-    let parts = parts(of: entry.range, without: survey.scratch.range)
+    guard !draft.isOwnPage(entry.range) else { return }
+    let parts = parts(of: entry.range, without: draft.scratch.range)
     for index in parts.indices where !parts[index].isEmpty {
-      let rest = Self.parts(of: parts[index], without: survey.room)
+      let rest = Self.parts(of: parts[index], without: draft.room)
       for index in rest.indices where !rest[index].isEmpty {
-        try append(entry, rest[index], path: path, to: &survey)
+        try append(entry, rest[index], path: path, to: &draft)
       }
     }
   }
@@ -86,7 +86,7 @@ enum RegionList {
   }
 
   private static func append(
-    _ entry: SmapsEntry, _ range: AddressRange, path: Address, to survey: inout Survey
+    _ entry: SmapsEntry, _ range: AddressRange, path: Address, to draft: inout ImageDraft
   ) throws(CaptureFailure) {
     var region = ckpt_region()
     region.start = range.start.rawValue
@@ -102,14 +102,14 @@ enum RegionList {
     if name == .stack { region.flags |= CKPT_REGION_STACK }
     // Until the properties are known.
     if entry.isShared { region.flags |= CKPT_REGION_WRITABLE_FILE }
-    if range.overlaps(survey.keep.range) { region.flags |= CKPT_REGION_ARENA }
+    if range.overlaps(draft.keep.range) { region.flags |= CKPT_REGION_ARENA }
     region.kind = kind(of: entry, name)
     let original = name.original(path, byteCount: entry.pathByteCount)
     region.path = try during(.readRegions) { () throws(Errno) in
-      try survey.string(at: original.address, byteCount: original.byteCount)
+      try draft.string(at: original.address, byteCount: original.byteCount)
     }
-    if region.kind == CKPT_REGION_PRIVATE_FILE { region.file = fileNumber(region, &survey) }
-    try during(.readRegions) { () throws(Errno) in try survey.regions.append(region) }
+    if region.kind == CKPT_REGION_PRIVATE_FILE { region.file = fileNumber(region, &draft) }
+    try during(.readRegions) { () throws(Errno) in try draft.regions.append(region) }
   }
 
   /// How far back a region of the same file is looked for: libraries have a handful side by side.
@@ -117,17 +117,17 @@ enum RegionList {
   /// A file whose regions lie farther apart gets two numbers, which only costs memory at restart.
   private static let fileReach = 64
 
-  private static func fileNumber(_ region: ckpt_region, _ survey: inout Survey) -> UInt32 {
-    var index = survey.regions.count
-    while index > max(0, survey.regions.count - fileReach) {
+  private static func fileNumber(_ region: ckpt_region, _ draft: inout ImageDraft) -> UInt32 {
+    var index = draft.regions.count
+    while index > max(0, draft.regions.count - fileReach) {
       index -= 1
-      let other = survey.regions[index]
+      let other = draft.regions[index]
       if other.file != CKPT_NONE, other.inode == region.inode, other.device == region.device {
         return other.file
       }
     }
-    survey.fileCount += 1
-    return survey.fileCount - 1
+    draft.fileCount += 1
+    return draft.fileCount - 1
   }
 
   private static func kind(of entry: SmapsEntry, _ name: RegionName) -> UInt32 {

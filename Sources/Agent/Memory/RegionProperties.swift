@@ -16,27 +16,27 @@ enum RegionProperties {
     }
   }
 
-  /// Completes `survey.regions`, and refuses what can't be restored.
-  static func add(to survey: inout Survey) throws(CaptureFailure) {
-    let mark = survey.scratch.next
+  /// Completes `draft.regions`, and refuses what can't be restored.
+  static func add(to draft: inout ImageDraft) throws(CaptureFailure) {
+    let mark = draft.scratch.next
     let text: RegionList.Text
-    if let known = survey.properties { text = known } else { text = try self.text(&survey.scratch) }
+    if let known = draft.properties { text = known } else { text = try self.text(&draft.scratch) }
     var cursor = TextCursor(text.bytes)
     var index = 0
     while let entry = SmapsEntry(from: &cursor) {
       // Regions are cut out of entries: both are in address order.
-      while index < survey.regions.count, survey.regions[index].start < entry.range.end.rawValue {
-        if survey.regions[index].start >= entry.range.start.rawValue {
-          try add(entry, path: text.start + UInt64(entry.pathOffset), to: index, &survey)
+      while index < draft.regions.count, draft.regions[index].start < entry.range.end.rawValue {
+        if draft.regions[index].start >= entry.range.start.rawValue {
+          try add(entry, path: text.start + UInt64(entry.pathOffset), to: index, &draft)
         }
         index += 1
       }
     }
-    survey.scratch.rewind(to: mark)
+    draft.scratch.rewind(to: mark)
   }
 
   private static func add(
-    _ entry: SmapsEntry, path: Address, to index: Int, _ survey: inout Survey
+    _ entry: SmapsEntry, path: Address, to index: Int, _ draft: inout ImageDraft
   ) throws(CaptureFailure) {
     let name = RegionName(Memory.bytes(at: path, count: entry.pathByteCount))
     if let reason = refusal(of: entry, name) {
@@ -44,7 +44,7 @@ enum RegionProperties {
         .region, .notSupported, subject: entry.range.start.rawValue, reason: reason, name: path,
         nameByteCount: UInt32(entry.pathByteCount))
     }
-    survey.regions.update(index) {
+    draft.regions.update(index) {
       $0.protection_key = entry.protectionKey
       $0.huge_page_bytes =
         entry.kernelPageByteCount > pageByteCount ? entry.kernelPageByteCount : 0

@@ -7,16 +7,16 @@ internal import KernelABI
 /// Objects that a descriptor shows too (a memfd) were already listed by the descriptor survey.
 /// Stopped-world safe.
 enum SharedSurvey {
-  static func run(_ survey: inout Survey) throws(CaptureFailure) {
-    for index in 0..<survey.regions.count {
-      let region = survey.regions[index]
+  static func run(_ draft: inout ImageDraft) throws(CaptureFailure) {
+    for index in 0..<draft.regions.count {
+      let region = draft.regions[index]
       let isCopied = region.kind == CKPT_REGION_SHARED_FILE && isReadOnly(region)
       guard region.kind == CKPT_REGION_SHARED || isCopied, region.object == CKPT_NONE else {
         continue
       }
       try during(.region, on: region.start) { () throws(Errno) in
-        let object = try findOrAdd(for: region, &survey)
-        attach(object, to: region, &survey)
+        let object = try findOrAdd(for: region, &draft)
+        attach(object, to: region, &draft)
       }
     }
   }
@@ -27,49 +27,49 @@ enum SharedSurvey {
   }
 
   private static func findOrAdd(
-    for region: ckpt_region, _ survey: inout Survey
+    for region: ckpt_region, _ draft: inout ImageDraft
   ) throws(Errno) -> UInt32 {
-    for index in 0..<survey.objects.count {
-      let object = survey.objects[index]
+    for index in 0..<draft.objects.count {
+      let object = draft.objects[index]
       if object.inode == region.inode, object.device == region.device {
         return UInt32(index)
       }
     }
-    return try add(for: region, &survey)
+    return try add(for: region, &draft)
   }
 
-  private static func attach(_ object: UInt32, to region: ckpt_region, _ survey: inout Survey) {
-    for index in 0..<survey.regions.count {
-      var other = survey.regions[index]
+  private static func attach(_ object: UInt32, to region: ckpt_region, _ draft: inout ImageDraft) {
+    for index in 0..<draft.regions.count {
+      var other = draft.regions[index]
       guard other.inode == region.inode, other.device == region.device, other.kind == region.kind
       else { continue }
       other.object = object
-      survey.regions[index] = other
+      draft.regions[index] = other
     }
   }
 
   private static func add(
-    for region: ckpt_region, _ survey: inout Survey
+    for region: ckpt_region, _ draft: inout ImageDraft
   ) throws(Errno) -> UInt32 {
     var object = ckpt_object()
     object.device = region.device
     object.inode = region.inode
     object.mode = 0o600
     object.name = region.path
-    object.byte_count = byteCount(of: region, survey)
-    object.kind = kind(of: region, survey)
+    object.byte_count = byteCount(of: region, draft)
+    object.kind = kind(of: region, draft)
     if object.kind == CKPT_OBJECT_SYSV {
       noteSegment(&object, region)
     }
-    if object.kind == CKPT_OBJECT_SHARED_FILE { noteFile(&object, region, survey) }
-    let index = try survey.objects.append(object)
-    try addExtents(region, &survey)
+    if object.kind == CKPT_OBJECT_SHARED_FILE { noteFile(&object, region, draft) }
+    let index = try draft.objects.append(object)
+    try addExtents(region, &draft)
     return UInt32(index)
   }
 
-  private static func kind(of region: ckpt_region, _ survey: Survey) -> UInt32 {
+  private static func kind(of region: ckpt_region, _ draft: ImageDraft) -> UInt32 {
     let path = Memory.bytes(
-      at: survey.strings.base + UInt64(region.path.offset), count: Int(region.path.byte_count))
+      at: draft.strings.base + UInt64(region.path.offset), count: Int(region.path.byte_count))
     switch RegionName(path) {
     case .memfd: return CKPT_OBJECT_MEMFD
     case .sysv: return CKPT_OBJECT_SYSV
@@ -90,11 +90,11 @@ enum SharedSurvey {
 
   /// Size and time of a file, to see at restart whether it is still the same.
   private static func noteFile(
-    _ object: inout ckpt_object, _ region: ckpt_region, _ survey: Survey
+    _ object: inout ckpt_object, _ region: ckpt_region, _ draft: ImageDraft
   ) {
     var path = Line()
     path.append(
-      at: survey.strings.base + UInt64(region.path.offset), count: Int(region.path.byte_count))
+      at: draft.strings.base + UInt64(region.path.offset), count: Int(region.path.byte_count))
     guard let status = try? path.withPath({ (path) throws(Errno) in try FileStatus(path: path) })
     else { return }
     object.byte_count = status.byteCount
@@ -103,10 +103,10 @@ enum SharedSurvey {
   }
 
   /// An object reaches at least to the end of what is mapped of it.
-  private static func byteCount(of region: ckpt_region, _ survey: Survey) -> UInt64 {
+  private static func byteCount(of region: ckpt_region, _ draft: ImageDraft) -> UInt64 {
     var end: UInt64 = 0
-    for index in 0..<survey.regions.count {
-      let other = survey.regions[index]
+    for index in 0..<draft.regions.count {
+      let other = draft.regions[index]
       if other.inode == region.inode, other.device == region.device {
         end = max(end, other.file_offset + (other.end - other.start))
       }
@@ -117,23 +117,23 @@ enum SharedSurvey {
   // MARK: Contents
 
   /// Lists what the object holds, in the order of its offsets, through the regions that show it.
-  private static func addExtents(_ region: ckpt_region, _ survey: inout Survey) throws(Errno) {
+  private static func addExtents(_ region: ckpt_region, _ draft: inout ImageDraft) throws(Errno) {
     var offset: UInt64 = 0
-    while let (shown, start) = nextShowing(region, from: offset, survey) {
+    while let (shown, start) = nextShowing(region, from: offset, draft) {
       offset = max(offset, start)
       let end = shown.file_offset + (shown.end - shown.start)
-      try addResident(shown, from: offset, to: end, &survey)
+      try addResident(shown, from: offset, to: end, &draft)
       offset = end
     }
   }
 
   /// The region showing the object's lowest offset at or behind `offset`.
   private static func nextShowing(
-    _ region: ckpt_region, from offset: UInt64, _ survey: Survey
+    _ region: ckpt_region, from offset: UInt64, _ draft: ImageDraft
   ) -> (ckpt_region, UInt64)? {
     var best: (ckpt_region, UInt64)?
-    for index in 0..<survey.regions.count {
-      let other = survey.regions[index]
+    for index in 0..<draft.regions.count {
+      let other = draft.regions[index]
       guard other.inode == region.inode, other.device == region.device,
         other.file_offset + (other.end - other.start) > offset
       else { continue }
@@ -147,13 +147,13 @@ enum SharedSurvey {
   ///
   /// mincore(2), not the page tables: a page that another process wrote may not be in ours.
   private static func addResident(
-    _ region: ckpt_region, from start: UInt64, to end: UInt64, _ survey: inout Survey
+    _ region: ckpt_region, from start: UInt64, to end: UInt64, _ draft: inout ImageDraft
   ) throws(Errno) {
     let readable = try Readable(region)
     let first = Address(region.start + (start - region.file_offset))
     let pages = (end - start) / pageByteCount
-    let mark = survey.scratch.next
-    let residency = try survey.scratch.reserve(pages)
+    let mark = draft.scratch.next
+    let residency = try draft.scratch.reserve(pages)
     guard let range = AddressRange(start: first, byteCount: pages * pageByteCount) else { return }
     try Mapping.residency(of: range, to: residency)
     var runStart: UInt64?
@@ -165,14 +165,14 @@ enum SharedSurvey {
       if isThere {
         if runStart == nil { runStart = page }
       } else if let from = runStart {
-        try survey.extent(
+        try draft.extent(
           offset: start + from * pageByteCount, byteCount: (page - from) * pageByteCount,
           from: ExtentSource(
             memory: first + from * pageByteCount, descriptor: -1, offset: 0))
         runStart = nil
       }
     }
-    survey.scratch.rewind(to: mark)
+    draft.scratch.rewind(to: mark)
     _ = consume readable
   }
 }

@@ -6,7 +6,7 @@ internal import Procfs
 
 /// Images of which most is written before the program stops.
 ///
-/// Two visits: the first, a short one, makes a companion that copies; it asks for the second when
+/// Two visits: the first, a short one, makes a precopy process that copies; it asks for the second when
 /// little is left, and that one is a checkpoint like any other, but for pages that lie in the
 /// file already.
 enum Precopy {
@@ -15,13 +15,13 @@ enum Precopy {
     var shareStart: UInt64 = 0
     var shareByteCount: UInt64 = 0
 
-    /// `AgentState.inclusions` when the companion was made: it leaves out what is excluded.
+    /// `AgentState.inclusions` when the precopy process was made: it leaves out what is excluded.
     var inclusions: UInt32 = 0
 
-    /// Whether the companion copies to a stream: only who asked for that takes it over.
+    /// Whether the precopy process copies to a stream: only who asked for that takes it over.
     var isStream = false
 
-    /// Whether the last companion gave up: the next image is made without.
+    /// Whether the last precopy process gave up: the next image is made without.
     var gaveUp = false
 
     var share: PrecopyShare? {
@@ -32,73 +32,73 @@ enum Precopy {
     }
   }
 
-  /// What a companion leaves to whoever finishes the image.
+  /// What a precopy process leaves to whoever finishes the image.
   struct Copied: BitwiseCopyable {
     var share: PrecopyShare
-    var page: WriterPage
+    var page: WriterStatus
 
-    /// The companion, which has the file open.
+    /// The precopy process, which has the file open.
     var process: Int32
 
-    /// Lets the companion go.
+    /// Lets the precopy process go.
     func release() { page.enter(.done) }
   }
 
   /// Memory below this is copied in the standstill as fast.
   private static let smallest: UInt64 = 4 << 20
 
-  /// Whether to begin with a companion.
-  static func isWanted(_ control: Control, _ survey: Survey) -> Bool {
+  /// Whether to begin with a precopy process.
+  static func isWanted(_ control: Control, _ draft: ImageDraft) -> Bool {
     let gaveUp = Agent.state.precopy.gaveUp
     Agent.state.precopy.gaveUp = false
-    return control.wishes.precopies && !gaveUp && survey.page != nil && control.own.image < 0
+    return control.options.precopies && !gaveUp && draft.page != nil && control.own.image < 0
   }
 
-  /// Makes the companion; the program stands still.
+  /// Makes the precopy process; the program stands still.
   ///
   /// - Returns: why there can't be one; `nil`: it is at work.
   static func begin(
-    _ survey: inout Survey, _ control: Control, _ order: Trigger.Order
+    _ draft: inout ImageDraft, _ control: Control, _ order: Trigger.Order
   ) -> Errno? {
-    guard let page = survey.page else { return .outOfMemory }
+    guard let page = draft.page else { return .outOfMemory }
     var share: PrecopyShare?
     do throws(Errno) {
-      var left = try LeftOut(in: &survey.scratch, capacity: PrecopyShare.regionCapacity)
-      let regions = try choose(&survey, control, &left)
+      var wiped = try WipedRegions(in: &draft.scratch, capacity: PrecopyShare.regionCapacity)
+      let regions = try choose(&draft, control, &wiped)
       share = regions
-      try make(&survey, control, page, regions, &left)
+      try make(&draft, control, page, regions, &wiped)
     } catch {
       if let share { _ = try? Mapping.unmap(share.range) }
       Agent.state.precopy = State()
       return error
     }
-    // Changes are now counted from what the companion copies.
+    // Changes are now counted from what the precopy process copies.
     Lineage.end()
     if !control.isConnected, !order.isCall { page.pending.store(UInt32(bitPattern: order.signal)) }
-    Agent.state.writerPage = page.range.start.rawValue
+    Agent.state.writerStatus = page.range.start.rawValue
     return nil
   }
 
   private static func choose(
-    _ survey: inout Survey, _ control: Control, _ left: inout LeftOut
+    _ draft: inout ImageDraft, _ control: Control, _ wiped: inout WipedRegions
   ) throws(Errno) -> PrecopyShare {
-    let mark = survey.scratch.next
-    defer { survey.scratch.rewind(to: mark) }
-    guard let maps = try? RegionList.text(&survey.scratch) else { throw .outOfMemory }
+    let mark = draft.scratch.next
+    defer { draft.scratch.rewind(to: mark) }
+    guard let maps = try? RegionList.text(&draft.scratch) else { throw .outOfMemory }
     var regions = try Table<PrecopyShare.Region>(
-      in: &survey.scratch, capacity: PrecopyShare.regionCapacity)
+      in: &draft.scratch, capacity: PrecopyShare.regionCapacity)
     var pageCount: UInt64 = 0
     var lines: UInt64 = 0
     var cursor = TextCursor(maps.bytes)
     while let entry = SmapsEntry(from: &cursor) {
       lines += 1
-      guard Changes.isWatchable(entry, maps, survey), regions.count < regions.capacity,
+      guard WriteTracking.isWatchable(entry, maps, draft), regions.count < regions.capacity,
         entry.range.byteCount >= smallest
       else { continue }
       try regions.append(
         PrecopyShare.Region(
           start: entry.range.start.rawValue, end: entry.range.end.rawValue, firstPage: pageCount))
-      try left.append(entry.range, number: regions.count)
+      try wiped.append(entry.range, number: regions.count)
       pageCount += entry.range.byteCount / pageByteCount
     }
     guard regions.count > 0 else { throw .noSuchFile }
@@ -107,10 +107,10 @@ enum Precopy {
     for index in 0..<regions.count { _ = share.append(regions[index]) }
     // Room for the head: per thread two notes of a few KiB, per line of maps a few runs, and what
     // pages that lie scattered may need.
-    let resident = try StatusText.number("RssAnon", &survey.scratch) ?? 0
+    let resident = try StatusText.number("RssAnon", &draft.scratch) ?? 0
     share.residentByteCount = min(resident << 10, pageCount * pageByteCount)
     var room =
-      8 << 20 + UInt64(survey.threads.count) * 8192 + lines * 4096 + resident * 2
+      8 << 20 + UInt64(draft.threads.count) * 8192 + lines * 4096 + resident * 2
     // Nothing of it goes into a stream: enough for any head.
     if control.isStream { room += pageCount * 128 }
     share.dataStart = (room + 0xF_FFFF) & ~0xF_FFFF
@@ -121,31 +121,31 @@ enum Precopy {
   }
 
   private static func make(
-    _ survey: inout Survey, _ control: Control, _ page: WriterPage, _ share: PrecopyShare,
-    _ left: inout LeftOut
+    _ draft: inout ImageDraft, _ control: Control, _ page: WriterStatus, _ share: PrecopyShare,
+    _ wiped: inout WipedRegions
   ) throws(Errno) {
     let known = TrackDescriptor.current
     let tracker: Int32
     if let known { tracker = known } else { tracker = try TrackDescriptor.open() }
     let memory = try FileDescriptor("/proc/thread-self/mem", .readOnly)
     let pagemap = try FileDescriptor("/proc/thread-self/pagemap", .readOnly)
-    let path = try control.path(survey, &survey.scratch)
+    let path = try control.path(draft, &draft.scratch)
     register(share, by: tracker)
-    try left.leaveOut(&survey.scratch)
-    defer { left.bringBack() }
-    let job = Companion.Job(
+    try wiped.leaveOut(&draft.scratch)
+    defer { wiped.bringBack() }
+    let job = PrecopyProcess.Job(
       share: share, page: page, program: Process.ownID, memory: memory.number,
-      pagemap: pagemap.number, tracker: tracker, isFirst: known == nil, scratch: survey.scratch,
+      pagemap: pagemap.number, tracker: tracker, isFirst: known == nil, scratch: draft.scratch,
       path: path, stream: control.isStream ? control.own.image : -1,
       patience: control.streamPatience)
-    guard try Clone.makeCompanion(job, control, &survey) else { throw .tryAgain }
+    guard try Clone.makePrecopyProcess(job, control, &draft) else { throw .tryAgain }
     _ = try? Mapping.advise(share.range, Advice.dontFork)
   }
 
   /// Makes all of it protectable, while the regions are what the share says.
   ///
   /// To register a part of one would make two of it, and a program can't move (mremap(2)) what is two.
-  /// What can't be registered, the companion leaves for the standstill.
+  /// What can't be registered, the precopy process leaves for the standstill.
   private static func register(_ share: PrecopyShare, by tracker: Int32) {
     for index in 0..<share.regionCount {
       let region = share[region: index]
@@ -156,51 +156,51 @@ enum Precopy {
 
   // MARK: The second visit
 
-  /// Takes what the companion has copied, if it is ready.
-  static func take(_ page: WriterPage, _ control: Control) -> Bool {
+  /// Takes what the precopy process has copied, if it is ready.
+  static func take(_ page: WriterStatus, _ control: Control) -> Bool {
     guard Agent.state.precopy.share != nil,
-      Agent.state.precopy.isStream == control.endsRounds
+      Agent.state.precopy.isStream == control.endsPrecopyStream
     else { return false }
     return page.stageWord.exchange(
-      WriterPage.Stage.ready.rawValue, for: WriterPage.Stage.taken.rawValue)
+      WriterStatus.Stage.ready.rawValue, for: WriterStatus.Stage.taken.rawValue)
   }
 
   /// What was taken, `nil`: nothing.
   static var taken: Copied? {
-    guard let share = Agent.state.precopy.share, Agent.state.writerPage != 0 else { return nil }
-    let page = WriterPage(at: Agent.state.writerPage)
+    guard let share = Agent.state.precopy.share, Agent.state.writerStatus != 0 else { return nil }
+    let page = WriterStatus(at: Agent.state.writerStatus)
     guard page.stage == .taken else { return nil }
     return Copied(share: share, page: page, process: page.process)
   }
 
-  /// Finds what was written since the companion's last round.
+  /// Finds what was written since the precopy process's last round.
   ///
   /// Whatever goes wrong here only makes more to be written.
-  static func collect(_ survey: inout Survey) {
-    guard let copied = survey.copied else { return }
+  static func collect(_ draft: inout ImageDraft) {
+    guard let copied = draft.copied else { return }
     do throws(Errno) {
       guard let tracker = TrackDescriptor.current,
         Agent.state.precopy.inclusions == Agent.state.inclusions
       else { throw .badDescriptor }
-      var tracked = try Tracked(in: &survey.scratch)
-      let mark = survey.scratch.next
-      defer { survey.scratch.rewind(to: mark) }
-      var scan = try TrackScan(tracker, &survey.scratch)
-      guard let maps = try? RegionList.text(&survey.scratch) else { throw .outOfMemory }
+      var tracked = try Tracked(in: &draft.scratch)
+      let mark = draft.scratch.next
+      defer { draft.scratch.rewind(to: mark) }
+      var scan = try TrackScan(tracker, &draft.scratch)
+      guard let maps = try? RegionList.text(&draft.scratch) else { throw .outOfMemory }
       var cursor = TextCursor(maps.bytes)
       while let entry = SmapsEntry(from: &cursor) {
-        guard Changes.isWatchable(entry, maps, survey) else { continue }
+        guard WriteTracking.isWatchable(entry, maps, draft) else { continue }
         if copied.share.covers(entry.range) {
           _ = try scan.collect(entry.range, into: &tracked)
-        } else if survey.isTracked {
+        } else if draft.isTracked {
           _ = scan.watch(entry.range, isFirst: false)
         }
       }
-      survey.tracked = tracked
+      draft.tracked = tracked
       _ = try? Mapping.advise(copied.share.range, Advice.doFork)
     } catch {
       copied.release()
-      survey.copied = nil
+      draft.copied = nil
     }
   }
 
@@ -208,7 +208,7 @@ enum Precopy {
   static func forget(_ copied: Copied?) {
     guard let copied else { return }
     _ = try? Mapping.unmap(copied.share.range)
-    if Agent.state.writerPage == copied.page.range.start.rawValue { Agent.state.writerPage = 0 }
+    if Agent.state.writerStatus == copied.page.range.start.rawValue { Agent.state.writerStatus = 0 }
     // Where it is our child, it ends now.
     SharedMemoryProcess.reap(copied.process)
     _ = try? Mapping.unmap(copied.page.range)
@@ -216,7 +216,7 @@ enum Precopy {
     Agent.state.precopy = State()
   }
 
-  /// The companion has ended without being asked.
+  /// The precopy process has ended without being asked.
   static func abandon() {
     guard let share = Agent.state.precopy.share else { return }
     _ = try? Mapping.unmap(share.range)

@@ -1,7 +1,7 @@
 internal import Kernel
 internal import KernelABI
 
-/// Memory that the program and its companion share: which pages lie where in the image file.
+/// Memory that the program and its precopy process share: which pages lie where in the image file.
 ///
 /// A header, a table of regions, then for each page of these regions a word that says where it is in
 /// the file, then a digest for each page of the file. Only what is touched takes memory.
@@ -64,7 +64,7 @@ struct PrecopyShare: BitwiseCopyable {
     nonmutating set { Memory.store(newValue, at: range.start + 24) }
   }
 
-  /// The number that the file has in the companion.
+  /// The number that the file has in the precopy process.
   var fileNumber: Int32 {
     get { Memory.load(at: range.start + 32) }
     nonmutating set { Memory.store(newValue, at: range.start + 32) }

@@ -52,18 +52,18 @@ struct ProcessState: BitwiseCopyable {
 extension ProcessState {
   /// Notes everything.
   ///
-  /// The threads stand still; `survey` gets the strings and details.
+  /// The threads stand still; `draft` gets the strings and details.
   ///
   /// - Throws: what the kernel said where something essential could not be learned; what only
   ///   people look at stays absent instead.
-  mutating func capture(into survey: inout Survey) throws(Errno) {
+  mutating func capture(into draft: inout ImageDraft) throws(Errno) {
     record = ckpt_process()
     try captureIdentity()
     captureFlags()
     try captureLayout()
     try captureLimits()
-    try captureVectors(into: &survey)
-    captureNames(into: &survey)
+    try captureVectors(into: &draft)
+    captureNames(into: &draft)
   }
 
   private mutating func captureIdentity() throws(Errno) {
@@ -152,7 +152,7 @@ extension ProcessState {
     }
   }
 
-  private mutating func captureVectors(into survey: inout Survey) throws(Errno) {
+  private mutating func captureVectors(into draft: inout ImageDraft) throws(Errno) {
     let file = try FileDescriptor("/proc/thread-self/auxv", .readOnly)
     let byteCount = try file.readToEnd(
       to: auxv.base, capacity: UInt64(Self.auxvCapacity) * 8)
@@ -160,21 +160,21 @@ extension ProcessState {
     auxv = auxv.covering(Int(byteCount) / 8)
     let count = try OwnIDs.supplementaryGroups(to: groups.base, capacity: Self.groupCapacity)
     groups = groups.covering(count)
-    record.auxv = try survey.detail(from: auxv.base, byteCount: auxv.byteCount)
-    record.groups = try survey.detail(from: groups.base, byteCount: groups.byteCount)
+    record.auxv = try draft.detail(from: auxv.base, byteCount: auxv.byteCount)
+    record.groups = try draft.detail(from: groups.base, byteCount: groups.byteCount)
   }
 
-  private mutating func captureNames(into survey: inout Survey) {
-    record.executable = survey.link("/proc/thread-self/exe")
-    record.directory = survey.link("/proc/thread-self/cwd")
-    record.root = survey.link("/proc/thread-self/root")
-    record.name = survey.text("/proc/self/comm", atMost: 16, droppingNewline: true)
-    record.command_line = survey.text(
+  private mutating func captureNames(into draft: inout ImageDraft) {
+    record.executable = draft.link("/proc/thread-self/exe")
+    record.directory = draft.link("/proc/thread-self/cwd")
+    record.root = draft.link("/proc/thread-self/root")
+    record.name = draft.text("/proc/self/comm", atMost: 16, droppingNewline: true)
+    record.command_line = draft.text(
       "/proc/thread-self/cmdline", atMost: Self.commandLineCapacity, droppingNewline: false)
   }
 }
 
-extension Survey {
+extension ImageDraft {
   /// Appends a copy of bytes to the details note, aligned to 8.
   mutating func detail(from address: Address, byteCount: UInt64) throws(Errno) -> ckpt_detail {
     details.align()

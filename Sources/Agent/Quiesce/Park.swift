@@ -46,7 +46,7 @@ enum Park {
   /// Notes the state of the calling thread in its slot.
   @inline(never)
   static func note(_ index: Int, context: Address) {
-    let root = KeepRoot.published
+    let root = WakeState.published
     var record = ckpt_thread()
     ThreadState.note(into: &record, rseqHint: Agent.state.rseqHint)
     record.frame = context.rawValue
@@ -61,7 +61,7 @@ enum Park {
   private static func run(_ errands: UInt32, _ index: Int) {
     let tid = OwnThread.identifier
     let process = Process.ownID
-    let signals = KeepRoot.published.signals
+    let signals = WakeState.published.signals
     // What asked it a second time after it had parked would be a stray signal later.
     if errands & Errand.drain != 0 { _ = signals.notePrivate(thread: tid) }
     // Signals of the process are the main thread's to send again: with the code that they had the

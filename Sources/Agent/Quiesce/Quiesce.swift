@@ -57,30 +57,30 @@ struct Quiesce: ~Copyable {
   /// - Throws: naming the thread that did not stop; the others wait until `Gate.open`. With
   ///   `threadBlocksEverySignal` it is worth while to let them go and to try again: the thread may
   ///   wait for a lock that one of the others holds.
-  static func run(_ survey: inout Survey, deadline: UInt64) throws(CaptureFailure) {
-    let mark = survey.scratch.next
+  static func run(_ draft: inout ImageDraft, deadline: UInt64) throws(CaptureFailure) {
+    let mark = draft.scratch.next
     var quiesce = try during(.prepare) { () throws(Errno) in
-      try Quiesce(survey, &survey.scratch, deadline: deadline)
+      try Quiesce(draft, &draft.scratch, deadline: deadline)
     }
     do throws(CaptureFailure) {
       repeat {
-        try quiesce.stopNewcomers(&survey)
-        try quiesce.awaitParked(&survey)
+        try quiesce.stopNewcomers(&draft)
+        try quiesce.awaitParked(&draft)
         try quiesce.awaitReachable()
-      } while try !quiesce.hasAll(survey)
+      } while try !quiesce.hasAll(draft)
     } catch {
       BorrowedSignals.giveBack()
       throw error
     }
     BorrowedSignals.giveBack()
     Agent.state.looksFirst = quiesce.metBlocked
-    if quiesce.hasGaps { dropVanished(&survey) }
-    survey.scratch.rewind(to: mark)
+    if quiesce.hasGaps { dropVanished(&draft) }
+    draft.scratch.rewind(to: mark)
   }
 
-  private init(_ survey: Survey, _ scratch: inout Arena, deadline: UInt64) throws(Errno) {
+  private init(_ draft: ImageDraft, _ scratch: inout Arena, deadline: UInt64) throws(Errno) {
     let text = try scratch.reserve(ThreadStatus.textCapacity)
-    var asked = try Table<UInt8>(in: &scratch, capacity: survey.threads.capacity)
+    var asked = try Table<UInt8>(in: &scratch, capacity: draft.threads.capacity)
     try asked.append(0)
     let isOurs = try Signal.action(of: Configuration.controlSignal).handler == Handler.address
     sampler = try CallSampler(in: &scratch)
@@ -96,15 +96,15 @@ struct Quiesce: ~Copyable {
   // MARK: All of them
 
   /// Lists the threads and signals those that have no slot yet.
-  private mutating func stopNewcomers(_ survey: inout Survey) throws(CaptureFailure) {
+  private mutating func stopNewcomers(_ draft: inout ImageDraft) throws(CaptureFailure) {
     unreachable = 0
     Agent.wanted.store(UInt32.max)
     var tasks = try listing()
     sampler.tasks = tasks.descriptorNumber
     var cursor = 0
     while let tid = try during(.stopThread, { () throws(Errno) in try tasks.next() }) {
-      guard tid != own, !isKnown(tid, survey, &cursor), !isZombie(tid) else { continue }
-      try stop(tid, &survey)
+      guard tid != own, !isKnown(tid, draft, &cursor), !isZombie(tid) else { continue }
+      try stop(tid, &draft)
     }
   }
 
@@ -113,11 +113,11 @@ struct Quiesce: ~Copyable {
   /// A listing alone does not tell: the kernel ends it early at a thread that is just gone (`fs/proc/
   /// base.c`, next_tid). Threads that are parked don't end, so an equal number is proof, provided
   /// that those counted as ended are still to be seen after it was read.
-  private mutating func hasAll(_ survey: Survey) throws(CaptureFailure) -> Bool {
+  private mutating func hasAll(_ draft: ImageDraft) throws(CaptureFailure) -> Bool {
     if unreachable == 0 {
       guard let status = try? ThreadStatus(of: own, text: text) else { return true }
       var found = zombieCount
-      for index in 0..<survey.threads.count where survey.threads[index].tid > 0 { found += 1 }
+      for index in 0..<draft.threads.count where draft.threads[index].tid > 0 { found += 1 }
       if status.processThreads <= found, areThereStill() { return true }
     }
     guard Clock.monotonic < deadline else {
@@ -141,12 +141,12 @@ struct Quiesce: ~Copyable {
   ///
   /// The kernel lists threads in the order they were made, as we do, and most often that of their
   /// TIDs; one may come twice.
-  private func isKnown(_ tid: Int32, _ survey: Survey, _ cursor: inout Int) -> Bool {
+  private func isKnown(_ tid: Int32, _ draft: ImageDraft, _ cursor: inout Int) -> Bool {
     guard tid <= highest else { return false }
-    let count = survey.threads.count
+    let count = draft.threads.count
     for step in 0..<count {
       let index = (cursor + step) % count
-      if Memory.load(Int32.self, at: survey.threads.address(of: index)) == tid {
+      if Memory.load(Int32.self, at: draft.threads.address(of: index)) == tid {
         cursor = index + 1
         return true
       }

@@ -88,9 +88,9 @@ enum Trigger {
       Agent.parked.store(0)
       Agent.arrived.store(0)
       Agent.departed.store(0)
-      Agent.state.writerPage = 0
+      Agent.state.writerStatus = 0
       Agent.state.precopy = Precopy.State()
-      Agent.state.copyRoom = CopyRoom.Memo()
+      Agent.state.copyBuffer = CopyBuffer.Memo()
       Agent.caller.store(0)
       Agent.turn.store(0)
       Agent.tables.store(0)
@@ -112,7 +112,7 @@ enum Trigger {
     information: Address, context: Address, isCall: Bool
   ) throws(Errno) {
     let info = Memory.load(ckernel_siginfo.self, at: information)
-    var scratch = try Arena(mapping: Survey.scratchByteCount)
+    var scratch = try Arena(mapping: ImageDraft.scratchByteCount)
     // A thread that forks just now must not leave its child with this memory.
     _ = try? Mapping.advise(scratch.range, Advice.dontFork)
     let stack = try scratch.reserve(stackByteCount, alignment: pageByteCount)
@@ -140,5 +140,5 @@ extension Trigger.Order {
 /// Begins on the agent's own stack.
 @c(agent_lead)
 func agentLead(_ order: UInt64) {
-  Checkpoint.run(Memory.load(Trigger.Order.self, at: Address(order)))
+  CheckpointRun.run(Memory.load(Trigger.Order.self, at: Address(order)))
 }

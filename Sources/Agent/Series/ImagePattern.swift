@@ -118,11 +118,11 @@ struct ImagePattern: BitwiseCopyable {
 
 extension ImagePattern.Fields {
   /// Those of the image that is being made.
-  init(_ survey: Survey) {
-    let name = survey.process.name
+  init(_ draft: ImageDraft) {
+    let name = draft.process.name
     self.init(
-      process: UInt64(survey.process.pid), realtime: survey.image.realtime,
-      counter: UInt64(survey.image.counter), name: survey.strings.base + UInt64(name.offset),
+      process: UInt64(draft.process.pid), realtime: draft.image.realtime,
+      counter: UInt64(draft.image.counter), name: draft.strings.base + UInt64(name.offset),
       nameByteCount: UInt64(name.byte_count))
   }
 }

@@ -11,22 +11,22 @@ enum SeriesEnd {
   private static let memberCapacity = 1 << 15
 
   /// - Returns: why the link does not lead to the image, `nil`: it does, or there is none.
-  static func run(_ path: ImagePath, _ survey: inout Survey) -> Errno? {
+  static func run(_ path: ImagePath, _ draft: inout ImageDraft) -> Errno? {
     let configuration = Agent.state.naming
     guard configuration.isSeries else { return nil }
     let pattern = ImagePattern(configuration)
-    let mark = survey.scratch.next
-    defer { survey.scratch.rewind(to: mark) }
+    let mark = draft.scratch.next
+    defer { draft.scratch.rewind(to: mark) }
     do throws(Errno) {
       if pattern.isExtended {
-        try link(path, pattern, configuration, &survey)
+        try link(path, pattern, configuration, &draft)
       }
     } catch {
       // What it leads to instead must stay.
       return error
     }
     if configuration.keep > 0 {
-      _ = try? prune(pattern, configuration, &survey)
+      _ = try? prune(pattern, configuration, &draft)
     }
     return nil
   }
@@ -36,16 +36,16 @@ enum SeriesEnd {
   /// Lets the name without a number lead to the image.
   private static func link(
     _ path: ImagePath, _ pattern: ImagePattern, _ configuration: Configuration,
-    _ survey: inout Survey
+    _ draft: inout ImageDraft
   ) throws(Errno) {
-    var name = try ImagePath(in: &survey.scratch)
-    try pattern.put(.link, of: configuration, .init(survey), into: &name)
-    var temporary = try ImagePath(in: &survey.scratch)
+    var name = try ImagePath(in: &draft.scratch)
+    try pattern.put(.link, of: configuration, .init(draft), into: &name)
+    var temporary = try ImagePath(in: &draft.scratch)
     try temporary.append(from: name.address, byteCount: name.directoryByteCount)
     try temporary.append(".")
     try temporary.append(from: name.nameAddress, byteCount: name.nameByteCount)
     try temporary.append(".")
-    try temporary.append(decimal: UInt64(survey.process.pid))
+    try temporary.append(decimal: UInt64(draft.process.pid))
     try temporary.append(".link")
     try? Files.unlink(path: temporary.address)
     try Files.makeSymbolicLink(path: temporary.address, to: path.nameAddress)
@@ -65,27 +65,27 @@ enum SeriesEnd {
   // MARK: Older images
 
   private static func prune(
-    _ pattern: ImagePattern, _ configuration: Configuration, _ survey: inout Survey
+    _ pattern: ImagePattern, _ configuration: Configuration, _ draft: inout ImageDraft
   ) throws(Errno) {
-    let fields = ImagePattern.Fields(survey)
-    guard var place = try SeriesPlace(pattern, configuration, fields, &survey.scratch) else {
+    let fields = ImagePattern.Fields(draft)
+    guard var place = try SeriesPlace(pattern, configuration, fields, &draft.scratch) else {
       return
     }
-    var reader = try MemberReader(in: &survey.scratch)
+    var reader = try MemberReader(in: &draft.scratch)
     var members: Table<SeriesMember> = try Table(
-      in: &survey.scratch, capacity: memberCapacity)
+      in: &draft.scratch, capacity: memberCapacity)
     let directory = place.descriptorNumber
     while let name = try place.next() {
       guard members.count < members.capacity,
         let file = try? open(name.address, in: directory),
-        let member = reader.read(file, series: survey.image.series),
-        isNamed(name, pattern, configuration, fields.of(member), &survey.scratch)
+        let member = reader.read(file, series: draft.image.series),
+        isNamed(name, pattern, configuration, fields.of(member), &draft.scratch)
       else { continue }
       try members.append(member)
     }
     Retention.decide(members, keep: configuration.keep)
     for index in 0..<members.count where !members[index].stays {
-      remove(pattern, configuration, fields.of(members[index]), &survey.scratch)
+      remove(pattern, configuration, fields.of(members[index]), &draft.scratch)
     }
   }
 

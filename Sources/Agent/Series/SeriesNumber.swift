@@ -10,24 +10,24 @@ enum SeriesNumber {
   /// Numbers beyond are none of ours.
   private static let highest: UInt64 = 1 << 31
 
-  /// - Parameter survey: with `image.counter` the number that comes next.
+  /// - Parameter draft: with `image.counter` the number that comes next.
   /// - Returns: it, or the next one that is free.
-  static func next(_ survey: inout Survey) -> UInt32 {
+  static func next(_ draft: inout ImageDraft) -> UInt32 {
     let configuration = Agent.state.naming
     let pattern = ImagePattern(configuration)
-    let number = survey.image.counter
+    let number = draft.image.counter
     guard pattern.isNumbered else { return number }
-    let mark = survey.scratch.next
-    defer { survey.scratch.rewind(to: mark) }
-    var fields = ImagePattern.Fields(survey)
+    let mark = draft.scratch.next
+    defer { draft.scratch.rewind(to: mark) }
+    var fields = ImagePattern.Fields(draft)
     if !Agent.state.knowsNumbers || Agent.state.call.isOn && Agent.state.call.namesPath {
       // The first image since the program started, or was restarted.
-      let last = (try? highest(pattern, configuration, fields, &survey.scratch)) ?? 0
+      let last = (try? highest(pattern, configuration, fields, &draft.scratch)) ?? 0
       fields.counter = max(fields.counter, last + 1)
       // A call with a path of its own has other names.
       Agent.state.knowsNumbers = !(Agent.state.call.isOn && Agent.state.call.namesPath)
     }
-    while isTaken(pattern, configuration, fields, &survey.scratch) { fields.counter += 1 }
+    while isTaken(pattern, configuration, fields, &draft.scratch) { fields.counter += 1 }
     return UInt32(truncatingIfNeeded: fields.counter)
   }
 

@@ -36,7 +36,7 @@ struct Lineage: BitwiseCopyable {
   static var isThere: Bool {
     guard Agent.state.lineage.depth > 0,
       let file = try? FileDescriptor(path: Agent.parentPath, .readOnly | .nonBlocking),
-      let identity = try? ImageIdentity(of: file)
+      let identity = try? SavedIdentity(of: file)
     else { return false }
     return identity.low == Agent.state.lineage.identityLow
       && identity.high == Agent.state.lineage.identityHigh
@@ -44,26 +44,26 @@ struct Lineage: BitwiseCopyable {
 
   // MARK: A new image
 
-  /// Makes `survey` a change to the last image, if there may be one.
+  /// Makes `draft` a change to the last image, if there may be one.
   static func adopt(
-    _ wishes: Wishes, _ survey: inout Survey
+    _ options: CheckpointOptions, _ draft: inout ImageDraft
   ) throws(Errno) {
     let lineage = Agent.state.lineage
     Agent.state.lineage.inclusions = Agent.state.inclusions
-    guard wishes.tracking != .none, !wishes.isFull, lineage.depth > 0,
+    guard options.tracking != .none, !options.isFull, lineage.depth > 0,
       lineage.inclusions == Agent.state.inclusions,
       lineage.depth < min(Agent.state.configuration.fullEvery, CKPT_DEPTH_LIMIT), isThere
     else { return }
-    survey.image.parent_low = lineage.identityLow
-    survey.image.parent_high = lineage.identityHigh
-    survey.parent.identity_low = lineage.identityLow
-    survey.parent.identity_high = lineage.identityHigh
-    survey.parent.depth = lineage.depth
+    draft.image.parent_low = lineage.identityLow
+    draft.image.parent_high = lineage.identityHigh
+    draft.parent.identity_low = lineage.identityLow
+    draft.parent.identity_high = lineage.identityHigh
+    draft.parent.depth = lineage.depth
     let path = Agent.parentPath
     let count = UInt64(lineage.pathByteCount)
     let folder = folderByteCount(path, count)
-    survey.parent.name = try survey.string(at: path + folder, byteCount: Int(count - folder))
-    survey.parent.path = try survey.string(at: path, byteCount: Int(count))
+    draft.parent.name = try draft.string(at: path + folder, byteCount: Int(count - folder))
+    draft.parent.path = try draft.string(at: path, byteCount: Int(count))
   }
 
   /// Bytes up to and with the last `/`.
@@ -93,9 +93,9 @@ struct Lineage: BitwiseCopyable {
     /// Notes an image, and puts its absolute path at `place`.
     ///
     /// - Parameter path: where it is, as it was asked for.
-    init(_ survey: Survey, _ path: ImagePath, at place: Address) {
-      mustRewatch = survey.metGuards ? 1 : 0
-      guard survey.isTracked, path.byteCount > 0 else { return }
+    init(_ draft: ImageDraft, _ path: ImagePath, at place: Address) {
+      mustRewatch = draft.metGuards ? 1 : 0
+      guard draft.isTracked, path.byteCount > 0 else { return }
       var count: UInt64 = 0
       if Memory.load(UInt8.self, at: path.address) != 0x2F {
         guard
@@ -110,10 +110,10 @@ struct Lineage: BitwiseCopyable {
       }
       guard count + path.byteCount + 1 <= Lineage.pathCapacity else { return }
       Memory.copy(from: path.address, to: place + count, byteCount: path.byteCount + 1)
-      identityLow = survey.image.identity_low
-      identityHigh = survey.image.identity_high
+      identityLow = draft.image.identity_low
+      identityHigh = draft.image.identity_high
       pathByteCount = UInt32(count + path.byteCount)
-      depth = survey.hasParent ? survey.parent.depth + 1 : 1
+      depth = draft.hasParent ? draft.parent.depth + 1 : 1
     }
   }
 
@@ -131,35 +131,5 @@ struct Lineage: BitwiseCopyable {
     Agent.state.lineage.identityHigh = record.identityHigh
     Agent.state.lineage.depth = record.depth
     Agent.state.lineage.pathByteCount = record.pathByteCount
-  }
-}
-
-/// Which image a file is, from its digests: they are at a place that the ELF header tells.
-struct ImageIdentity: BitwiseCopyable {
-  var low: UInt64
-  var high: UInt64
-
-  /// - Throws: `invalid` when it is no image.
-  init(of file: borrowing FileDescriptor) throws(Errno) {
-    var words = InlineArray<8, UInt64>(repeating: 0)
-    try Self.read(file, &words, at: 0)
-    guard words[0] == 0x0001_0102_464C_457F else { throw .invalid }
-    // The second section header is the digests'; its fourth word is where they are.
-    try Self.read(file, &words, at: words[5] &+ 64)
-    try Self.read(file, &words, at: words[3])
-    guard words[0] == UInt64(CKPT_DIGEST_MAGIC) else { throw .invalid }
-    low = words[1]
-    high = words[2]
-  }
-
-  private static func read(
-    _ file: borrowing FileDescriptor, _ words: inout InlineArray<8, UInt64>, at offset: UInt64
-  ) throws(Errno) {
-    let number = file.number
-    guard offset < 1 << 62 else { throw .invalid }
-    let count = try withAddress(of: &words) { (address) throws(Errno) in
-      try Files.read(number, to: address, byteCount: 64, at: offset)
-    }
-    guard count == 64 else { throw .invalid }
   }
 }

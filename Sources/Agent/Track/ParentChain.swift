@@ -28,22 +28,22 @@ struct ParentChain: BitwiseCopyable {
 
   private static let blockByteCount = ImageEnd.blockPieceCount * 8
 
-  /// Opens the parent of `survey` and all that it needs itself.
+  /// Opens the parent of `draft` and all that it needs itself.
   ///
   /// - Parameter here: empty; when this throws, where the image is that can't be had.
   /// - Throws: `noSuchFile` when an image is missing or another one is in its place, `invalid` when
   ///   one can't be read, `outOfMemory`.
-  init(_ survey: inout Survey, at here: inout ImagePath) throws(Errno) {
-    let count = Int(survey.parent.depth)
-    links = try Table(in: &survey.scratch, capacity: count)
-    let strings = survey.strings.base
+  init(_ draft: inout ImageDraft, at here: inout ImagePath) throws(Errno) {
+    let count = Int(draft.parent.depth)
+    links = try Table(in: &draft.scratch, capacity: count)
+    let strings = draft.strings.base
     do throws(Errno) {
-      var wanted = survey.parent
+      var wanted = draft.parent
       var names = strings
       try here.append(
         from: names + UInt64(wanted.path.offset), byteCount: UInt64(wanted.path.byte_count))
       while true {
-        guard let parent = try open(here, wanted, &survey.scratch) else { break }
+        guard let parent = try open(here, wanted, &draft.scratch) else { break }
         // There may be fewer: one that was merged in its place needs no other.
         guard links.count < count else { throw .invalid }
         let folder = here.directoryByteCount

@@ -11,7 +11,7 @@ enum Wake {
   /// Runs on the kept stack, in the main thread.
   static func run() {
     Signal.setMask(UInt64.max)
-    let root = KeepRoot.published
+    let root = WakeState.published
     let handoff = Memory.load(ckpt_handoff.self, at: root.handoff)
     guard handoff.version == UInt32(CKPT_HANDOFF_VERSION) else {
       WakeReport.fail(.handoff, handoff, .invalid, subject: UInt64(handoff.version))
@@ -53,10 +53,10 @@ enum Wake {
     Agent.state.restarts += 1
     // Newer images than the one it was restarted from may be there.
     Agent.state.knowsNumbers = false
-    Agent.state.writerPage = 0
+    Agent.state.writerStatus = 0
     Agent.state.tracker = TrackDescriptor.Memo()
     Agent.state.precopy = Precopy.State()
-    Agent.state.copyRoom = CopyRoom.Memo()
+    Agent.state.copyBuffer = CopyBuffer.Memo()
     Deferral.forgetWaiting()
     OwnCall.loseClones()
     Lineage.end()

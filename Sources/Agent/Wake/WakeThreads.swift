@@ -5,7 +5,7 @@ internal import KernelABI
 
 /// Makes the threads of a restarted process again.
 struct WakeThreads {
-  let root: KeepRoot
+  let root: WakeState
   private let handoff: ckpt_handoff
 
   /// Index of the main thread, which runs this.
@@ -18,7 +18,7 @@ struct WakeThreads {
   /// What clone3(2) is told of the stack's size; nobody counts on it.
   private static let stackByteCount: UInt64 = 1024
 
-  init(_ root: KeepRoot, _ handoff: ckpt_handoff) {
+  init(_ root: WakeState, _ handoff: ckpt_handoff) {
     self.root = root
     self.handoff = handoff
     var main = 0
@@ -98,7 +98,7 @@ struct WakeThreads {
   static func run(_ index: Int) {
     let frame = restore(index)
     // Of memory that is gone when the last thread has left.
-    let leader = KeepRoot.published.leader
+    let leader = WakeState.published.leader
     Agent.parked.add(1)
     Agent.parked.wakeAll()
     let epoch = Agent.state.epoch
@@ -115,7 +115,7 @@ struct WakeThreads {
   /// - Returns: its signal frame.
   @inline(never)
   private static func restore(_ index: Int) -> UInt64 {
-    let root = KeepRoot.published
+    let root = WakeState.published
     let record = root.threads[index]
     let handoff = Memory.load(ckpt_handoff.self, at: root.handoff)
     let tid = OwnThread.identifier

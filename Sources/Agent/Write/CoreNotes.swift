@@ -20,22 +20,22 @@ enum CoreNotes {
   /// Bytes of an FXSAVE area.
   private static let fxsaveByteCount: UInt64 = 512
 
-  static func put(_ survey: Survey, into head: inout HeadWriter) {
+  static func put(_ draft: ImageDraft, into head: inout HeadWriter) {
     // The main thread first: debuggers select the first one.
-    let first = mainThread(survey)
-    putStatus(survey.threads[first], survey, &head)
-    putProcess(survey, &head)
-    putFiles(survey, &head)
-    putExtendedState(survey.threads[first], &head)
-    for index in 0..<survey.threads.count where index != first {
-      putStatus(survey.threads[index], survey, &head)
-      putExtendedState(survey.threads[index], &head)
+    let first = mainThread(draft)
+    putStatus(draft.threads[first], draft, &head)
+    putProcess(draft, &head)
+    putFiles(draft, &head)
+    putExtendedState(draft.threads[first], &head)
+    for index in 0..<draft.threads.count where index != first {
+      putStatus(draft.threads[index], draft, &head)
+      putExtendedState(draft.threads[index], &head)
     }
   }
 
-  private static func mainThread(_ survey: Survey) -> Int {
-    for index in 0..<survey.threads.count
-    where survey.threads[index].flags & CKPT_THREAD_MAIN != 0 {
+  private static func mainThread(_ draft: ImageDraft) -> Int {
+    for index in 0..<draft.threads.count
+    where draft.threads[index].flags & CKPT_THREAD_MAIN != 0 {
       return index
     }
     return 0
@@ -43,8 +43,8 @@ enum CoreNotes {
 
   // MARK: Process
 
-  private static func putProcess(_ survey: Survey, _ head: inout HeadWriter) {
-    let process = survey.process
+  private static func putProcess(_ draft: ImageDraft, _ head: inout HeadWriter) {
+    let process = draft.process
     var info = ckernel_prpsinfo()
     info.sname = 0x52  // R
     info.uid = process.uid
@@ -57,50 +57,50 @@ enum CoreNotes {
     let start = head.next
     head.put(info)
     if !head.isCounting {
-      copy(process.name, survey, to: start + 40, capacity: 16)
-      copy(process.command_line, survey, to: start + 56, capacity: 80)
+      copy(process.name, draft, to: start + 40, capacity: 16)
+      copy(process.command_line, draft, to: start + 56, capacity: 80)
     }
     head.align(4)
     head.beginNote("CORE", type: siginfo, byteCount: 128)
-    head.put(UInt32(survey.agent.trigger_signal))
+    head.put(UInt32(draft.agent.trigger_signal))
     head.skip(124)
     head.beginNote("CORE", type: auxv, byteCount: UInt64(process.auxv.byte_count))
     head.put(
-      from: survey.details.base + UInt64(process.auxv.offset),
+      from: draft.details.base + UInt64(process.auxv.offset),
       byteCount: UInt64(process.auxv.byte_count))
     head.align(4)
   }
 
   private static func copy(
-    _ string: ckpt_string, _ survey: Survey, to address: Address, capacity: UInt64
+    _ string: ckpt_string, _ draft: ImageDraft, to address: Address, capacity: UInt64
   ) {
     let count = min(UInt64(string.byte_count), capacity - 1)
     guard count > 0 else { return }
     Memory.copy(
-      from: survey.strings.base + UInt64(string.offset), to: address, byteCount: count)
+      from: draft.strings.base + UInt64(string.offset), to: address, byteCount: count)
   }
 
   /// NT_FILE: which regions show which file.
-  private static func putFiles(_ survey: Survey, _ head: inout HeadWriter) {
+  private static func putFiles(_ draft: ImageDraft, _ head: inout HeadWriter) {
     var count: UInt64 = 0
     var nameBytes: UInt64 = 0
-    for index in 0..<survey.regions.count where showsFile(survey.regions[index]) {
+    for index in 0..<draft.regions.count where showsFile(draft.regions[index]) {
       count += 1
-      nameBytes += UInt64(survey.regions[index].path.byte_count) + 1
+      nameBytes += UInt64(draft.regions[index].path.byte_count) + 1
     }
     head.beginNote("CORE", type: file, byteCount: 16 + count * 24 + nameBytes)
     head.put(count)
     head.put(pageByteCount)
-    for index in 0..<survey.regions.count where showsFile(survey.regions[index]) {
-      let region = survey.regions[index]
+    for index in 0..<draft.regions.count where showsFile(draft.regions[index]) {
+      let region = draft.regions[index]
       head.put(region.start)
       head.put(region.end)
       head.put(region.file_offset / pageByteCount)
     }
-    for index in 0..<survey.regions.count where showsFile(survey.regions[index]) {
-      let path = survey.regions[index].path
+    for index in 0..<draft.regions.count where showsFile(draft.regions[index]) {
+      let path = draft.regions[index].path
       head.put(
-        from: survey.strings.base + UInt64(path.offset), byteCount: UInt64(path.byte_count))
+        from: draft.strings.base + UInt64(path.offset), byteCount: UInt64(path.byte_count))
       head.skip(1)
     }
     head.align(4)
@@ -113,13 +113,13 @@ enum CoreNotes {
   // MARK: Threads
 
   private static func putStatus(
-    _ thread: ckpt_thread, _ survey: Survey, _ head: inout HeadWriter
+    _ thread: ckpt_thread, _ draft: ImageDraft, _ head: inout HeadWriter
   ) {
     var status = ckernel_prstatus()
     status.pid = thread.tid
-    status.ppid = survey.process.parent
-    status.pgrp = survey.process.group
-    status.sid = survey.process.session
+    status.ppid = draft.process.parent
+    status.pgrp = draft.process.group
+    status.sid = draft.process.session
     status.sighold = thread.signal_mask
     if !head.isCounting, thread.frame != 0 {
       let frame = Memory.load(ckernel_ucontext.self, at: Address(thread.frame))

@@ -19,7 +19,7 @@ struct ImageWriter: ~Copyable {
   private let end: ImageEnd
 
   /// What is around the image; `nil`: nothing.
-  private let frame: ExecutableFrame?
+  private let frame: SnapshotFrame?
 
   /// Where the image starts in the file.
   private let start: UInt64
@@ -55,7 +55,7 @@ struct ImageWriter: ~Copyable {
   static let patience = 60_000
 
   init(
-    to descriptor: Int32, _ head: ImageHead, in frame: ExecutableFrame? = nil, isInClone: Bool,
+    to descriptor: Int32, _ head: ImageLayout, in frame: SnapshotFrame? = nil, isInClone: Bool,
     patience: Int = patience,
     scratch: inout Arena
   ) throws(Errno) {
@@ -85,11 +85,11 @@ struct ImageWriter: ~Copyable {
 
   /// Writes everything; `progress` hears of the position now and then.
   mutating func write(
-    _ survey: Survey, _ head: ImageHead, progress: (UInt64) -> Void
+    _ draft: ImageDraft, _ head: ImageLayout, progress: (UInt64) -> Void
   ) throws(Errno) {
-    if survey.endsRounds {
-      try putBehindRounds(survey, head)
-    } else if let share = survey.copied?.share {
+    if draft.endsPrecopyStream {
+      try putBehindPrecopy(draft, head)
+    } else if let share = draft.copied?.share {
       try Files.write(
         descriptor, from: head.bytes.start, byteCount: head.bytes.byteCount, at: 0)
       position = share.dataEnd
@@ -97,40 +97,40 @@ struct ImageWriter: ~Copyable {
       if let frame { try put(from: frame.head.start, byteCount: frame.head.byteCount) }
       try put(from: head.bytes.start, byteCount: head.bytes.byteCount)
     }
-    for index in 0..<survey.runs.count where survey.runs[index].hasDigests {
-      if survey.isPlaced(run: index) {
-        try putPlaced(survey.runs[index], survey)
+    for index in 0..<draft.runs.count where draft.runs[index].hasDigests {
+      if draft.isPlaced(run: index) {
+        try putPlaced(draft.runs[index], draft)
       } else {
-        try put(survey.runs[index], survey)
+        try put(draft.runs[index], draft)
       }
       if gatheredByteCount == 0 { progress(position) }
     }
     try putGathered()
     readable = nil
     try direct.finish()
-    for index in 0..<survey.extents.count {
-      try put(survey.extents[index], from: survey.sources[index])
+    for index in 0..<draft.extents.count {
+      try put(draft.extents[index], from: draft.sources[index])
       progress(position)
     }
-    try putTail(survey, head)
+    try putTail(draft, head)
   }
 
   /// The frame, and the head; what came in the rounds is passed over.
-  private mutating func putBehindRounds(
-    _ survey: Survey, _ head: ImageHead
+  private mutating func putBehindPrecopy(
+    _ draft: ImageDraft, _ head: ImageLayout
   ) throws(Errno) {
-    Memory.store(RoundsEnd.frame(survey), at: bounce)
+    Memory.store(PrecopiedStream.frame(draft), at: bounce)
     try put(from: bounce, byteCount: UInt64(MemoryLayout<ckpt_round_frame>.size))
     (position, filePosition) = (0, 0)
     try put(from: head.bytes.start, byteCount: head.bytes.byteCount)
-    guard let share = survey.copied?.share else { return }
+    guard let share = draft.copied?.share else { return }
     (position, filePosition) = (share.dataEnd, share.dataEnd)
   }
 
   // MARK: Data
 
-  private mutating func put(_ run: ckpt_run, _ survey: Survey) throws(Errno) {
-    let region = survey.regions[Int(run.region)]
+  private mutating func put(_ run: ckpt_run, _ draft: ImageDraft) throws(Errno) {
+    let region = draft.regions[Int(run.region)]
     if Int(run.region) != readableRegion {
       readable = nil
       readable = try Readable(region)
@@ -141,31 +141,31 @@ struct ImageWriter: ~Copyable {
       try digestCarefully(run)
     } else if region.kind == CKPT_REGION_PRIVATE_FILE {
       try putCopied(run, from: Address(run.address), isCareful: true)
-    } else if direct.isOn || run.byte_count <= Self.chunkByteCount || isInUse(run, survey) {
-      try putCopied(run, from: survey.place(of: run))
+    } else if direct.isOn || run.byte_count <= Self.chunkByteCount || isInUse(run, draft) {
+      try putCopied(run, from: draft.place(of: run))
     } else {
-      try putStraight(run, from: survey.place(of: run))
+      try putStraight(run, from: draft.place(of: run))
     }
   }
 
-  /// A run whose place a companion gave it: what was written since goes there, and the rest lies
+  /// A run whose place a precopy process gave it: what was written since goes there, and the rest lies
   /// there, with its digests in the shared memory.
-  private mutating func putPlaced(_ run: ckpt_run, _ survey: Survey) throws(Errno) {
-    guard let share = survey.copied?.share else { throw .badAddress }
+  private mutating func putPlaced(_ run: ckpt_run, _ draft: ImageDraft) throws(Errno) {
+    guard let share = draft.copied?.share else { throw .badAddress }
     // In a stream, what was written since has a place behind.
-    if survey.endsRounds {
+    if draft.endsPrecopyStream {
       return try addDigests(of: run.byte_count, at: run.file_offset, from: share)
     }
     // Not watched all the time: nothing is known of what was written.
-    guard var changes = survey.tracked?.changes(in: run.range) else {
-      return try rewrite(run.range, at: run.file_offset, survey)
+    guard var changes = draft.tracked?.changes(in: run.range) else {
+      return try rewrite(run.range, at: run.file_offset, draft)
     }
     var position = run.range.start
     while position < run.range.end {
       let part = changes.next(from: position, to: run.range.end)
       let offset = run.file_offset + (position - run.range.start)
       if part.isChanged {
-        try rewrite(part.range, at: offset, survey)
+        try rewrite(part.range, at: offset, draft)
       } else {
         try addDigests(of: part.range.byteCount, at: offset, from: share)
       }
@@ -173,7 +173,7 @@ struct ImageWriter: ~Copyable {
     }
   }
 
-  /// Adds digests of pages that a companion has copied.
+  /// Adds digests of pages that a precopy process has copied.
   private mutating func addDigests(
     of byteCount: UInt64, at offset: UInt64, from share: PrecopyShare
   ) throws(Errno) {
@@ -184,10 +184,10 @@ struct ImageWriter: ~Copyable {
   }
 
   private mutating func rewrite(
-    _ range: AddressRange, at offset: UInt64, _ survey: Survey
+    _ range: AddressRange, at offset: UInt64, _ draft: ImageDraft
   ) throws(Errno) {
     var source = range.start
-    if let staging = survey.staging, staging.left.covers(range) {
+    if let staging = draft.staging, staging.wiped.covers(range) {
       guard let place = staging.place(of: range) else { throw .outOfRange }
       source = place
     }
@@ -206,10 +206,10 @@ struct ImageWriter: ~Copyable {
   /// A thread that says that it is parked has a few instructions to go on its stack, just below its
   /// signal frame; and the kernel writes into the leader's rseq area when the leader changes CPUs.
   /// Nobody reads those bytes after a restart, but they must not change between digest and write.
-  private func isInUse(_ run: ckpt_run, _ survey: Survey) -> Bool {
-    guard !survey.isInClone else { return false }
-    for index in 0..<survey.threads.count {
-      let thread = survey.threads[index]
+  private func isInUse(_ run: ckpt_run, _ draft: ImageDraft) -> Bool {
+    guard !draft.isInClone else { return false }
+    for index in 0..<draft.threads.count {
+      let thread = draft.threads[index]
       if run.range.contains(Address(thread.frame)) || run.range.contains(Address(thread.rseq)) {
         return true
       }
@@ -392,14 +392,14 @@ struct ImageWriter: ~Copyable {
 
   // MARK: Tail
 
-  private mutating func putTail(_ survey: Survey, _ head: ImageHead) throws(Errno) {
+  private mutating func putTail(_ draft: ImageDraft, _ head: ImageLayout) throws(Errno) {
     guard position == start + end.digestsOffset, digestCount == end.pieceCount else {
       throw .outOfRange
     }
     var header = ckpt_digest_header()
     header.magic = UInt64(CKPT_DIGEST_MAGIC)
-    header.identity_low = survey.image.identity_low
-    header.identity_high = survey.image.identity_high
+    header.identity_low = draft.image.identity_low
+    header.identity_high = draft.image.identity_high
     header.head_bytes = head.bytes.byteCount
     header.head_digest = XXH3.digest(
       Memory.bytes(at: head.bytes.start, count: Int(head.bytes.byteCount)))

@@ -19,12 +19,12 @@ struct RestartProgram {
 
   /// - Throws: why the last place that was tried has none.
   mutating func open(
-    _ survey: Survey, scratch: inout Arena
+    _ draft: ImageDraft, scratch: inout Arena
   ) throws(Errno) -> FileDescriptor {
     if try takeVariable(&scratch) { return try FileDescriptor(path: path.address, .readOnly) }
-    guard let agent = Self.agentPath(survey) else { throw .noSuchFile }
-    let folder = Self.folderByteCount(survey, agent)
-    let start = survey.strings.base + UInt64(agent.offset)
+    guard let agent = Self.agentPath(draft) else { throw .noSuchFile }
+    let folder = Self.folderByteCount(draft, agent)
+    let start = draft.strings.base + UInt64(agent.offset)
     for place in 0..<3 {
       path.truncate(to: 0)
       switch place {
@@ -65,10 +65,10 @@ struct RestartProgram {
   }
 
   /// The file that the agent's code is mapped from.
-  private static func agentPath(_ survey: Survey) -> ckpt_string? {
+  private static func agentPath(_ draft: ImageDraft) -> ckpt_string? {
     let code = Address(Handler.wakeEntry)
-    for index in 0..<survey.regions.count {
-      let region = survey.regions[index]
+    for index in 0..<draft.regions.count {
+      let region = draft.regions[index]
       guard region.start <= code.rawValue, code.rawValue < region.end else { continue }
       return region.path.byte_count > 0 ? region.path : nil
     }
@@ -76,8 +76,8 @@ struct RestartProgram {
   }
 
   /// Up to and with the last slash.
-  private static func folderByteCount(_ survey: Survey, _ path: ckpt_string) -> UInt64 {
-    let start = survey.strings.base + UInt64(path.offset)
+  private static func folderByteCount(_ draft: ImageDraft, _ path: ckpt_string) -> UInt64 {
+    let start = draft.strings.base + UInt64(path.offset)
     var count = UInt64(path.byte_count)
     while count > 0, Memory.load(UInt8.self, at: start + (count - 1)) != 0x2F { count -= 1 }
     return count

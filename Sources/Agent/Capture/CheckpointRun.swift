@@ -6,7 +6,7 @@ internal import KernelABI
 /// One checkpoint, from the signal to the file: quiesce, survey, write, resume.
 ///
 /// Runs on the agent's own stack, on the thread that took the signal.
-enum Checkpoint {
+enum CheckpointRun {
   /// What came of it.
   struct Outcome: BitwiseCopyable {
     var byteCount: UInt64 = 0
@@ -33,11 +33,11 @@ enum Checkpoint {
     if Processor.hasProtectionKeys { ckernel_allow_all_keys() }
     LazyMemory.awaitAll()
     do throws(Errno) {
-      var survey = try Survey(scratch: order.scratch)
-      defer { _ = try? Mapping.unmap(survey.keep.range) }
+      var draft = try ImageDraft(scratch: order.scratch)
+      defer { _ = try? Mapping.unmap(draft.keep.range) }
       let connected: Control
       do throws(Errno) {
-        connected = try Control(order, scratch: &survey.scratch)
+        connected = try Control(order, scratch: &draft.scratch)
       } catch {
         // Whoever waited for the end of a deferral may have gone.
         guard order.isCall, order.isRequest else { throw error }
@@ -45,12 +45,12 @@ enum Checkpoint {
       }
       var control = connected
       defer { control.close() }
-      guard Turn.take(control, order) else {
+      guard CheckpointLock.take(control, order) else {
         if order.isCall { Agent.state.call.outcome = .busy }
         return InterruptedCalls.settleWithoutSample(order.context)
       }
       do throws(CaptureFailure) {
-        try take(&survey, &control, order)
+        try take(&draft, &control, order)
       } catch {
         control.reportFailure(error)
         if order.isCall { OwnCall.note(error) }
@@ -63,18 +63,18 @@ enum Checkpoint {
   }
 
   private static func take(
-    _ survey: inout Survey, _ control: inout Control, _ order: Trigger.Order
+    _ draft: inout ImageDraft, _ control: inout Control, _ order: Trigger.Order
   ) throws(CaptureFailure) {
     // What takes time, and needs no standstill.
     var outcome = Outcome()
     TrackDescriptor.dropInherited()
-    choose(control.wishes.writing, &survey, &outcome)
+    choose(control.options.writing, &draft, &outcome)
     let copied = Precopy.taken
-    survey.copied = copied
+    draft.copied = copied
     defer { Precopy.forget(copied) }
-    if control.beginsRounds { return try beginRounds(&survey, control, order) }
-    if copied == nil, Precopy.isWanted(control, survey),
-      try beginPrecopy(&survey, control, order) == nil
+    if control.beginsPrecopyStream { return try beginPrecopyStream(&draft, control, order) }
+    if copied == nil, Precopy.isWanted(control, draft),
+      try beginPrecopy(&draft, control, order) == nil
     {
       if order.isCall { Agent.state.call.outcome = .busy }
       return
@@ -83,30 +83,30 @@ enum Checkpoint {
     defer { if !order.isCall { Hooks.run(.resumed, onlyInHandler: true) } }
     let start: UInt64
     do throws(CaptureFailure) {
-      start = try stop(control, &survey)
+      start = try stop(control, &draft)
     } catch {
-      survey.discardPage()
+      draft.discardPage()
       copied?.release()
       throw error
     }
     let path: ImagePath?
     do throws(CaptureFailure) {
-      path = try capture(&survey, &control, &outcome, start)
+      path = try capture(&draft, &control, &outcome, start)
     } catch {
-      resume(survey)
-      survey.discardPage()
+      resume(draft)
+      draft.discardPage()
       copied?.release()
       throw error
     }
-    resume(survey)
+    resume(draft)
     if order.isCall { noteOutcome(isWritten: path != nil) }
     if let path {
-      survey.discardPage()
+      draft.discardPage()
       if !control.kills, !control.freezes, control.reportDone(outcome, path) {
-        Lineage.follow(survey.record, path: Agent.parentPath)
+        Lineage.follow(draft.record, path: Agent.parentPath)
       }
     } else {
-      survey.page?.pause = Clock.monotonic - start
+      draft.page?.pause = Clock.monotonic - start
     }
   }
 
@@ -116,55 +116,55 @@ enum Checkpoint {
 
   /// The first visit for an image that is copied ahead.
   ///
-  /// - Returns: why no companion is at work; `nil`: one is.
+  /// - Returns: why no precopy process is at work; `nil`: one is.
   private static func beginPrecopy(
-    _ survey: inout Survey, _ control: Control, _ order: Trigger.Order
+    _ draft: inout ImageDraft, _ control: Control, _ order: Trigger.Order
   ) throws(CaptureFailure) -> Errno? {
-    _ = try stop(control, &survey)
-    let mark = survey.scratch.next
-    _ = try? CallSettlement.run(&survey, isWhole: true)
-    dropRemadeCalls(survey)
-    survey.image.counter = Agent.state.counter + 1
-    let obstacle = Precopy.begin(&survey, control, order)
-    survey.scratch.rewind(to: mark)
-    resume(survey)
+    _ = try stop(control, &draft)
+    let mark = draft.scratch.next
+    _ = try? CallSettlement.run(&draft, isWhole: true)
+    dropRemadeCalls(draft)
+    draft.image.counter = Agent.state.counter + 1
+    let obstacle = Precopy.begin(&draft, control, order)
+    draft.scratch.rewind(to: mark)
+    resume(draft)
     if obstacle == nil {
-      control.beginsRounds ? control.reportCopying() : control.reportWaiting()
+      control.beginsPrecopyStream ? control.reportCopying() : control.reportWaiting()
     }
     return obstacle
   }
 
-  /// Lets a companion copy memory to a stream, until somebody asks for the rest.
-  private static func beginRounds(
-    _ survey: inout Survey, _ control: Control, _ order: Trigger.Order
+  /// Lets a precopy process copy memory to a stream, until somebody asks for the rest.
+  private static func beginPrecopyStream(
+    _ draft: inout ImageDraft, _ control: Control, _ order: Trigger.Order
   ) throws(CaptureFailure) {
-    if survey.page == nil { survey.page = try? WriterPage.map() }
+    if draft.page == nil { draft.page = try? WriterStatus.map() }
     let obstacle: Errno?
     do throws(CaptureFailure) {
-      obstacle = try beginPrecopy(&survey, control, order)
+      obstacle = try beginPrecopy(&draft, control, order)
     } catch {
-      survey.discardPage()
+      draft.discardPage()
       throw error
     }
     guard let obstacle else { return }
-    survey.discardPage()
+    draft.discardPage()
     throw CaptureFailure(.copyAhead, obstacle)
   }
 
   /// Decides who is to write the image.
   private static func choose(
-    _ wish: Configuration.Writing, _ survey: inout Survey, _ outcome: inout Outcome
+    _ wish: Configuration.Writing, _ draft: inout ImageDraft, _ outcome: inout Outcome
   ) {
     switch wish {
     case .inPlace: outcome.cause = CKPT_CAUSE_ASKED
     case .automatic:
-      if MemoryCheck.find(&survey.scratch)?.isEnough == false {
+      if MemoryCheck.find(&draft.scratch)?.isEnough == false {
         outcome.cause = CKPT_CAUSE_MEMORY
       }
     case .byClone: break
     }
     guard outcome.cause == 0 else { return }
-    survey.page = try? WriterPage.map()
+    draft.page = try? WriterStatus.map()
   }
 
   // MARK: Stop, resume
@@ -173,7 +173,7 @@ enum Checkpoint {
   ///
   /// - Returns: when the last, successful try to do so began.
   private static func stop(
-    _ control: Control, _ survey: inout Survey
+    _ control: Control, _ draft: inout ImageDraft
   ) throws(CaptureFailure) -> UInt64 {
     let deadline =
       Clock.monotonic + UInt64(Agent.state.configuration.timeoutSeconds) * 1_000_000_000
@@ -181,12 +181,12 @@ enum Checkpoint {
       let start = Clock.monotonic
       Gate.close()
       do throws(CaptureFailure) {
-        try noteLeader(control, &survey)
-        try Quiesce.run(&survey, deadline: deadline)
+        try noteLeader(control, &draft)
+        try Quiesce.run(&draft, deadline: deadline)
         return start
       } catch {
-        _ = try? CallSettlement.run(&survey, isWhole: false)
-        resume(survey)
+        _ = try? CallSettlement.run(&draft, isWhole: false)
+        resume(draft)
         guard error.reason == .threadBlocksEverySignal, Clock.monotonic < deadline else {
           throw error
         }
@@ -195,22 +195,22 @@ enum Checkpoint {
   }
 
   /// Gives the pending signals back and lets everybody go on.
-  private static func resume(_ survey: Survey) {
+  private static func resume(_ draft: ImageDraft) {
     let process = Process.ownID
     let own = OwnThread.identifier
     // If the main thread is parked, it sends the process's signals again itself (`Park`).
-    if own == process || !hasParkedMain(survey) {
-      _ = survey.root.signals.requeue(of: 0, process: process, current: own)
+    if own == process || !hasParkedMain(draft) {
+      _ = draft.root.signals.requeue(of: 0, process: process, current: own)
     }
-    _ = survey.root.signals.requeue(of: own, process: process, current: own)
-    let hasSignals = survey.root.signals.claimed.value > 0
+    _ = draft.root.signals.requeue(of: own, process: process, current: own)
+    let hasSignals = draft.root.signals.claimed.value > 0
     Gate.open(errands: hasSignals || RemadeCalls.areWatched ? Park.Errand.comeBack : 0)
   }
 
-  private static func hasParkedMain(_ survey: Survey) -> Bool {
+  private static func hasParkedMain(_ draft: ImageDraft) -> Bool {
     let process = Process.ownID
-    for index in 0..<survey.threads.count
-    where survey.threads[index].tid == process && survey.threads[index].frame != 0 {
+    for index in 0..<draft.threads.count
+    where draft.threads[index].tid == process && draft.threads[index].frame != 0 {
       return true
     }
     return false
@@ -218,15 +218,15 @@ enum Checkpoint {
 
   /// The leader is a thread like any other, and the first in the table.
   private static func noteLeader(
-    _ control: Control, _ survey: inout Survey
+    _ control: Control, _ draft: inout ImageDraft
   ) throws(CaptureFailure) {
-    survey.root.removeThreads()
+    draft.root.removeThreads()
     try during(.prepare) { () throws(Errno) in
-      try survey.root.threads.append(ckpt_thread())
-      try survey.root.samples.append(control.sample)
-      try survey.root.pendingSets.append(0)
+      try draft.root.threads.append(ckpt_thread())
+      try draft.root.samples.append(control.sample)
+      try draft.root.pendingSets.append(0)
     }
-    survey.root.publish()
+    draft.root.publish()
     Park.note(0, context: control.context)
   }
 
@@ -234,52 +234,52 @@ enum Checkpoint {
 
   /// - Returns: where the image is, or `nil` when a clone writes it, and tells of it.
   private static func capture(
-    _ survey: inout Survey, _ control: inout Control, _ outcome: inout Outcome, _ start: UInt64
+    _ draft: inout ImageDraft, _ control: inout Control, _ outcome: inout Outcome, _ start: UInt64
   ) throws(CaptureFailure) -> ImagePath? {
     Agent.state.counter += 1
-    var wishes = control.wishes
-    if control.usesPattern, wishes.tracking != .none {
+    var options = control.options
+    if control.usesPattern, options.tracking != .none {
       if control.isCall { Agent.state.call.configuration.wasAskedForChanges = true }
       if !control.isCall { Agent.state.configuration.wasAskedForChanges = true }
     }
-    if control.replacesParent(&survey.scratch) { wishes.isFull = true }
+    if control.replacesParent(&draft.scratch) { options.isFull = true }
     // What goes away through a pipe can't be a parent: what is watched is left as it is.
-    if control.isStream { wishes.tracking = .none }
-    outcome.threads = UInt32(survey.threads.count)
-    try during(.signals) { () throws(Errno) in try CallSettlement.run(&survey, isWhole: true) }
-    dropRemadeCalls(survey)
-    defer { DescriptorSurvey.closeTemporaries(survey) }
-    try look(&survey, control)
+    if control.isStream { options.tracking = .none }
+    outcome.threads = UInt32(draft.threads.count)
+    try during(.signals) { () throws(Errno) in try CallSettlement.run(&draft, isWhole: true) }
+    dropRemadeCalls(draft)
+    defer { DescriptorSurvey.closeTemporaries(draft) }
+    try look(&draft, control)
     outcome.counter = Agent.state.counter
-    survey.root.publish()
-    survey.isThin = wishes.isThin
-    survey.endsRounds = control.endsRounds
-    if survey.copied != nil {
-      survey.isTracked = wishes.tracking != .none
-      Precopy.collect(&survey)
+    draft.root.publish()
+    draft.isThin = options.isThin
+    draft.endsPrecopyStream = control.endsPrecopyStream
+    if draft.copied != nil {
+      draft.isTracked = options.tracking != .none
+      Precopy.collect(&draft)
     } else {
-      Changes.collect(wishes, &survey)
+      WriteTracking.collect(options, &draft)
     }
-    if Clone.write(&survey, control, outcome, since: start) { return nil }
+    if Clone.write(&draft, control, outcome, since: start) { return nil }
     if outcome.cause == 0 { outcome.cause = CKPT_CAUSE_NO_CLONE }
-    try Completion.freeze(&survey)
-    let path = try Completion.finish(&survey, &control, &outcome)
+    try Completion.freeze(&draft)
+    let path = try Completion.finish(&draft, &control, &outcome)
     outcome.pause = Clock.monotonic - start
     outcome.duration = outcome.pause
     if control.kills, control.reportDone(outcome, path) {
       control.end()
     }
     if control.freezes, control.reportDone(outcome, path) {
-      Lineage.follow(survey.record, path: Agent.parentPath)
+      Lineage.follow(draft.record, path: Agent.parentPath)
       // All threads stop where they are parked, and this one here: SIGCONT lets them go on.
       try? Process.send(Signal.stop, to: Process.ownID)
     }
     return path
   }
 
-  private static func dropRemadeCalls(_ survey: Survey) {
+  private static func dropRemadeCalls(_ draft: ImageDraft) {
     RemadeCalls.drop { (thread) in
-      for index in 0..<survey.threads.count where survey.threads[index].tid == thread {
+      for index in 0..<draft.threads.count where draft.threads[index].tid == thread {
         return false
       }
       return true
@@ -288,37 +288,37 @@ enum Checkpoint {
 
   /// Everything but the memory.
   private static func look(
-    _ survey: inout Survey, _ control: Control
+    _ draft: inout ImageDraft, _ control: Control
   ) throws(CaptureFailure) {
-    try ThreadSurvey.run(&survey)
-    try during(.process) { () throws(Errno) in try captureProcess(&survey) }
+    try ThreadSurvey.run(&draft)
+    try during(.process) { () throws(Errno) in try captureProcess(&draft) }
     try during(.timers) { () throws(Errno) in
-      try survey.root.signals.captureTimers(scratch: &survey.scratch)
+      try draft.root.signals.captureTimers(scratch: &draft.scratch)
     }
-    try DescriptorSurvey.run(&survey, except: control.own)
-    try during(.prepare) { () throws(Errno) in try noteImage(&survey, control) }
+    try DescriptorSurvey.run(&draft, except: control.own)
+    try during(.prepare) { () throws(Errno) in try noteImage(&draft, control) }
   }
 
-  private static func captureProcess(_ survey: inout Survey) throws(Errno) {
-    var process = survey.root.process
-    try process.capture(into: &survey)
-    survey.root.process = process
+  private static func captureProcess(_ draft: inout ImageDraft) throws(Errno) {
+    var process = draft.root.process
+    try process.capture(into: &draft)
+    draft.root.process = process
   }
 
-  private static func noteImage(_ survey: inout Survey, _ control: Control) throws(Errno) {
-    survey.image.identity_low = try Random.word()
-    survey.image.identity_high = try Random.word()
-    survey.image.format_version = UInt32(CKPT_FORMAT_VERSION)
-    survey.image.counter = Agent.state.counter
-    survey.image.realtime = Clock.realtime
+  private static func noteImage(_ draft: inout ImageDraft, _ control: Control) throws(Errno) {
+    draft.image.identity_low = try Random.word()
+    draft.image.identity_high = try Random.word()
+    draft.image.format_version = UInt32(CKPT_FORMAT_VERSION)
+    draft.image.counter = Agent.state.counter
+    draft.image.realtime = Clock.realtime
     if Agent.state.series == 0 { Agent.state.series = try Random.word() }
-    survey.image.series = Agent.state.series
-    if control.usesPattern { survey.image.counter = SeriesNumber.next(&survey) }
-    Agent.state.counter = survey.image.counter
-    survey.image.monotonic = Clock.monotonic
-    survey.image.boottime = Clock.boottime
-    survey.image.page_bytes = pageByteCount
-    survey.image.label = try survey.string(
+    draft.image.series = Agent.state.series
+    if control.usesPattern { draft.image.counter = SeriesNumber.next(&draft) }
+    Agent.state.counter = draft.image.counter
+    draft.image.monotonic = Clock.monotonic
+    draft.image.boottime = Clock.boottime
+    draft.image.page_bytes = pageByteCount
+    draft.image.label = try draft.string(
       at: control.label, byteCount: Int(control.labelByteCount))
   }
 }

@@ -1,5 +1,5 @@
 /// Numbers that are the agent's, not the program's; -1: none.
-struct OwnDescriptors: BitwiseCopyable {
+struct AgentDescriptors: BitwiseCopyable {
   var image: Int32 = -1
   var control: Int32 = -1
 

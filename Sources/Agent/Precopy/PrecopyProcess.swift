@@ -8,11 +8,11 @@ internal import KernelABI
 /// It reads through the program's /proc/PID/mem, under asynchronous write protection: what is
 /// written meanwhile is found by the next round, and in the end little is left for the standstill. It
 /// has nothing of the program's but three descriptors.
-struct Companion: ~Copyable {
+struct PrecopyProcess: ~Copyable {
   /// What it is made with.
   struct Job: BitwiseCopyable {
     var share: PrecopyShare
-    var page: WriterPage
+    var page: WriterStatus
     var program: Int32
 
     /// /proc/thread-self/mem and pagemap, opened by the program, and its userfaultfd.
@@ -37,9 +37,9 @@ struct Companion: ~Copyable {
   let job: Job
 
   /// `nil` where it copies to a stream.
-  private let file: ImageFile?
+  private let file: ImageOutput?
   private let fileNumber: Int32
-  private let stream: RoundStream?
+  private let stream: PrecopyStream?
   private var scan: TrackScan
   private var scratch: Arena
   private let buffer: Address
@@ -68,16 +68,16 @@ struct Companion: ~Copyable {
 
   static func run(_ job: Job) -> Never {
     try? Scheduling.setNice(min(19, Scheduling.nice + niceness))
-    let result: WriterPage.Result
+    let result: WriterStatus.Result
     do throws(Errno) {
-      var companion = try Companion(job)
+      var precopy = try PrecopyProcess(job)
       job.page.enter(.copying)
-      if let stream = companion.stream {
-        try companion.sendAll(to: stream)
-        try companion.attendBehind(stream)
+      if let stream = precopy.stream {
+        try precopy.sendAll(to: stream)
+        try precopy.attendBehind(stream)
       } else {
-        try companion.copyAll()
-        try companion.attend()
+        try precopy.copyAll()
+        try precopy.attend()
       }
       result = .unknown
     } catch {
@@ -86,7 +86,7 @@ struct Companion: ~Copyable {
     end(job, result)
   }
 
-  private static func end(_ job: Job, _ result: WriterPage.Result) -> Never {
+  private static func end(_ job: Job, _ result: WriterStatus.Result) -> Never {
     // Who waits for an image shall have one without.
     job.page.finish(result, program: job.program)
     exitGroup(status: 0)
@@ -98,11 +98,11 @@ struct Companion: ~Copyable {
     let scan = try TrackScan(
       job.tracker, pagemap: FileDescriptor(adopting: job.pagemap), &scratch)
     if job.stream >= 0 {
-      stream = try RoundStream(job.stream, patience: job.patience)
+      stream = try PrecopyStream(job.stream, patience: job.patience)
       file = nil
       fileNumber = -1
     } else {
-      let made = try ImageFile.create(job.path, replaces: true, scratch: &scratch)
+      let made = try ImageOutput.create(job.path, replaces: true, scratch: &scratch)
       guard made.isUnnamed else { throw .notSupported }
       fileNumber = made.number
       stream = nil
@@ -142,7 +142,7 @@ struct Companion: ~Copyable {
   }
 
   /// Copies to a stream, as long as each round brings less than the one before.
-  private mutating func sendAll(to stream: RoundStream) throws(Errno) {
+  private mutating func sendAll(to stream: PrecopyStream) throws(Errno) {
     let share = job.share
     try stream.begin(share)
     for index in 0..<share.regionCount {
@@ -301,9 +301,9 @@ struct Companion: ~Copyable {
       page.enter(.ready)
       try page.callWaiting(of: job.program)
       page.stageWord.wait(
-        while: WriterPage.Stage.ready.rawValue, atMost: Self.refreshInterval)
-      let ready = WriterPage.Stage.ready.rawValue
-      guard page.stageWord.exchange(ready, for: WriterPage.Stage.copying.rawValue) else {
+        while: WriterStatus.Stage.ready.rawValue, atMost: Self.refreshInterval)
+      let ready = WriterStatus.Stage.ready.rawValue
+      guard page.stageWord.exchange(ready, for: WriterStatus.Stage.copying.rawValue) else {
         return try handOver()
       }
       guard Clock.monotonic < deadline else { throw .timedOut }
@@ -314,8 +314,8 @@ struct Companion: ~Copyable {
   /// Says that little is left to be sent, and waits until somebody takes over.
   ///
   /// Who reads the stream asks at once: what is written until then comes with the image.
-  private mutating func attendBehind(_ stream: RoundStream) throws(Errno) {
-    let (ready, done) = (WriterPage.Stage.ready.rawValue, WriterPage.Stage.done.rawValue)
+  private mutating func attendBehind(_ stream: PrecopyStream) throws(Errno) {
+    let (ready, done) = (WriterStatus.Stage.ready.rawValue, WriterStatus.Stage.done.rawValue)
     let deadline = Clock.monotonic + Self.patience
     job.page.enter(.ready)
     try stream.mark(CKPT_FRAME_END)
@@ -333,7 +333,7 @@ struct Companion: ~Copyable {
 
   /// Keeps the file open until whoever finishes it has it.
   private func handOver() throws(Errno) {
-    let taken = WriterPage.Stage.taken.rawValue
+    let taken = WriterStatus.Stage.taken.rawValue
     let deadline = Clock.monotonic + Self.patience * 6
     while job.page.stage == .taken, Clock.monotonic < deadline {
       job.page.stageWord.wait(while: taken, atMost: Self.refreshInterval)

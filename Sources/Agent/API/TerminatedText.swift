@@ -2,7 +2,7 @@ internal import Kernel
 internal import KernelABI
 
 /// Texts of the program's, which end with a NUL.
-enum Text {
+enum TerminatedText {
   /// Bytes before the NUL, at most `limit`.
   ///
   /// - Precondition: readable up to there.

@@ -6,7 +6,7 @@ internal import KernelABI
 /// Whoever looks finds the old image or the new one. A file that isn't committed leaves nothing
 /// behind, not even when the program is killed while it is written, where the file system knows
 /// unnamed files (open(2), O_TMPFILE).
-struct ImageFile: ~Copyable {
+struct ImageOutput: ~Copyable {
   private let file: FileDescriptor
   private let path: ImagePath
 
@@ -46,7 +46,7 @@ struct ImageFile: ~Copyable {
   static func adopted(
     from process: Int32, _ number: Int32, _ path: ImagePath, replaces: Bool,
     scratch: inout Arena
-  ) throws(Errno) -> ImageFile {
+  ) throws(Errno) -> ImageOutput {
     let temporary = try temporaryPath(for: path, &scratch)
     var name = Line("/proc/")
     name.append(decimal: UInt64(process))
@@ -55,7 +55,7 @@ struct ImageFile: ~Copyable {
     let file = try name.withPath { (name) throws(Errno) in
       try FileDescriptor(path: name, .readWrite)
     }
-    return ImageFile(file, .unnamed, path: path, temporary: temporary, replaces: replaces)
+    return ImageOutput(file, .unnamed, path: path, temporary: temporary, replaces: replaces)
   }
 
   /// Opens what is to become `path`.
@@ -63,30 +63,30 @@ struct ImageFile: ~Copyable {
   /// - Throws: `isDirectory`; `exists` for what is neither a file nor a character device.
   static func create(
     _ path: ImagePath, replaces: Bool, scratch: inout Arena
-  ) throws(Errno) -> ImageFile {
+  ) throws(Errno) -> ImageOutput {
     let temporary = try temporaryPath(for: path, &scratch)
     if let status = try? FileStatus(path: path.address), status.kind != .regular {
       guard status.kind != .directory else { throw .isDirectory }
       guard status.kind == .character else { throw .exists }
       let file = try FileDescriptor(
         path: path.address, .writeOnly | .noControllingTerminal | .nonBlocking)
-      return ImageFile(file, .device, path: path, temporary: temporary)
+      return ImageOutput(file, .device, path: path, temporary: temporary)
     }
     if let file = try? unnamed(beside: path, &scratch) {
-      return ImageFile(file, .unnamed, path: path, temporary: temporary, replaces: replaces)
+      return ImageOutput(file, .unnamed, path: path, temporary: temporary, replaces: replaces)
     }
     try? Files.unlink(path: temporary.address)
     let file = try FileDescriptor(
       path: temporary.address, .writeOnly | .create | .exclusive | .noFollow, mode: 0o600)
-    return ImageFile(file, .temporary, path: path, temporary: temporary, replaces: replaces)
+    return ImageOutput(file, .temporary, path: path, temporary: temporary, replaces: replaces)
   }
 
   /// A file that somebody else opened and will name.
   static func given(
     _ file: consuming FileDescriptor, scratch: inout Arena
-  ) throws(Errno) -> ImageFile {
+  ) throws(Errno) -> ImageOutput {
     let none = try ImagePath(in: &scratch)
-    return ImageFile(file, .given, path: none, temporary: none)
+    return ImageOutput(file, .given, path: none, temporary: none)
   }
 
   /// Lets people run it, as a compiler does with what it makes.
@@ -102,11 +102,11 @@ struct ImageFile: ~Copyable {
   /// From here on writing to it does not wait; `ImageWriter` waits, for so long and no longer.
   static func stream(
     _ file: consuming FileDescriptor, scratch: inout Arena
-  ) throws(Errno) -> ImageFile {
+  ) throws(Errno) -> ImageOutput {
     let number = file.number
     try Descriptors.setStatus(number, try Descriptors.status(number) | .nonBlocking)
     let none = try ImagePath(in: &scratch)
-    return ImageFile(file, .stream, path: none, temporary: none)
+    return ImageOutput(file, .stream, path: none, temporary: none)
   }
 
   /// Makes the contents durable, then visible under the path.

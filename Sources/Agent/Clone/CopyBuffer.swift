@@ -6,7 +6,7 @@ internal import KernelABI
 /// New memory is dear, above all where a host has to give it first: 40 MiB took 6 to 145 ms on one
 /// virtual machine, and the program stands still meanwhile. So what a checkpoint needed remains, as
 /// long as it is little against the program. No child of the program has it, and no image.
-enum CopyRoom {
+enum CopyBuffer {
   /// What is remembered of it, in the agent's state.
   struct Memo: BitwiseCopyable {
     var start: UInt64 = 0
@@ -21,7 +21,7 @@ enum CopyRoom {
 
   /// Where it lies, empty: there is none.
   static var range: AddressRange {
-    let memo = Agent.state.copyRoom
+    let memo = Agent.state.copyBuffer
     guard memo.process == Process.ownID else { return .empty }
     return AddressRange(start: Address(memo.start), byteCount: memo.byteCount) ?? .empty
   }
@@ -43,7 +43,7 @@ enum CopyRoom {
       let room = AddressRange(start: start, byteCount: size)
     else { return .empty }
     _ = try? Mapping.advise(room, Advice.hugePage)
-    Agent.state.copyRoom = Memo(
+    Agent.state.copyBuffer = Memo(
       start: start.rawValue, byteCount: size, process: Process.ownID)
     return room
   }
@@ -51,6 +51,6 @@ enum CopyRoom {
   /// Gives it back.
   static func release() {
     _ = try? Mapping.unmap(range)
-    Agent.state.copyRoom = Memo()
+    Agent.state.copyBuffer = Memo()
   }
 }

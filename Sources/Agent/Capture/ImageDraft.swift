@@ -15,20 +15,20 @@ struct ExtentSource: BitwiseCopyable {
 /// Everything a checkpoint found out, in the form that the image's notes have.
 ///
 /// The tables lie in `scratch`, which is no part of the image; what the agent itself needs after a
-/// restart lies in `keep`, which is. One survey belongs to one checkpoint.
-struct Survey: BitwiseCopyable {
+/// restart lies in `keep`, which is. One draft belongs to one checkpoint.
+struct ImageDraft: BitwiseCopyable {
   /// Memory that is saved and wakes up with the agent; `root` lies at its front.
   var keep: Arena
-  var root: KeepRoot
+  var root: WakeState
 
   /// Memory that ends with the checkpoint.
   var scratch: Arena
 
   /// Memory that is kept from one checkpoint to the next, and no part of the image either.
-  var room = CopyRoom.range
+  var room = CopyBuffer.range
 
   /// What the program shares with a clone that writes, `nil` while there is none.
-  var page: WriterPage?
+  var page: WriterStatus?
 
   /// Whether the process that works on this is the clone, all alone in its copy of the memory.
   var isInClone = false
@@ -51,13 +51,13 @@ struct Survey: BitwiseCopyable {
   /// What the parent image has, `nil`: there is none.
   var chain: ParentChain?
 
-  /// What a companion has copied to the image file already, `nil`: there was none.
+  /// What a precopy process has copied to the image file already, `nil`: there was none.
   var copied: Precopy.Copied?
 
   /// Whether the image goes into a stream behind what was copied ahead, if anything was.
-  var endsRounds = false
+  var endsPrecopyStream = false
 
-  /// Of each run, 1 when its place in the file is the companion's.
+  /// Of each run, 1 when its place in the file is the precopy process's.
   var placements: Table<UInt8>?
 
   /// Written memory that was copied for the clone, `nil`: the clone has all memory.
@@ -93,9 +93,9 @@ struct Survey: BitwiseCopyable {
   /// - Throws: `outOfMemory` when the program's limits leave too little.
   init(scratch: Arena) throws(Errno) {
     self.scratch = scratch
-    keep = try Arena(mapping: KeepRoot.arenaByteCount)
+    keep = try Arena(mapping: WakeState.arenaByteCount)
     _ = try? Mapping.advise(keep.range, Advice.dontFork)
-    root = try KeepRoot(in: &keep)
+    root = try WakeState(in: &keep)
     let share = scratch.range.byteCount / 64
     strings = try ByteTable(in: &self.scratch, capacity: share * 2)
     regions = try Table(in: &self.scratch, share)
@@ -111,12 +111,12 @@ struct Survey: BitwiseCopyable {
   /// Whether the image is to be a change to another.
   var hasParent: Bool { image.parent_low | image.parent_high != 0 }
 
-  /// Whether a run has the place in the file that a companion gave it.
+  /// Whether a run has the place in the file that a precopy process gave it.
   func isPlaced(run index: Int) -> Bool { placements.map { $0[index] != 0 } ?? false }
 
   /// Where the bytes of a run lie that is to be written.
   func place(of run: ckpt_run) -> Address {
-    guard let staging, staging.left.covers(run.range) else { return Address(run.address) }
+    guard let staging, staging.wiped.covers(run.range) else { return Address(run.address) }
     return staging.place(of: run.range) ?? Address(run.address)
   }
 

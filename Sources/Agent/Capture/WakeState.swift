@@ -5,7 +5,7 @@ internal import KernelABI
 /// What the agent finds in its kept memory when it wakes up in a restarted process.
 ///
 /// Lies at the front of the `keep` arena, which is saved like any other memory of the program.
-struct KeepRoot: BitwiseCopyable {
+struct WakeState: BitwiseCopyable {
   /// All of the arena, to be unmapped when the last thread has left it.
   var arena = AddressRange.empty
 
@@ -34,7 +34,7 @@ struct KeepRoot: BitwiseCopyable {
 
   /// Room for this many threads, the kernel's own default limit being 32,768 and more.
   private static let threadCapacity = 1 << 17
-  private static let detailCapacity: UInt64 = 4 << 20
+  private static let detailCapacity: UInt64 = 12 << 20
   private static let wakeStackByteCount: UInt64 = 64 << 10
 
   /// Bytes of address space; only what is touched costs memory.
@@ -44,7 +44,7 @@ struct KeepRoot: BitwiseCopyable {
   ///
   /// - Throws: `outOfMemory` when the arena had to be made too small.
   init(in arena: inout Arena) throws(Errno) {
-    _ = try arena.reserve(UInt64(MemoryLayout<KeepRoot>.size))
+    _ = try arena.reserve(UInt64(MemoryLayout<WakeState>.size))
     handoff = try arena.reserve(UInt64(MemoryLayout<ckpt_handoff>.size))
     let stack = try arena.reserve(Self.wakeStackByteCount, alignment: pageByteCount)
     stackTop = stack + Self.wakeStackByteCount
@@ -66,7 +66,7 @@ struct KeepRoot: BitwiseCopyable {
   }
 
   /// The root of the stop that is on, or of the image that wakes up.
-  static var published: KeepRoot { Memory.load(at: Address(Agent.state.keepRoot)) }
+  static var published: WakeState { Memory.load(at: Address(Agent.state.wakeState)) }
 
   /// Forgets the threads and signals of an earlier try to stop them.
   mutating func removeThreads() {
@@ -79,6 +79,6 @@ struct KeepRoot: BitwiseCopyable {
   /// Makes this root the current one, as it is now.
   func publish() {
     Memory.store(self, at: arena.start)
-    Agent.state.keepRoot = arena.start.rawValue
+    Agent.state.wakeState = arena.start.rawValue
   }
 }

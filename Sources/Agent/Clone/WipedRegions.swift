@@ -6,7 +6,7 @@ internal import Procfs
 ///
 /// MADV_WIPEONFORK, for the moment in which a clone is made. Stopped-world safe, and only there: a
 /// child that the program made meanwhile would lack the pages too.
-struct LeftOut: BitwiseCopyable {
+struct WipedRegions: BitwiseCopyable {
   /// In address order; categories: a number that the caller gave the region.
   private var regions: Table<PageRun>
 

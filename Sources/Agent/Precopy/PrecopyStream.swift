@@ -2,8 +2,8 @@ internal import CImage
 internal import Kernel
 internal import KernelABI
 
-/// The stream that a companion copies memory to, round by round.
-struct RoundStream: BitwiseCopyable {
+/// The stream that a precopy process copies memory to, round by round.
+struct PrecopyStream: BitwiseCopyable {
   private let descriptor: Int32
 
   /// Milliseconds that nobody reads, until it has failed.

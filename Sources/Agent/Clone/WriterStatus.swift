@@ -5,7 +5,7 @@ internal import Procfs
 /// Memory that the program and the clone that writes its image share.
 ///
 /// Mapped from before the clone is made until the next checkpoint begins; it is no part of any image.
-struct WriterPage: BitwiseCopyable {
+struct WriterStatus: BitwiseCopyable {
   /// How far the clone is.
   enum Stage: UInt32, BitwiseCopyable {
     /// It copies what it shares with the program, which has to wait.
@@ -23,10 +23,10 @@ struct WriterPage: BitwiseCopyable {
     /// It is done with the image, for better or worse, and ends.
     case done = 4
 
-    /// A companion copies while the program runs; see `Precopy`.
+    /// A precopy process copies while the program runs; see `Precopy`.
     case copying = 5
 
-    /// A companion has copied almost everything.
+    /// A precopy process has copied almost everything.
     case ready = 6
 
     /// What it copied is being made into an image.
@@ -44,11 +44,11 @@ struct WriterPage: BitwiseCopyable {
   static let tableCapacity = Int((pathOffset - tableOffset) / 16)
 
   /// - Throws: `outOfMemory` when the program's limits leave no room.
-  static func map() throws(Errno) -> WriterPage {
+  static func map() throws(Errno) -> WriterStatus {
     let start = try Mapping.map(
       byteCount: byteCount, .read | .write, .shared | .anonymous)
     guard let range = AddressRange(start: start, byteCount: byteCount) else { throw .outOfMemory }
-    return WriterPage(range: range)
+    return WriterStatus(range: range)
   }
 
   private init(range: AddressRange) { self.range = range }

@@ -8,7 +8,7 @@ internal import KernelABI
 ///
 /// The whole layout is known before the first byte is written, so an image streams.
 /// Stopped-world safe.
-struct ImageHead {
+struct ImageLayout {
   /// The head in memory, in whole pages.
   private(set) var bytes = AddressRange.empty
 
@@ -23,21 +23,21 @@ struct ImageHead {
   /// More than this many program headers, and their number moves to section 0.
   private static let extendedNumbering = 0xFFFF
 
-  /// Assigns file offsets to the survey's runs and extents, then builds the head in scratch memory.
-  static func build(_ survey: inout Survey) throws(Errno) -> ImageHead {
-    var head = ImageHead()
-    head.loadCount = loadCount(survey)
+  /// Assigns file offsets to the draft's runs and extents, then builds the head in scratch memory.
+  static func build(_ draft: inout ImageDraft) throws(Errno) -> ImageLayout {
+    var head = ImageLayout()
+    head.loadCount = loadCount(draft)
     var counter = HeadWriter()
-    head.put(survey, into: &counter)
+    head.put(draft, into: &counter)
     let headByteCount = roundedUpToPage(counter.offset)
-    // What a companion has put into the file leaves a limited room before it.
-    if let share = survey.copied?.share, headByteCount > share.dataStart { throw .outOfRange }
-    try head.notePlacements(&survey)
-    head.assignOffsets(&survey, from: survey.copied?.share.dataEnd ?? headByteCount)
-    let address = try survey.scratch.reserve(headByteCount, alignment: pageByteCount)
+    // What a precopy process has put into the file leaves a limited room before it.
+    if let share = draft.copied?.share, headByteCount > share.dataStart { throw .outOfRange }
+    try head.notePlacements(&draft)
+    head.assignOffsets(&draft, from: draft.copied?.share.dataEnd ?? headByteCount)
+    let address = try draft.scratch.reserve(headByteCount, alignment: pageByteCount)
     head.bytes = AddressRange(start: address, byteCount: headByteCount) ?? .empty
     var writer = HeadWriter(at: address)
-    head.put(survey, into: &writer)
+    head.put(draft, into: &writer)
     writer.align(pageByteCount)
     return head
   }
@@ -45,73 +45,73 @@ struct ImageHead {
   // MARK: Offsets
 
   /// Moves what the runs say of their places to a table of its own: it is no part of the image.
-  private func notePlacements(_ survey: inout Survey) throws(Errno) {
-    guard survey.copied != nil else { return }
-    var placements = try Table<UInt8>(in: &survey.scratch, capacity: survey.runs.count)
-    for index in 0..<survey.runs.count {
-      let isPlaced = survey.runs[index].kind == CKPT_RUN_HERE && survey.runs[index].reserved != 0
+  private func notePlacements(_ draft: inout ImageDraft) throws(Errno) {
+    guard draft.copied != nil else { return }
+    var placements = try Table<UInt8>(in: &draft.scratch, capacity: draft.runs.count)
+    for index in 0..<draft.runs.count {
+      let isPlaced = draft.runs[index].kind == CKPT_RUN_HERE && draft.runs[index].reserved != 0
       try placements.append(isPlaced ? 1 : 0)
-      if isPlaced { survey.runs.update(index) { $0.reserved = 0 } }
+      if isPlaced { draft.runs.update(index) { $0.reserved = 0 } }
     }
-    survey.placements = placements
+    draft.placements = placements
   }
 
-  private mutating func assignOffsets(_ survey: inout Survey, from start: UInt64) {
+  private mutating func assignOffsets(_ draft: inout ImageDraft, from start: UInt64) {
     var offset = start
     var pieceCount: UInt64 = 0
-    for index in 0..<survey.runs.count {
-      var run = survey.runs[index]
+    for index in 0..<draft.runs.count {
+      var run = draft.runs[index]
       guard run.hasDigests else { continue }
       pieceCount += Pieces.count(of: run.byte_count)
-      guard run.kind == CKPT_RUN_HERE, !survey.isPlaced(run: index) else { continue }
+      guard run.kind == CKPT_RUN_HERE, !draft.isPlaced(run: index) else { continue }
       run.file_offset = offset
-      survey.runs[index] = run
+      draft.runs[index] = run
       offset += run.byte_count
     }
-    for index in 0..<survey.extents.count {
-      var extent = survey.extents[index]
+    for index in 0..<draft.extents.count {
+      var extent = draft.extents[index]
       pieceCount += Pieces.count(of: extent.byte_count)
       extent.file_offset = offset
-      survey.extents[index] = extent
+      draft.extents[index] = extent
       offset += roundedUpToPage(extent.byte_count)
     }
-    Self.pointObjectRuns(&survey)
+    Self.pointObjectRuns(&draft)
     end = ImageEnd(digestsOffset: offset, pieceCount: pieceCount)
   }
 
   /// Points the runs of shared regions to where their object's bytes went.
-  private static func pointObjectRuns(_ survey: inout Survey) {
-    for index in 0..<survey.runs.count {
-      var run = survey.runs[index]
+  private static func pointObjectRuns(_ draft: inout ImageDraft) {
+    for index in 0..<draft.runs.count {
+      var run = draft.runs[index]
       guard run.kind == CKPT_RUN_OBJECT else { continue }
-      let region = survey.regions[Int(run.region)]
-      let extent = survey.extents[Int(run.reserved)]
+      let region = draft.regions[Int(run.region)]
+      let extent = draft.extents[Int(run.reserved)]
       let offset = region.file_offset + (run.address - region.start)
       run.file_offset = extent.file_offset + (offset - extent.offset)
       run.reserved = 0
-      survey.runs[index] = run
+      draft.runs[index] = run
     }
   }
 
   // MARK: Bytes
 
-  private func put(_ survey: Survey, into head: inout HeadWriter) {
+  private func put(_ draft: ImageDraft, into head: inout HeadWriter) {
     let noteStart = 64 + UInt64(loadCount + 1) * 56
     putHeader(programHeaders: loadCount + 1, into: &head)
     let headByteCount = bytes.byteCount
     head.put(
       ckernel_elf64_phdr(
         type: 4, flags: 4, offset: noteStart, vaddr: 0, paddr: 0,
-        filesz: headByteCount > 0 ? noteByteCount(survey) : 0, memsz: 0, align: 4))
-    putLoads(survey, into: &head)
-    CoreNotes.put(survey, into: &head)
-    Self.putOwnNotes(survey, into: &head)
+        filesz: headByteCount > 0 ? noteByteCount(draft) : 0, memsz: 0, align: 4))
+    putLoads(draft, into: &head)
+    CoreNotes.put(draft, into: &head)
+    Self.putOwnNotes(draft, into: &head)
   }
 
-  private func noteByteCount(_ survey: Survey) -> UInt64 {
+  private func noteByteCount(_ draft: ImageDraft) -> UInt64 {
     var counter = HeadWriter()
-    CoreNotes.put(survey, into: &counter)
-    Self.putOwnNotes(survey, into: &counter)
+    CoreNotes.put(draft, into: &counter)
+    Self.putOwnNotes(draft, into: &counter)
     return counter.offset
   }
 
@@ -132,9 +132,9 @@ struct ImageHead {
     head.put(header)
   }
 
-  private static func loadCount(_ survey: Survey) -> Int {
+  private static func loadCount(_ draft: ImageDraft) -> Int {
     var count = 0
-    for index in 0..<survey.runs.count where isLoad(survey.runs[index]) { count += 1 }
+    for index in 0..<draft.runs.count where isLoad(draft.runs[index]) { count += 1 }
     return count
   }
 
@@ -142,11 +142,11 @@ struct ImageHead {
     run.kind == CKPT_RUN_HERE || run.kind == CKPT_RUN_OBJECT || run.kind == CKPT_RUN_FILE
   }
 
-  private func putLoads(_ survey: Survey, into head: inout HeadWriter) {
-    for index in 0..<survey.runs.count {
-      let run = survey.runs[index]
+  private func putLoads(_ draft: ImageDraft, into head: inout HeadWriter) {
+    for index in 0..<draft.runs.count {
+      let run = draft.runs[index]
       guard Self.isLoad(run) else { continue }
-      let protection = survey.regions[Int(run.region)].protection
+      let protection = draft.regions[Int(run.region)].protection
       let flags = (protection & 1) << 2 | protection & 2 | (protection & 4) >> 2
       let isHere = run.kind != CKPT_RUN_FILE
       head.put(
@@ -156,27 +156,27 @@ struct ImageHead {
     }
   }
 
-  private static func putOwnNotes(_ survey: Survey, into head: inout HeadWriter) {
-    head.putTable(CKPT_NT_IMAGE, one: survey.image)
-    head.putTable(CKPT_NT_PROCESS, one: survey.process)
-    head.putTable(CKPT_NT_MACHINE, one: survey.machine)
-    head.putTable(CKPT_NT_AGENT, one: survey.agent)
-    head.putTable(CKPT_NT_STRINGS, bytes: survey.strings)
-    head.putTable(CKPT_NT_DETAILS, bytes: survey.details)
-    head.putTable(CKPT_NT_THREADS, survey.threads)
-    head.putTable(CKPT_NT_REGIONS, survey.regions)
-    head.putTable(CKPT_NT_RUNS, survey.runs)
-    head.putTable(CKPT_NT_OBJECTS, survey.objects)
-    head.putTable(CKPT_NT_EXTENTS, survey.extents)
-    head.putTable(CKPT_NT_FILES, survey.files)
-    head.putTable(CKPT_NT_DESCRIPTORS, survey.descriptors)
-    head.putTable(CKPT_NT_SIGNALS, survey.signals)
-    head.putTable(CKPT_NT_PENDING, survey.pending)
-    head.putTable(CKPT_NT_TIMERS, survey.timers)
-    head.putTable(CKPT_NT_LIMITS, survey.limits)
-    head.putTable(CKPT_NT_XSTATE, survey.xstate)
-    if survey.image.parent_low | survey.image.parent_high != 0 {
-      head.putTable(CKPT_NT_PARENT, one: survey.parent)
+  private static func putOwnNotes(_ draft: ImageDraft, into head: inout HeadWriter) {
+    head.putTable(CKPT_NT_IMAGE, one: draft.image)
+    head.putTable(CKPT_NT_PROCESS, one: draft.process)
+    head.putTable(CKPT_NT_MACHINE, one: draft.machine)
+    head.putTable(CKPT_NT_AGENT, one: draft.agent)
+    head.putTable(CKPT_NT_STRINGS, bytes: draft.strings)
+    head.putTable(CKPT_NT_DETAILS, bytes: draft.details)
+    head.putTable(CKPT_NT_THREADS, draft.threads)
+    head.putTable(CKPT_NT_REGIONS, draft.regions)
+    head.putTable(CKPT_NT_RUNS, draft.runs)
+    head.putTable(CKPT_NT_OBJECTS, draft.objects)
+    head.putTable(CKPT_NT_EXTENTS, draft.extents)
+    head.putTable(CKPT_NT_FILES, draft.files)
+    head.putTable(CKPT_NT_DESCRIPTORS, draft.descriptors)
+    head.putTable(CKPT_NT_SIGNALS, draft.signals)
+    head.putTable(CKPT_NT_PENDING, draft.pending)
+    head.putTable(CKPT_NT_TIMERS, draft.timers)
+    head.putTable(CKPT_NT_LIMITS, draft.limits)
+    head.putTable(CKPT_NT_XSTATE, draft.xstate)
+    if draft.image.parent_low | draft.image.parent_high != 0 {
+      head.putTable(CKPT_NT_PARENT, one: draft.parent)
     }
   }
 

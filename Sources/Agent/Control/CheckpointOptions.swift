@@ -1,7 +1,7 @@
 internal import CImage
 
 /// How one image is to be made: what `ckpt save` asked for, else what the environment says.
-struct Wishes: BitwiseCopyable, Equatable {
+struct CheckpointOptions: BitwiseCopyable, Equatable {
   var writing: Configuration.Writing
 
   /// What is to be found out about changes, from this image on.

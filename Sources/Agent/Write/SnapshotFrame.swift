@@ -7,7 +7,7 @@ internal import KernelABI
 /// behind it.
 ///
 /// Stopped-world safe.
-struct ExecutableFrame: BitwiseCopyable {
+struct SnapshotFrame: BitwiseCopyable {
   let executable: Executable
 
   /// What comes before the image: `executable.imageOffset` bytes.
@@ -20,7 +20,7 @@ struct ExecutableFrame: BitwiseCopyable {
   ///
   /// - Throws: `noExec` when the file is no `restart` that can hold an image.
   init(
-    _ program: borrowing FileDescriptor, _ survey: Survey, _ image: ImageHead,
+    _ program: borrowing FileDescriptor, _ draft: ImageDraft, _ image: ImageLayout,
     scratch: inout Arena
   ) throws(Errno) {
     let prefix = try scratch.reserve(pageByteCount, alignment: pageByteCount)
@@ -29,8 +29,8 @@ struct ExecutableFrame: BitwiseCopyable {
       throw .noExec
     }
     var executable = Executable(
-      of: slot, imageByteCount: image.fileByteCount, identityLow: survey.image.identity_low,
-      identityHigh: survey.image.identity_high)
+      of: slot, imageByteCount: image.fileByteCount, identityLow: draft.image.identity_low,
+      identityHigh: draft.image.identity_high)
     let byteCount = executable.imageOffset
     let place = try scratch.reserve(byteCount, alignment: pageByteCount)
     guard let head = AddressRange(start: place, byteCount: byteCount) else { throw .outOfRange }

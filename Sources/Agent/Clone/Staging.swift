@@ -6,7 +6,7 @@ internal import KernelABI
 /// Copies of what was written to large regions, made so that a clone needs nothing else of them.
 ///
 /// To make a clone takes 18 to 19 ms per GiB, for its page tables. Where little was written it is
-/// faster to copy that, and to let the clone have the regions without their pages (`LeftOut`).
+/// faster to copy that, and to let the clone have the regions without their pages (`WipedRegions`).
 ///
 /// Stopped-world safe.
 struct Staging: BitwiseCopyable {
@@ -18,7 +18,7 @@ struct Staging: BitwiseCopyable {
   }
 
   /// Regions that are left out of the clone, in address order.
-  private(set) var left: LeftOut
+  private(set) var wiped: WipedRegions
 
   private(set) var pieces: Table<Piece>
 
@@ -39,40 +39,40 @@ struct Staging: BitwiseCopyable {
   /// Copies what was written, if that is faster than a clone of everything.
   ///
   /// - Returns: `nil` when it is not, or when there is no room.
-  static func make(_ survey: inout Survey) -> Staging? {
-    guard let tracked = survey.tracked else { return nil }
-    let mark = survey.scratch.next
-    guard var staging = try? Staging(tracked, survey, &survey.scratch), staging.left.count > 0,
-      let isCopied = try? staging.copy(&survey)
+  static func make(_ draft: inout ImageDraft) -> Staging? {
+    guard let tracked = draft.tracked else { return nil }
+    let mark = draft.scratch.next
+    guard var staging = try? Staging(tracked, draft, &draft.scratch), staging.wiped.count > 0,
+      let isCopied = try? staging.copy(&draft)
     else {
-      survey.scratch.rewind(to: mark)
+      draft.scratch.rewind(to: mark)
       return nil
     }
     if isCopied {
-      if (try? staging.left.leaveOut(&survey.scratch)) != nil, staging.left.count > 0 {
+      if (try? staging.wiped.leaveOut(&draft.scratch)) != nil, staging.wiped.count > 0 {
         return staging
       }
     } else {
       // There are guard pages since the last image: they must not be watched any longer.
       TrackDescriptor.close()
     }
-    survey.scratch.rewind(to: mark)
+    draft.scratch.rewind(to: mark)
     return nil
   }
 
   private init(
-    _ tracked: Tracked, _ survey: Survey, _ scratch: inout Arena
+    _ tracked: Tracked, _ draft: ImageDraft, _ scratch: inout Arena
   ) throws(Errno) {
-    var left = try LeftOut(in: &scratch, capacity: tracked.watched.count)
+    var wiped = try WipedRegions(in: &scratch, capacity: tracked.watched.count)
     var pieceCount = 0
     var written: UInt64 = 0
     var total: UInt64 = 0
     for index in 0..<tracked.watched.count {
       let watched = tracked.watched[index]
-      guard watched.range.byteCount >= Self.smallest, !Self.isInUse(watched.range, survey) else {
+      guard watched.range.byteCount >= Self.smallest, !Self.isInUse(watched.range, draft) else {
         continue
       }
-      try left.append(watched.range, number: index)
+      try wiped.append(watched.range, number: index)
       total += watched.range.byteCount / pageByteCount
       pieceCount += watched.runCount
       for run in watched.firstRun..<watched.firstRun + watched.runCount
@@ -83,13 +83,13 @@ struct Staging: BitwiseCopyable {
     let resident = try StatusText.number("RssAnon", &scratch) ?? 0
     let clone = Self.cloneCost(pages: min(total, resident / 4))
     guard written <= Self.pageLimit,
-      written * Self.pageCost + UInt64(left.count) * Self.regionCost < clone
+      written * Self.pageCost + UInt64(wiped.count) * Self.regionCost < clone
     else { throw .outOfRange }
-    self.left = left
+    self.wiped = wiped
     self.resident = resident << 10
     pieces = try Table(in: &scratch, capacity: pieceCount)
-    for index in 0..<left.count {
-      let watched = tracked.watched[left.number(index)]
+    for index in 0..<wiped.count {
+      let watched = tracked.watched[wiped.number(index)]
       for run in watched.firstRun..<watched.firstRun + watched.runCount
       where tracked.runs[run].categories == Tracked.data {
         try pieces.append(
@@ -106,9 +106,9 @@ struct Staging: BitwiseCopyable {
   }
 
   /// Whether the clone itself needs the memory: a thread's signal frame is in it.
-  private static func isInUse(_ range: AddressRange, _ survey: Survey) -> Bool {
-    for index in 0..<survey.threads.count
-    where range.contains(Address(survey.threads[index].frame)) {
+  private static func isInUse(_ range: AddressRange, _ draft: ImageDraft) -> Bool {
+    for index in 0..<draft.threads.count
+    where range.contains(Address(draft.threads[index].frame)) {
       return true
     }
     return false
@@ -117,17 +117,17 @@ struct Staging: BitwiseCopyable {
   // MARK: Copying
 
   /// - Returns: false when something can't be read.
-  private mutating func copy(_ survey: inout Survey) throws(Errno) -> Bool {
+  private mutating func copy(_ draft: inout ImageDraft) throws(Errno) -> Bool {
     var byteCount: UInt64 = 0
     for index in 0..<pieces.count { byteCount += pieces[index].end - pieces[index].start }
-    if survey.isTracked { survey.room = CopyRoom.take(byteCount, resident: resident) }
-    var next = survey.room.start
-    if survey.room.byteCount < byteCount { next = try Self.room(byteCount, &survey.scratch) }
+    if draft.isTracked { draft.room = CopyBuffer.take(byteCount, resident: resident) }
+    var next = draft.room.start
+    if draft.room.byteCount < byteCount { next = try Self.room(byteCount, &draft.scratch) }
     for index in 0..<pieces.count {
       pieces.update(index) { $0.place = next.rawValue }
       next = next + (pieces[index].end - pieces[index].start)
     }
-    return try GuardedCopy.run(pieces, &survey.scratch)
+    return try GuardedCopy.run(pieces, &draft.scratch)
   }
 
   /// Room that ends with the checkpoint.
