@@ -98,7 +98,7 @@ struct Migrate: ParsableCommand {
 
   private var knownMachine: String? {
     guard let environment = try? Environment.inherited(), let home = environment.value(of: "HOME"),
-      let text = try? CheckpointKit.Files.text(of: "\(home)/.ssh/config")
+      let text = try? HostFiles.text(of: "\(home)/.ssh/config")
     else { return nil }
     return MigrationQuestions.firstMachine(inConfiguration: text)
   }
@@ -179,7 +179,7 @@ struct Migrate: ParsableCommand {
   }
 
   private func ownPath() throws(MigrationFailure) -> String {
-    do throws(Errno) { return try CheckpointKit.Files.linkTarget("/proc/self/exe") } catch {
+    do throws(Errno) { return try HostFiles.linkTarget("/proc/self/exe") } catch {
       throw .program("/proc/self/exe", error)
     }
   }

@@ -45,7 +45,7 @@ struct Run: ParsableCommand {
     let program = try locateProgram(command[0], searchPath: inherited.value(of: "PATH"))
     let isStatic = try needsInjection(program)
     let file = try installation.agent(override: inherited.value(of: "CKPT_AGENT"))
-    let launch = Launch(
+    let launch = AgentLaunch(
       program: program, arguments: arguments, agent: file, settings: agent.settings)
     if isStatic {
       try launch.prepareInjection {

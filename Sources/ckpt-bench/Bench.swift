@@ -4,7 +4,7 @@ internal import KernelABI
 
 /// A whole run: the parts one after another, then what they say.
 struct Bench {
-  let options: Options
+  let options: BenchOptions
   let book = Book()
 
   func run() throws(BenchFailure) {
@@ -49,7 +49,7 @@ struct Bench {
     case .rest: try Resting(base: base).run()
     case .idle: try Chores(base: base).run()
     case .save: try Saving(base).run()
-    case .changes: try Changes(base: base).run()
+    case .changes: try ChangedPages(base: base).run()
     case .restart: try Restarting(base: base).run()
     case .stream: try Streaming(base).run()
     case .track: try Tracking(base: base).run()

@@ -3,7 +3,7 @@
 internal import CheckpointKit
 
 do throws(BenchFailure) {
-  try Bench(options: Options(Array(CommandLine.arguments.dropFirst()))).run()
+  try Bench(options: BenchOptions(Array(CommandLine.arguments.dropFirst()))).run()
 } catch {
   writeText("ckpt-bench: \(error.reason)\n", to: 2)
   exitProcess(1)

@@ -6,8 +6,8 @@ private func environment(_ entries: String...) -> Environment {
   Environment(entries: entries.map { Array($0.utf8) })
 }
 
-private func launch(_ settings: Setting...) -> Launch {
-  Launch(program: "/bin/x", arguments: [[120]], agent: "/opt/libckpt.so", settings: settings)
+private func launch(_ settings: Setting...) -> AgentLaunch {
+  AgentLaunch(program: "/bin/x", arguments: [[120]], agent: "/opt/libckpt.so", settings: settings)
 }
 
 @Suite struct LaunchTests {
@@ -42,11 +42,11 @@ private func launch(_ settings: Setting...) -> Launch {
     #expect(programKind(of: Array("#! /bin/sh -e\n".utf8)) == .script(interpreter: "/bin/sh"))
     #expect(programKind(of: []) == .unknown)
     #expect(programKind(of: [0x7F, 0x45, 0x4C, 0x46, 1]) == .foreign)
-    #expect(programKind(of: try Files.contents(of: "/bin/sh", limit: 4096)) == .dynamic)
+    #expect(programKind(of: try HostFiles.contents(of: "/bin/sh", limit: 4096)) == .dynamic)
   }
 
   @Test func everyPrefixOfAProgramIsSomething() throws {
-    let head = try Files.contents(of: "/bin/sh", limit: 1024)
+    let head = try HostFiles.contents(of: "/bin/sh", limit: 1024)
     for count in 0...head.count { _ = programKind(of: Array(head.prefix(count))) }
   }
 

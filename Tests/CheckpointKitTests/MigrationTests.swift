@@ -4,12 +4,12 @@ import Testing
 
 @Suite struct FarWordTests {
   @Test(arguments: [
-    ("ckpt-migrate send", FarWord.send), ("ckpt-migrate have", .have),
+    ("ckpt-migrate send", RemoteReply.send), ("ckpt-migrate have", .have),
     ("ckpt-migrate ready", .ready), ("ckpt-migrate runs 4711", .runs(4711)),
     ("ckpt-migrate failed", .failed), ("ckpt-migrate need", .need),
     ("ckpt-migrate at fe80::1%eth0 7700", .at(host: "fe80::1%eth0", port: 7700)),
   ])
-  func words(line: String, word: FarWord) { #expect(FarWord(line: line) == word) }
+  func words(line: String, word: RemoteReply) { #expect(RemoteReply(line: line) == word) }
 
   @Test(arguments: [
     "", "Welcome!", "ckpt-migrate", "ckpt-migrate ", "ckpt-migrate runs", "ckpt-migrate runs 0",
@@ -17,12 +17,12 @@ import Testing
     " ckpt-migrate ready", "ckpt-migrate at here", "ckpt-migrate at here 0",
     "ckpt-migrate at here 65536",
   ])
-  func others(line: String) { #expect(FarWord(line: line) == nil) }
+  func others(line: String) { #expect(RemoteReply(line: line) == nil) }
 }
 
-@Suite struct FarScriptTests {
+@Suite struct RemoteScriptTests {
   private func command(output: String) -> String {
-    FarScript(byteCount: 4711, ids: .private, patience: 60, output: output).command
+    RemoteScript(byteCount: 4711, ids: .private, patience: 60, output: output).command
   }
 
   @Test func isOneWordBehindTheShell() {
@@ -35,13 +35,13 @@ import Testing
   }
 
   @Test func pathsThatDifferAreHandedOn() {
-    var script = FarScript(byteCount: 1, ids: .same, patience: 60, output: "/dev/null")
+    var script = RemoteScript(byteCount: 1, ids: .same, patience: 60, output: "/dev/null")
     script.map = ["/a b=/c$d", "/e=/f"]
     #expect(script.command.hasSuffix(" --map \"/a b=/c\\$d\" --map \"/e=/f\"'"))
   }
 
   @Test func anAddressIsOneWord() {
-    var script = FarScript(byteCount: 1, ids: .same, patience: 60, output: "f")
+    var script = RemoteScript(byteCount: 1, ids: .same, patience: 60, output: "f")
     script.helper = .init(
       byteCount: 4712, isAttached: true, endpoint: .init(host: "a$(b)", port: 77))
     let command = script.command

@@ -24,7 +24,7 @@ import Testing
     #expect(names.count == 1 && !names.contains("image"))
     try file.commit()
     #expect(names == ["image"])
-    #expect(try Files.facts(of: path("image")).mode == 0o600)
+    #expect(try HostFiles.facts(of: path("image")).mode == 0o600)
   }
 
   @Test func whatIsNotCommittedLeavesNothingAndChangesNothing() throws {
@@ -34,19 +34,19 @@ import Testing
       #expect(file.number > 2)
     }
     #expect(names == ["image"])
-    #expect(try Files.text(of: path("image")) == "old")
+    #expect(try HostFiles.text(of: path("image")) == "old")
   }
 
   @Test func aLinkStaysALink() throws {
     try FileManager.default.createSymbolicLink(atPath: path("link"), withDestinationPath: "image")
     try OutputFile(path: path("link")).commit()
-    #expect(try Files.linkTarget(path("link")) == "image")
+    #expect(try HostFiles.linkTarget(path("link")) == "image")
     #expect(names == ["image", "link"])
   }
 
   @Test func devicesAreWrittenInPlace() throws {
     try OutputFile(path: "/dev/null").commit()
-    #expect(try Files.facts(of: "/dev/null").kind == .character)
+    #expect(try HostFiles.facts(of: "/dev/null").kind == .character)
   }
 
   @Test(arguments: [("", Errno.isDirectory), ("none/image", .noSuchFile)])

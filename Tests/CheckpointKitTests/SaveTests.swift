@@ -65,7 +65,7 @@ private final class FakeAgent {
     let saved = try save(order) { _ in }
     #expect(saved.path == agent.path("image"))
     #expect(saved.written.pause == 2_500_000 && saved.written.threads == 3)
-    #expect(try Files.text(of: saved.path).hasPrefix("image flags=1 label=hello tid=1 call="))
+    #expect(try HostFiles.text(of: saved.path).hasPrefix("image flags=1 label=hello tid=1 call="))
     #expect(agent.process.isRunning)
   }
 
@@ -92,7 +92,7 @@ private final class FakeAgent {
     let saved = try save(try agent.order()) { _ in }
     #expect(saved.path == agent.path("image"))
     #expect(saved.written.mode == .inPlace && saved.written.cause == .memoryShort)
-    #expect(try Files.text(of: saved.path).hasPrefix("image flags=1 label= tid=1 "))
+    #expect(try HostFiles.text(of: saved.path).hasPrefix("image flags=1 label= tid=1 "))
     #expect(agent.results == ["image"])
   }
 
@@ -130,7 +130,7 @@ private final class FakeAgent {
     let pid = process.processIdentifier
     #expect(throws: SaveFailure.target(.noAgent(pid, name: "sleep"))) {
       // Until it has become sleep it is still a copy of this process.
-      while try Files.text(of: "/proc/\(pid)/comm") != "sleep\n" {}
+      while try HostFiles.text(of: "/proc/\(pid)/comm") != "sleep\n" {}
       return try save(SaveOrder(target: try TargetFacts.read(pid), patience: 1_000_000_000)) { _ in
       }
     }

@@ -53,7 +53,7 @@ public struct ControlConnection: ~Copyable {
     let number = descriptor.number
     var buffer = [UInt8](repeating: 0, count: 8192)
     let count = try withAddress(ofMutableBytes: &buffer) { address throws(Errno) in
-      try Kernel.Files.read(number, to: address, byteCount: 8192)
+      try Files.read(number, to: address, byteCount: 8192)
     }
     return Array(buffer[0..<Int(count)])
   }

@@ -31,7 +31,7 @@ public struct ControlRequest: Equatable, Sendable {
   /// Whether the descriptor is a pipe, and how many milliseconds it may be full; 0: a minute.
   public var isStream = false
   public var streamPatience: UInt32 = 0
-  public var rounds = SaveOrder.Rounds.none
+  public var rounds = SaveOrder.PrecopyPart.none
 
   /// With a descriptor: the absolute name that the file will have.
   public var path = ""

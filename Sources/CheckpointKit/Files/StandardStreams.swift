@@ -8,7 +8,7 @@ public func writeText(_ text: String, to descriptor: Int32) {
     let piece = Array(rest)
     do throws(Errno) {
       let count = try withAddress(ofBytes: piece) { address throws(Errno) in
-        try Kernel.Files.write(descriptor, from: address, byteCount: UInt64(piece.count))
+        try Files.write(descriptor, from: address, byteCount: UInt64(piece.count))
       }
       rest = rest.dropFirst(Int(count))
     } catch {

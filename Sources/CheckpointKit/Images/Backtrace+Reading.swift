@@ -33,7 +33,7 @@ extension Backtrace {
     of image: ImageFile, _ head: ImageHead, _ memory: ImageMemory?
   ) -> Core? {
     guard image.executable != nil else { return Core(path: image.readablePath, memory) }
-    guard let file = try? Files.temporary(holding: head.coreWithoutData) else { return nil }
+    guard let file = try? HostFiles.temporary(holding: head.coreWithoutData) else { return nil }
     return Core(path: "/proc/self/fd/\(file.number)", memory)
   }
 

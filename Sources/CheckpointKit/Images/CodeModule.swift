@@ -96,7 +96,7 @@ final class CodeModule {
   }
 
   private func symbolsOfFile() -> ElfSymbols? {
-    guard path.hasPrefix("/"), let file = try? Files.contents(of: path, limit: 1 << 30),
+    guard path.hasPrefix("/"), let file = try? HostFiles.contents(of: path, limit: 1 << 30),
       file.starts(with: head), let sections = ElfSections(file), sections.buildID == buildID
     else { return nil }
     return sections.symbols

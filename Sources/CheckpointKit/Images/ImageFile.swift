@@ -37,9 +37,9 @@ public final class ImageFile: ImageSource {
     let facts: FileFacts
     do throws(Errno) {
       // Not to wait for a writer when it is a FIFO.
-      number = try Files.open(path, .readOnly | .nonBlocking | .noControllingTerminal)
+      number = try HostFiles.open(path, .readOnly | .nonBlocking | .noControllingTerminal)
         .relinquish()
-      facts = try Files.facts(ofDescriptor: number)
+      facts = try HostFiles.facts(ofDescriptor: number)
     } catch {
       throw .unreadable(error)
     }
@@ -161,7 +161,7 @@ public final class ImageFile: ImageSource {
 
   /// Where the file really is, through symbolic links.
   var realPath: String? {
-    isPacked ? absolutePath(path) : try? Files.linkTarget("/proc/self/fd/\(descriptor.number)")
+    isPacked ? absolutePath(path) : try? HostFiles.linkTarget("/proc/self/fd/\(descriptor.number)")
   }
 }
 
@@ -170,12 +170,14 @@ public final class ImageFile: ImageSource {
 /// - Returns: its number, which the caller owns.
 func temporaryFile() throws(Errno) -> Int32 {
   for folder in ["/var/tmp", "/tmp"] {
-    if let number = try? Files.open(folder, .readWrite | .temporaryFile, mode: 0o600).relinquish() {
+    if let number = try? HostFiles.open(folder, .readWrite | .temporaryFile, mode: 0o600)
+      .relinquish()
+    {
       return number
     }
   }
   let name: StaticString = "ckpt-image"
-  return try Kernel.Files.memoryFile(name: name.address, flags: 0)
+  return try Files.memoryFile(name: name.address, flags: 0)
 }
 
 extension ImageFailure {

@@ -77,8 +77,8 @@ private func merge(
   _ path: String, to output: String, isThick: Bool, as order: ExecutableOrder?,
   progress: (_ done: UInt64, _ total: UInt64) -> Void
 ) throws(MergeFailure) -> MergedImage {
-  let chain: Chain
-  do throws(ChainFailure) { chain = try Chain(path: path) } catch { throw .chain(error) }
+  let chain: OpenedChain
+  do throws(ChainFailure) { chain = try OpenedChain(path: path) } catch { throw .chain(error) }
   try refuseNeeded(output, chain)
   let paths = chain.files.map(\.path)
   var merge: ImageMerge<ImageFile>
@@ -163,11 +163,11 @@ private func pack(
 }
 
 private func frame(
-  _ order: ExecutableOrder?, around byteCount: UInt64, _ chain: Chain
+  _ order: ExecutableOrder?, around byteCount: UInt64, _ chain: OpenedChain
 ) throws(MergeFailure) -> ExecutableFrame? {
   guard let order, let newest = chain.images.heads.first else { return nil }
   let program: [UInt8]
-  do throws(Errno) { program = try Files.contents(of: order.program) } catch {
+  do throws(Errno) { program = try HostFiles.contents(of: order.program) } catch {
     throw .program(path: order.program, error)
   }
   guard
@@ -179,8 +179,8 @@ private func frame(
 }
 
 /// An image that others of the chain need must not be replaced; the newest may.
-private func refuseNeeded(_ output: String, _ chain: Chain) throws(MergeFailure) {
-  guard let there = try? Files.facts(of: output), there.kind == .regular else { return }
+private func refuseNeeded(_ output: String, _ chain: OpenedChain) throws(MergeFailure) {
+  guard let there = try? HostFiles.facts(of: output), there.kind == .regular else { return }
   for (index, file) in chain.files.enumerated().dropFirst()
   where file.device == there.device && file.inode == there.inode {
     throw .needed(path: output, child: chain.files[index - 1].path)
@@ -232,7 +232,7 @@ private struct OutputSink: ImageSink {
   private func write(_ bytes: [UInt8], fileOffset offset: UInt64) throws(Errno) {
     let number = number
     try withAddress(ofBytes: bytes) { address throws(Errno) in
-      try Kernel.Files.write(
+      try Files.write(
         number, from: address, byteCount: UInt64(bytes.count), at: offset)
     }
   }
@@ -242,7 +242,7 @@ private struct OutputSink: ImageSink {
   /// Source: fsync(2).
   func synchronize() throws(Errno) {
     do throws(Errno) {
-      try Kernel.Files.synchronize(number)
+      try Files.synchronize(number)
     } catch {
       guard error == .invalid else { throw error }
     }

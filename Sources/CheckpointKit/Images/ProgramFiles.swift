@@ -11,7 +11,7 @@ final class ProgramFiles {
     let descriptor: FileDescriptor
 
     init(path: String) throws(Errno) {
-      let file = try Files.open(path, .readOnly | .nonBlocking | .noControllingTerminal)
+      let file = try HostFiles.open(path, .readOnly | .nonBlocking | .noControllingTerminal)
       self.path = path
       descriptor = file
     }

@@ -74,13 +74,13 @@ private func watch(
   _ path: String, _ arguments: [[UInt8]], _ environment: Environment
 ) throws(TrainFailure) -> ([UInt8], Int32) {
   do throws(Errno) {
-    let record = try Files.temporary(holding: [])
+    let record = try HostFiles.temporary(holding: [])
     // It stays open when this process's child becomes the program.
     try Descriptors.setFlags(record.number, 0)
     var environment = environment
     environment.set("CKPT_TRAIN", to: String(record.number))
     let status = try WatchedRun(path, arguments, environment).end()
-    let contents = try Files.contents(of: "/proc/self/fd/\(record.number)")
+    let contents = try HostFiles.contents(of: "/proc/self/fd/\(record.number)")
     return (contents, status)
   } catch {
     throw .start(error)

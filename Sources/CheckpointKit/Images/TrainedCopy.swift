@@ -14,10 +14,10 @@ struct TrainedCopy {
   init(
     of path: String, _ executable: Executable, _ identity: ImageIdentity, _ pages: [UInt8]
   ) throws(Errno) {
-    source = FileDescriptorBox(try Files.open(path, .readOnly))
+    source = FileDescriptorBox(try HostFiles.open(path, .readOnly))
     self.executable = executable
     self.pages = pages
-    mode = try Files.facts(ofDescriptor: source.number).mode
+    mode = try HostFiles.facts(ofDescriptor: source.number).mode
     let program = try Self.bytes(
       of: source.number, Int(executable.slot.programByteCount), at: 0)
     guard
@@ -39,8 +39,8 @@ struct TrainedCopy {
     try Self.put(frame.head, in: number, at: 0)
     try Self.put(pages, in: number, at: frame.executable.pagesOffset)
     try Self.put(frame.end, in: number, at: frame.executable.namesOffset)
-    try Kernel.Files.setMode(number, mode & 0o777)
-    try Kernel.Files.synchronize(number)
+    try Files.setMode(number, mode & 0o777)
+    try Files.synchronize(number)
     try file.commit()
     return frame.executable.fileByteCount
   }
@@ -66,7 +66,7 @@ struct TrainedCopy {
   ) throws(Errno) -> [UInt8] {
     var buffer = [UInt8](repeating: 0, count: count)
     let done = try withAddress(ofMutableBytes: &buffer) { address throws(Errno) in
-      try Kernel.Files.read(number, to: address, byteCount: UInt64(count), at: offset)
+      try Files.read(number, to: address, byteCount: UInt64(count), at: offset)
     }
     buffer.removeLast(count - Int(done))
     return buffer
@@ -74,7 +74,7 @@ struct TrainedCopy {
 
   private static func put(_ bytes: [UInt8], in number: Int32, at offset: UInt64) throws(Errno) {
     try withAddress(ofBytes: bytes) { address throws(Errno) in
-      try Kernel.Files.write(number, from: address, byteCount: UInt64(bytes.count), at: offset)
+      try Files.write(number, from: address, byteCount: UInt64(bytes.count), at: offset)
     }
   }
 }

@@ -29,7 +29,7 @@ struct AgentLoader {
   /// - Parameter workspace: memory of the process, with room for a path.
   /// - Returns: the address of the agent's entry.
   func load(
-    _ thread: borrowing Diversion, workspace: UInt64
+    _ thread: borrowing RemoteCall, workspace: UInt64
   ) throws(InjectFailure) -> UInt64 {
     if source.isVisible(to: tid) {
       do throws(InjectFailure) {
@@ -45,7 +45,7 @@ struct AgentLoader {
   // MARK: The file
 
   private func open(
-    _ thread: borrowing Diversion, _ workspace: UInt64
+    _ thread: borrowing RemoteCall, _ workspace: UInt64
   ) throws(InjectFailure) -> UInt64 {
     try write(Array(source.path.utf8) + [0], at: workspace, thread)
     let flags = UInt64((OpenFlags.readOnly | .closeOnExec).rawValue)
@@ -57,7 +57,7 @@ struct AgentLoader {
   private static let executable: UInt64 = 0x10
 
   private func makeCopy(
-    _ thread: borrowing Diversion, _ workspace: UInt64
+    _ thread: borrowing RemoteCall, _ workspace: UInt64
   ) throws(InjectFailure) -> UInt64 {
     try write(Array(AgentSource.memoryName.utf8) + [0], at: workspace, thread)
     let number = try memoryFile(thread, name: workspace)
@@ -69,7 +69,7 @@ struct AgentLoader {
   }
 
   private func memoryFile(
-    _ thread: borrowing Diversion, name: UInt64
+    _ thread: borrowing RemoteCall, name: UInt64
   ) throws(InjectFailure) -> UInt64 {
     do throws(InjectFailure) {
       return try thread.call(
@@ -81,14 +81,14 @@ struct AgentLoader {
       SyscallNumber.memfdCreate, [name, Self.closeOnExec], for: .openAgent)
   }
 
-  private func close(_ number: UInt64, _ thread: borrowing Diversion) {
+  private func close(_ number: UInt64, _ thread: borrowing RemoteCall) {
     _ = try? thread.call(SyscallNumber.close, [number], for: .openAgent)
   }
 
   // MARK: The segments
 
   private func load(
-    _ thread: borrowing Diversion, from number: UInt64
+    _ thread: borrowing RemoteCall, from number: UInt64
   ) throws(InjectFailure) -> UInt64 {
     let base: UInt64
     do throws(InjectFailure) { base = try reserve(thread) } catch {
@@ -106,7 +106,7 @@ struct AgentLoader {
     return base + source.file.entry
   }
 
-  private func reserve(_ thread: borrowing Diversion) throws(InjectFailure) -> UInt64 {
+  private func reserve(_ thread: borrowing RemoteCall) throws(InjectFailure) -> UInt64 {
     try thread.call(
       SyscallNumber.mmap,
       [
@@ -116,7 +116,7 @@ struct AgentLoader {
   }
 
   private func fill(
-    _ thread: borrowing Diversion, _ base: UInt64, from number: UInt64
+    _ thread: borrowing RemoteCall, _ base: UInt64, from number: UInt64
   ) throws(InjectFailure) {
     for segment in source.file.segments where !segment.isExecutable {
       try map(segment, thread, base, from: number)
@@ -136,7 +136,7 @@ struct AgentLoader {
   }
 
   private func map(
-    _ segment: AgentFile.Segment, _ thread: borrowing Diversion, _ base: UInt64,
+    _ segment: AgentFile.Segment, _ thread: borrowing RemoteCall, _ base: UInt64,
     from number: UInt64
   ) throws(InjectFailure) {
     let protection =
@@ -161,7 +161,7 @@ struct AgentLoader {
   }
 
   private func write(
-    _ bytes: [UInt8], at address: UInt64, _ thread: borrowing Diversion
+    _ bytes: [UInt8], at address: UInt64, _ thread: borrowing RemoteCall
   ) throws(InjectFailure) {
     do throws(Errno) { try thread.memory.write(bytes, at: address) } catch {
       throw .step(.writeMemory, error)

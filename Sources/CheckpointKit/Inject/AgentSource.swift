@@ -9,7 +9,7 @@ struct AgentSource {
 
   init(_ path: String) throws(InjectFailure) {
     self.path = path
-    do throws(Errno) { content = try Files.contents(of: path) } catch {
+    do throws(Errno) { content = try HostFiles.contents(of: path) } catch {
       throw .agentUnreadable(path, error)
     }
     do throws(AgentFileFailure) { file = try AgentFile(content) } catch {
@@ -21,8 +21,8 @@ struct AgentSource {
   ///
   /// It may have another root or other mounts.
   func isVisible(to pid: Int32) -> Bool {
-    guard let own = try? Files.facts(of: path),
-      let theirs = try? Files.facts(of: "/proc/\(pid)/root\(path)")
+    guard let own = try? HostFiles.facts(of: path),
+      let theirs = try? HostFiles.facts(of: "/proc/\(pid)/root\(path)")
     else { return false }
     return own.device == theirs.device && own.inode == theirs.inode
   }
@@ -34,11 +34,11 @@ struct AgentSource {
 
   /// Writes what the agent's segments need to a descriptor of the process.
   func fill(_ number: UInt64, of pid: Int32) throws(Errno) {
-    let copy = try Files.open("/proc/\(pid)/fd/\(number)", .readWrite)
+    let copy = try HostFiles.open("/proc/\(pid)/fd/\(number)", .readWrite)
     let bytes = Array(content.prefix(Int(file.loadedByteCount)))
     let number = copy.number
     try withAddress(ofBytes: bytes) { address throws(Errno) in
-      try Kernel.Files.write(number, from: address, byteCount: UInt64(bytes.count), at: 0)
+      try Files.write(number, from: address, byteCount: UInt64(bytes.count), at: 0)
     }
   }
 }

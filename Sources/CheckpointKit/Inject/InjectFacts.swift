@@ -18,12 +18,12 @@ struct InjectFacts: Equatable {
     let text: String
     let own: ProcessStatus
     do throws(Errno) {
-      text = try Files.text(of: "/proc/\(target.shower)/maps")
-      own = ProcessStatus(try Files.text(of: "/proc/self/status"))
+      text = try HostFiles.text(of: "/proc/\(target.shower)/maps")
+      own = ProcessStatus(try HostFiles.text(of: "/proc/self/status"))
     } catch {
       throw .target(.unreadable(pid, "maps", error))
     }
-    let head = try? Files.contents(of: "/proc/\(target.shower)/exe", limit: 64)
+    let head = try? HostFiles.contents(of: "/proc/\(target.shower)/exe", limit: 64)
     return InjectFacts(
       target: target, maps: MapsLine.all(in: text), programHead: head ?? [], own: own)
   }
@@ -77,7 +77,8 @@ extension TargetFacts {
 
 /// The name of a process, empty when it is gone.
 func processName(_ pid: Int32) -> String {
-  (try? Files.text(of: "/proc/\(pid)/comm"))?.split(separator: "\n").first.map(String.init) ?? ""
+  (try? HostFiles.text(of: "/proc/\(pid)/comm"))?.split(separator: "\n").first.map(String.init)
+    ?? ""
 }
 
 extension PtraceRefusal.Facts {
@@ -85,22 +86,22 @@ extension PtraceRefusal.Facts {
   static func read(_ target: TargetFacts) -> PtraceRefusal.Facts {
     var facts = PtraceRefusal.Facts()
     let pid = target.pid
-    if let status = try? Files.text(of: "/proc/\(pid)/status") {
+    if let status = try? HostFiles.text(of: "/proc/\(pid)/status") {
       facts.tracer = ProcessStatus(status).tracer
       facts.tracerName = facts.tracer == 0 ? "" : processName(facts.tracer)
     }
-    facts.yamaScope = (try? Files.text(of: "/proc/sys/kernel/yama/ptrace_scope"))
+    facts.yamaScope = (try? HostFiles.text(of: "/proc/sys/kernel/yama/ptrace_scope"))
       .flatMap { Int($0.prefix { $0.isNumber }) }
     facts.isCapable = hasTraceCapability()
     facts.isFiltered = !Ptrace.isAvailable
-    facts.isReadable = (try? Files.contents(of: "/proc/\(pid)/environ", limit: 1)) != nil
+    facts.isReadable = (try? HostFiles.contents(of: "/proc/\(pid)/environ", limit: 1)) != nil
     facts.isSameUser = OwnIDs.realUser == target.status.user
     return facts
   }
 
   /// CAP_SYS_PTRACE is bit 19.
   private static func hasTraceCapability() -> Bool {
-    guard let text = try? Files.text(of: "/proc/self/status"),
+    guard let text = try? HostFiles.text(of: "/proc/self/status"),
       let line = text.split(separator: "\n").first(where: { $0.hasPrefix("CapEff:") }),
       let set = UInt64(line.dropFirst(7).filter { $0.isHexDigit }, radix: 16)
     else { return false }

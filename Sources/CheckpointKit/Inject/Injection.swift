@@ -65,12 +65,12 @@ public struct Injection: Equatable, Sendable {
   ) throws(InjectFailure) -> InjectedAgent {
     let pid = facts.target.pid
     let tracee = try seize(tid, facts.target)
-    try Standstill.reach(tracee, of: pid)
+    try StoppedTask.reach(tracee, of: pid)
     return try work(consume tracee, source, pid, facts.maps, sample, loaded)
   }
 
-  private func seize(_ tid: Int32, _ target: TargetFacts) throws(InjectFailure) -> Tracee {
-    do throws(Errno) { return try Tracee(tid, waiting: injectPatience) } catch {
+  private func seize(_ tid: Int32, _ target: TargetFacts) throws(InjectFailure) -> TracedThread {
+    do throws(Errno) { return try TracedThread(tid, waiting: injectPatience) } catch {
       switch error {
       case .noSuchProcess: throw .ended(tid)
       case .notPermitted, .accessDenied: throw .forbidden(PtraceRefusal(.read(target)))
@@ -81,7 +81,7 @@ public struct Injection: Equatable, Sendable {
 
   /// With the thread at rest.
   func work(
-    _ tracee: consuming Tracee, _ source: AgentSource, _ pid: Int32, _ maps: [MapsLine],
+    _ tracee: consuming TracedThread, _ source: AgentSource, _ pid: Int32, _ maps: [MapsLine],
     _ sample: ThreadSample, _ loaded: UInt64?
   ) throws(InjectFailure) -> InjectedAgent {
     // A main thread that has ended has no memory any more.
@@ -91,10 +91,10 @@ public struct Injection: Equatable, Sendable {
       throw .step(.openMemory, error)
     }
     let place = try findPlace(memory, maps, pid)
-    let stop = try Standstill.comeback(
+    let stop = try StoppedTask.resumption(
       tracee, of: pid, memory, sample: sample, slot: place.address)
-    let thread = try Diversion(
-      consume tracee, consume memory, at: place, stop.comeback, mask: stop.mask)
+    let thread = try RemoteCall(
+      consume tracee, consume memory, at: place, stop.resumption, mask: stop.mask)
     let result: Result<UInt32, InjectFailure>
     do throws(InjectFailure) {
       result = .success(try load(thread, source, tid, loaded))
@@ -112,10 +112,10 @@ public struct Injection: Equatable, Sendable {
 
   private func findPlace(
     _ memory: borrowing TargetMemory, _ maps: [MapsLine], _ pid: Int32
-  ) throws(InjectFailure) -> StripPlace {
-    for address in StripPlace.candidates(in: maps) {
+  ) throws(InjectFailure) -> ScratchPlace {
+    for address in ScratchPlace.candidates(in: maps) {
       if let page = try? memory.read(address, count: 4096),
-        let place = StripPlace(page: page, at: address)
+        let place = ScratchPlace(page: page, at: address)
       {
         return place
       }
@@ -126,9 +126,9 @@ public struct Injection: Equatable, Sendable {
   // MARK: In the process
 
   private func load(
-    _ thread: borrowing Diversion, _ source: AgentSource, _ tid: Int32, _ loaded: UInt64?
+    _ thread: borrowing RemoteCall, _ source: AgentSource, _ tid: Int32, _ loaded: UInt64?
   ) throws(InjectFailure) -> UInt32 {
-    let layout = Workspace(settings: settings)
+    let layout = InjectionMemory(settings: settings)
     let workspace = try thread.call(
       SyscallNumber.mmap, [0, layout.byteCount, 3, 0x22, UInt64.max, 0], for: .workspace)
     defer {
@@ -176,7 +176,7 @@ public struct InjectedAgent: Equatable, Sendable {
 
 /// Memory that the process has for as long as it is worked on: what the agent's entry is told, an
 /// area for vector registers, and a stack.
-struct Workspace: Equatable {
+struct InjectionMemory: Equatable {
   let record: [UInt8]
   let areaOffset: UInt64
   let byteCount: UInt64

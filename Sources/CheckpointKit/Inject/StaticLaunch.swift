@@ -1,7 +1,7 @@
 internal import Kernel
 internal import KernelABI
 
-extension Launch {
+extension AgentLaunch {
   /// Makes a process that puts the agent into this one as soon as it has become the program.
   ///
   /// It is nobody's child: the program must not find one that it did not make.
@@ -44,7 +44,7 @@ extension Launch {
   /// Takes the process that is to be the program, and tells it so.
   private func seize(
     _ program: Int32, _ word: WordPipe, _ permission: WordPipe
-  ) -> Tracee? {
+  ) -> TracedThread? {
     // Neither the terminal's signals nor its stops are for it.
     Process.makeSession()
     do throws(Errno) {
@@ -54,7 +54,7 @@ extension Launch {
       return nil
     }
     do throws(Errno) {
-      let tracee = try Tracee(program, waiting: injectPatience, forExec: true)
+      let tracee = try TracedThread(program, waiting: injectPatience, forExec: true)
       try word.send(0)
       closeInherited()
       return tracee
@@ -71,7 +71,7 @@ extension Launch {
   }
 
   private func inject(
-    _ tracee: consuming Tracee, _ program: Int32
+    _ tracee: consuming TracedThread, _ program: Int32
   ) throws(InjectFailure) {
     // The settings are in the program's environment.
     var injection = Injection(agent: agent)
@@ -93,14 +93,14 @@ extension Launch {
     } catch {
       throw .step(.trace, error)
     }
-    try Standstill.reach(tracee, of: program)
-    let maps = (try? Files.text(of: "/proc/\(program)/maps")) ?? ""
+    try StoppedTask.reach(tracee, of: program)
+    let maps = (try? HostFiles.text(of: "/proc/\(program)/maps")) ?? ""
     _ = try injection.work(
       consume tracee, source, program, MapsLine.all(in: maps), .unknown, nil)
   }
 
   /// - Returns: false when there is no program, of which the process itself tells.
-  private func hasExecuted(_ tracee: borrowing Tracee) throws(InjectFailure) -> Bool {
+  private func hasExecuted(_ tracee: borrowing TracedThread) throws(InjectFailure) -> Bool {
     do throws(Errno) {
       while true {
         switch try tracee.wait() {
@@ -120,7 +120,7 @@ extension Launch {
   /// Whether the program will take every signal there is before it comes to its own code, so that
   /// the agent has to come after that.
   private func takesSignalsAtStart(_ program: Int32) -> Bool {
-    guard let head = try? Files.contents(of: "/proc/\(program)/exe", limit: 16384) else {
+    guard let head = try? HostFiles.contents(of: "/proc/\(program)/exe", limit: 16384) else {
       return false
     }
     return isGoProgram(head)
@@ -133,7 +133,7 @@ extension Launch {
   private func awaitHandlers(_ program: Int32) {
     let deadline = Clock.monotonic + Self.startPatience
     while Clock.monotonic < deadline,
-      let text = try? Files.text(of: "/proc/\(program)/status"),
+      let text = try? HostFiles.text(of: "/proc/\(program)/status"),
       !ProcessStatus(text).catches(controlSignal)
     {
       Scheduling.sleep(milliseconds: 1)
@@ -155,13 +155,13 @@ private struct WordPipe {
   func closeWriter() { closeDescriptor(writer) }
 
   func send(_ word: Int32) throws(Errno) {
-    try Kernel.Files.write(writer, word)
+    try Files.write(writer, word)
   }
 
   /// - Throws: `noSuchProcess` when all who could write are gone.
   func receive() throws(Errno) -> Int32 {
     var word: Int32 = 0
-    guard try Kernel.Files.read(reader, into: &word) == 4 else { throw .noSuchProcess }
+    guard try Files.read(reader, into: &word) == 4 else { throw .noSuchProcess }
     return word
   }
 }

@@ -10,7 +10,7 @@ struct TargetMemory: ~Copyable {
   private let file: FileDescriptor
 
   init(_ pid: Int32) throws(Errno) {
-    file = try Files.open("/proc/\(pid)/mem", .readWrite)
+    file = try HostFiles.open("/proc/\(pid)/mem", .readWrite)
   }
 
   /// - Throws: `inputOutput` where nothing is mapped.
@@ -18,7 +18,7 @@ struct TargetMemory: ~Copyable {
     var bytes = [UInt8](repeating: 0, count: count)
     let number = file.number
     let done = try withAddress(ofMutableBytes: &bytes) { buffer throws(Errno) in
-      try Kernel.Files.readOnce(number, to: buffer, byteCount: UInt64(count), at: address)
+      try Files.readOnce(number, to: buffer, byteCount: UInt64(count), at: address)
     }
     guard done == UInt64(count) else { throw .inputOutput }
     return bytes
@@ -27,7 +27,7 @@ struct TargetMemory: ~Copyable {
   borrowing func write(_ bytes: [UInt8], at address: UInt64) throws(Errno) {
     let number = file.number
     try withAddress(ofBytes: bytes) { buffer throws(Errno) in
-      try Kernel.Files.write(number, from: buffer, byteCount: UInt64(bytes.count), at: address)
+      try Files.write(number, from: buffer, byteCount: UInt64(bytes.count), at: address)
     }
   }
 }

@@ -13,7 +13,7 @@ public struct Environment: Equatable, Sendable {
   ///
   /// Source: proc_pid_environ(5).
   public static func inherited() throws(Errno) -> Environment {
-    Environment(terminated: try Files.contents(of: "/proc/self/environ"))
+    Environment(terminated: try HostFiles.contents(of: "/proc/self/environ"))
   }
 
   /// The value of the first entry of that name, as getenv(3) finds it.
@@ -34,7 +34,7 @@ public struct Environment: Equatable, Sendable {
 ///
 /// Source: proc_pid_cmdline(5).
 public func lastArguments(_ count: Int) throws(Errno) -> [[UInt8]] {
-  Array(terminatedStrings(in: try Files.contents(of: "/proc/self/cmdline")).suffix(count))
+  Array(terminatedStrings(in: try HostFiles.contents(of: "/proc/self/cmdline")).suffix(count))
 }
 
 /// Splits at every NUL; what follows the last one is a string too unless it is empty.

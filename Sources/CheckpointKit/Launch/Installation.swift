@@ -10,7 +10,7 @@ public struct Installation: Sendable {
 
   /// Source: proc_pid_exe(5).
   public static func ofThisProcess() throws(Errno) -> Installation {
-    Installation(folder: try Files.linkTarget("/proc/self/exe").folderPart)
+    Installation(folder: try HostFiles.linkTarget("/proc/self/exe").folderPart)
   }
 
   /// Where the agent may be, best first; `override` is the value of CKPT_AGENT.
@@ -52,14 +52,14 @@ extension Installation {
 }
 
 private func isRegularFile(_ path: String) -> Bool {
-  do throws(Errno) { return try Files.facts(of: path).kind == .regular } catch { return false }
+  do throws(Errno) { return try HostFiles.facts(of: path).kind == .regular } catch { return false }
 }
 
 /// `path` from the root on; as it is when the working directory is gone.
 public func absolutePath(_ path: String) -> String {
   guard !path.hasPrefix("/") else { return path }
   do throws(Errno) {
-    let folder = try Files.workingDirectory()
+    let folder = try HostFiles.workingDirectory()
     return folder == "/" ? "/\(path)" : "\(folder)/\(path)"
   } catch {
     return path

@@ -7,7 +7,7 @@ struct WatchedRun {
 
   /// - Parameter arguments: the first is its name.
   init(_ path: String, _ arguments: [[UInt8]], _ environment: Environment) throws(Errno) {
-    try Files.checkExecutable(path)
+    try HostFiles.checkExecutable(path)
     process = try Process.fork()
     if process == 0 { Self.become(path, arguments, environment) }
   }

@@ -22,9 +22,9 @@ public struct Candidate: Equatable, Sendable {
   private init?(ifMovable pid: Int32) {
     // A `restart` gives the program that it brought back, which is listed itself.
     guard let facts = try? TargetFacts.read(pid), facts.pid == pid, facts.hasAgent,
-      let line = try? Files.contents(of: "/proc/\(pid)/cmdline"),
-      let stat = try? Files.text(of: "/proc/\(pid)/stat"),
-      let pages = try? Files.text(of: "/proc/\(pid)/statm")
+      let line = try? HostFiles.contents(of: "/proc/\(pid)/cmdline"),
+      let stat = try? HostFiles.text(of: "/proc/\(pid)/stat"),
+      let pages = try? HostFiles.text(of: "/proc/\(pid)/statm")
     else { return nil }
     let words = terminatedStrings(in: line).map { String(decoding: $0, as: UTF8.self) }
     self.init(

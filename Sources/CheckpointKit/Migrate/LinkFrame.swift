@@ -145,7 +145,7 @@ final class LinkSource: ByteSource {
       let part: UInt64
       do throws(Errno) {
         try Descriptors.awaitReadable(number, milliseconds: isFirst ? -1 : patience)
-        part = try Kernel.Files.read(
+        part = try Files.read(
           number, to: address + done, byteCount: UInt64(count) - done)
       } catch {
         throw error == .timedOut

@@ -75,7 +75,7 @@ final class LinkListener {
     let wanted = LinkSecrets.tokenByteCount - one.hello.count
     var buffer = [UInt8](repeating: 0, count: LinkSecrets.tokenByteCount)
     let count = try? withAddress(ofMutableBytes: &buffer) { address throws(Errno) in
-      try Kernel.Files.read(one.number, to: address, byteCount: UInt64(wanted))
+      try Files.read(one.number, to: address, byteCount: UInt64(wanted))
     }
     guard let count, count > 0 else { return nil }
     return one.hello + buffer[..<Int(count)]

@@ -33,11 +33,11 @@ public struct LinkOrder: Equatable, Sendable {
 
   var helper: String? { needsHelper ? program : nil }
 
-  func scripted(_ program: [UInt8]?) -> FarScript.Helper? {
+  func scripted(_ program: [UInt8]?) -> RemoteScript.Helper? {
     program.map {
-      FarScript.Helper(
+      RemoteScript.Helper(
         byteCount: UInt64($0.count), isAttached: isAttached,
-        endpoint: tcp.map { FarOrder.Endpoint(host: $0.address, port: $0.port) })
+        endpoint: tcp.map { RelayOrder.Endpoint(host: $0.address, port: $0.port) })
     }
   }
 

@@ -18,49 +18,49 @@ public func migrate(
   let program = try program(order.restart)
   let helper = try order.link.helper.map(CheckpointKit.program)
   // Twice ours: who waits here is the first to say so.
-  let script = FarScript(
+  let script = RemoteScript(
     byteCount: UInt64(program.count), ids: order.ids,
     patience: 2 * order.patience / 1_000_000_000 + 1, output: order.output,
     map: order.map, helper: order.link.scripted(helper))
-  var far = try FarSide(order, running: script.command)
-  try far.expect(.send, in: .connecting, within: order.connectPatience)
-  try far.send(program, in: .preparing)
-  try far.prepare(helper, order)
+  var host = try RemoteHost(order, running: script.command)
+  try host.expect(.send, in: .connecting, within: order.connectPatience)
+  try host.send(program, in: .preparing)
+  try host.prepare(helper, order)
   var migrated =
     order.precopies
-    ? try moveAhead(order, to: &far, progress)
-    : try move(order, order.saving, to: &far, progress)
+    ? try moveAhead(order, to: &host, progress)
+    : try move(order, order.saving, to: &host, progress)
   isRunning(migrated)
-  if order.link.isAttached { migrated.status = try far.attend(migrated.pid) }
+  if order.link.isAttached { migrated.status = try host.attend(migrated.pid) }
   return migrated
 }
 
 /// Sends memory while the program runs on, then moves it; where that can't be, it is moved at once.
 private func moveAhead(
-  _ order: MigrationOrder, to far: inout FarSide, _ progress: (ControlReport.Progress) -> Void
+  _ order: MigrationOrder, to host: inout RemoteHost, _ progress: (ControlReport.Progress) -> Void
 ) throws(MigrationFailure) -> Migrated {
   var saving = order.saving
-  switch try sendRounds(order, to: far, progress) {
+  switch try sendPrecopy(order, to: host, progress) {
   case .refused(let failure):
-    var migrated = try move(order, saving, to: &far, progress)
+    var migrated = try move(order, saving, to: &host, progress)
     migrated.obstacle = failure
     return migrated
   case .sent(let ahead):
     saving.rounds = .over
-    var migrated = try move(order, saving, to: &far, progress)
+    var migrated = try move(order, saving, to: &host, progress)
     migrated.ahead = ahead
     return migrated
   }
 }
 
 private func program(_ path: String) throws(MigrationFailure) -> [UInt8] {
-  do throws(Errno) { return try Files.contents(of: path) } catch { throw .program(path, error) }
+  do throws(Errno) { return try HostFiles.contents(of: path) } catch { throw .program(path, error) }
 }
 
-extension FarSide {
+extension RemoteHost {
   /// Waits for one certain word.
   mutating func expect(
-    _ wanted: FarWord, in phase: MigrationPhase, within nanoseconds: UInt64
+    _ wanted: RemoteReply, in phase: MigrationPhase, within nanoseconds: UInt64
   ) throws(MigrationFailure) {
     let word = try word(
       in: phase, until: monotonicTime() &+ nanoseconds, seconds: nanoseconds / 1_000_000_000)
@@ -70,12 +70,12 @@ extension FarSide {
 
 /// Saves the process through the connection, and lets one of the two run.
 private func move(
-  _ order: MigrationOrder, _ saving: SaveOrder, to far: inout FarSide,
+  _ order: MigrationOrder, _ saving: SaveOrder, to host: inout RemoteHost,
   _ progress: (ControlReport.Progress) -> Void
 ) throws(MigrationFailure) -> Migrated {
   let session = try asSave { () throws(SaveFailure) in try SaveSession.prepared(for: saving) }
   let delivery = try asSave { () throws(SaveFailure) in try CheckpointKit.delivery(for: saving) }
-  var turns = SaveTurns(saving, delivery)
+  var turns = SaveAttempts(saving, delivery)
   while true {
     let pipe = try asSave { () throws(SaveFailure) in try SavePipe() }
     let start = monotonicTime()
@@ -83,11 +83,11 @@ private func move(
       try turns.connect(session, passing: [pipe.writer.number], as: "")
     }
     let reader = pipe.keepReader()
-    let answer = try send(session, connection, reader, to: far, progress)
+    let answer = try send(session, connection, reader, to: host, progress)
     if case .written(let written) = answer {
-      try far.finishImage()
-      try far.expect(.ready, in: .placing, within: order.patience)
-      var migrated = try decide(order, session, connection, &far)
+      try host.finishImage()
+      try host.expect(.ready, in: .placing, within: order.patience)
+      var migrated = try decide(order, session, connection, &host)
       migrated.byteCount = written.byteCount
       migrated.downtime = monotonicTime() &- start
       return migrated
@@ -98,17 +98,17 @@ private func move(
 
 private func send(
   _ session: borrowing SaveSession, _ connection: borrowing ControlConnection,
-  _ reader: borrowing FileDescriptor, to far: borrowing FarSide,
+  _ reader: borrowing FileDescriptor, to host: borrowing RemoteHost,
   _ progress: (ControlReport.Progress) -> Void
 ) throws(MigrationFailure) -> SaveSession.Answer {
   do throws(SaveFailure) {
-    return try session.follow(connection, reader, to: far.image, progress: progress)
+    return try session.follow(connection, reader, to: host.image, progress: progress)
   } catch {
-    throw far.failure(error, in: .sending)
+    throw host.failure(error, in: .sending)
   }
 }
 
-extension FarSide {
+extension RemoteHost {
   /// What a failure to hand on what the agent writes means.
   borrowing func failure(
     _ failure: SaveFailure, in phase: MigrationPhase
@@ -124,7 +124,7 @@ extension FarSide {
 /// All is in place over there: lets the process run there, and ends it here.
 private func decide(
   _ order: MigrationOrder, _ session: borrowing SaveSession,
-  _ connection: borrowing ControlConnection, _ far: inout FarSide
+  _ connection: borrowing ControlConnection, _ host: inout RemoteHost
 ) throws(MigrationFailure) -> Migrated {
   var original: StoppedProcess
   do throws(Errno) { original = try StoppedProcess(of: order.target.pid) } catch {
@@ -132,11 +132,11 @@ private func decide(
   }
   // Its agent may have lost its patience, and let it go on before it was stopped.
   guard session.isHeld(connection) else { throw .save(.hungUp) }
-  do throws(MigrationFailure) { try far.send(order.link.go, in: .starting) } catch {
+  do throws(MigrationFailure) { try host.send(order.link.go, in: .starting) } catch {
     original.keep()
     throw .undecided
   }
-  switch try answer(order, &far, &original) {
+  switch try answer(order, &host, &original) {
   case .runs(let pid):
     let isEnded = original.end()
     return Migrated(pid: pid, isOriginalLeft: !isEnded)
@@ -146,12 +146,12 @@ private func decide(
 
 /// What came of `go`.
 private func answer(
-  _ order: MigrationOrder, _ far: inout FarSide, _ original: inout StoppedProcess
-) throws(MigrationFailure) -> FarWord {
+  _ order: MigrationOrder, _ host: inout RemoteHost, _ original: inout StoppedProcess
+) throws(MigrationFailure) -> RemoteReply {
   let deadline = monotonicTime() &+ order.patience
   while true {
     do throws(MigrationFailure) {
-      return try far.word(
+      return try host.word(
         in: .starting, until: deadline, seconds: order.patience / 1_000_000_000)
     } catch {
       // It is too late to be interrupted: the answer tells who runs.

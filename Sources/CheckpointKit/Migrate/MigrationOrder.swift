@@ -71,7 +71,7 @@ public struct Migrated: Equatable, Sendable {
   public var isOriginalLeft: Bool
 
   /// What went over while it ran.
-  public var ahead = CopiedAhead()
+  public var ahead = PrecopyTotals()
 
   /// Why nothing did though it was to; `nil`: it did, or was not to.
   public var obstacle: AgentFailure?

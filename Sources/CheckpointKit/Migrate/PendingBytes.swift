@@ -20,7 +20,7 @@ struct PendingBytes {
     while !bytes.isEmpty {
       do throws(Errno) {
         let count = try withAddress(ofBytes: bytes) { [count = bytes.count] address throws(Errno) in
-          try Kernel.Files.write(number, from: address, byteCount: UInt64(count))
+          try Files.write(number, from: address, byteCount: UInt64(count))
         }
         bytes.removeFirst(Int(count))
       } catch {

@@ -57,7 +57,7 @@ final class ChunkSink: ByteSink {
     Memory.store(words.1, at: output.address + 8)
     let total = UInt64(PackedChunk.recordByteCount + padded)
     do throws(Errno) {
-      try Kernel.Files.write(number, from: output.address, byteCount: total, at: start + byteCount)
+      try Files.write(number, from: output.address, byteCount: total, at: start + byteCount)
     } catch {
       throw .write(name, error)
     }

@@ -23,7 +23,7 @@ final class ExecutableSink: ByteSink {
     self.name = name
     self.order = order
     let program: [UInt8]
-    do throws(Errno) { program = try Files.contents(of: order.program) } catch {
+    do throws(Errno) { program = try HostFiles.contents(of: order.program) } catch {
       throw .read(order.program, error)
     }
     self.program = program
@@ -73,7 +73,7 @@ final class ExecutableSink: ByteSink {
     let number = number
     do throws(Errno) {
       try withAddress(ofBytes: bytes) { address throws(Errno) in
-        try Kernel.Files.write(
+        try Files.write(
           number, from: address, byteCount: UInt64(bytes.count), at: offset)
       }
     } catch {

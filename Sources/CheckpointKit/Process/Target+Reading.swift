@@ -54,14 +54,14 @@ extension TargetFacts {
   }
 
   static func readStatus(_ pid: Int32) throws(TargetFailure) -> ProcessStatus {
-    do throws(Errno) { return ProcessStatus(try Files.text(of: "/proc/\(pid)/status")) } catch {
+    do throws(Errno) { return ProcessStatus(try HostFiles.text(of: "/proc/\(pid)/status")) } catch {
       throw error == .noSuchFile || error == .noSuchProcess
         ? .noSuchProcess(pid) : .unreadable(pid, "status", error)
     }
   }
 
   private static func readStatus(_ tid: Int32, of pid: Int32) throws(Errno) -> ProcessStatus {
-    ProcessStatus(try Files.text(of: "/proc/\(pid)/task/\(tid)/status"))
+    ProcessStatus(try HostFiles.text(of: "/proc/\(pid)/task/\(tid)/status"))
   }
 
   /// Source: kill(2) with signal 0.
@@ -74,7 +74,7 @@ extension TargetFacts {
   }
 
   private static func text(_ pid: Int32, _ name: String) throws(TargetFailure) -> String {
-    do throws(Errno) { return try Files.text(of: "/proc/\(pid)/\(name)") } catch {
+    do throws(Errno) { return try HostFiles.text(of: "/proc/\(pid)/\(name)") } catch {
       throw error == .noSuchProcess || error == .noSuchFile || isEnding(pid)
         ? .noSuchProcess(pid) : .unreadable(pid, name, error)
     }
@@ -94,10 +94,10 @@ extension TargetFacts {
 
   static func isRestart(_ pid: Int32) -> Bool {
     do throws(Errno) {
-      var path = try Files.linkTarget("/proc/\(pid)/exe")
+      var path = try HostFiles.linkTarget("/proc/\(pid)/exe")
       if path.hasSuffix(" (deleted)") { path.removeLast(10) }
       if path.namePart == "restart" { return true }
-      return Executable.isOne(prefix: try Files.contents(of: "/proc/\(pid)/exe", limit: 4096))
+      return Executable.isOne(prefix: try HostFiles.contents(of: "/proc/\(pid)/exe", limit: 4096))
     } catch {
       return false
     }
@@ -150,7 +150,9 @@ extension TargetFacts {
 
 /// The entries of a folder whose names are numbers, in order; none when it can't be read.
 func numbers(in folder: String) -> [Int32] {
-  do throws(Errno) { return try Files.names(in: folder).compactMap { Int32($0) }.sorted() } catch {
+  do throws(Errno) {
+    return try HostFiles.names(in: folder).compactMap { Int32($0) }.sorted()
+  } catch {
     return []
   }
 }
@@ -162,10 +164,10 @@ extension ThreadSample {
   static func read(_ tid: Int32, of pid: Int32) -> ThreadSample {
     let folder = "/proc/\(pid)/task/\(tid)"
     do throws(Errno) {
-      var sample = ThreadSample(systemCallLine: try Files.text(of: "\(folder)/syscall"))
+      var sample = ThreadSample(systemCallLine: try HostFiles.text(of: "\(folder)/syscall"))
       sample.waited = waited(
-        since: try? Files.text(of: "\(folder)/sched"),
-        on: (try? Files.text(of: "\(folder)/stat")).flatMap(processor(inStat:)))
+        since: try? HostFiles.text(of: "\(folder)/sched"),
+        on: (try? HostFiles.text(of: "\(folder)/stat")).flatMap(processor(inStat:)))
       return sample
     } catch {
       return .unknown
@@ -182,7 +184,7 @@ extension ThreadSample {
         processor,
         { () -> UInt64? in
           Scheduling.yield()
-          return (try? Files.text(of: "/proc/self/sched")).flatMap(accountedTime)
+          return (try? HostFiles.text(of: "/proc/self/sched")).flatMap(accountedTime)
         }), now > then
     else { return 0 }
     return now - then

@@ -36,7 +36,7 @@ struct Interruptions: ~Copyable {
   /// The signal that came.
   borrowing func next() throws(Errno) -> Int32 {
     var record = InlineArray<32, Int32>(repeating: 0)
-    _ = try Kernel.Files.read(descriptor.number, into: &record)
+    _ = try Files.read(descriptor.number, into: &record)
     return record[0]
   }
 

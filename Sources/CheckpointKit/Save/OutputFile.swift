@@ -19,10 +19,10 @@ public struct OutputFile: ~Copyable {
     let temporary = try Self.isWrittenInPlace(target) ? nil : Self.temporaryPath(for: target)
     let file =
       if let temporary {
-        try Files.open(temporary, .readWrite | .create | .exclusive, mode: 0o600)
+        try HostFiles.open(temporary, .readWrite | .create | .exclusive, mode: 0o600)
       } else {
         // Not to wait for a reader of a pipe: without one this fails (ENXIO).
-        try Files.open(target, .writeOnly | .noControllingTerminal | .nonBlocking)
+        try HostFiles.open(target, .writeOnly | .noControllingTerminal | .nonBlocking)
       }
     self.path = target
     temporaryPath = temporary
@@ -30,7 +30,7 @@ public struct OutputFile: ~Copyable {
   }
 
   deinit {
-    if let temporaryPath { _ = try? Files.remove(temporaryPath) }
+    if let temporaryPath { _ = try? HostFiles.remove(temporaryPath) }
   }
 
   public var number: Int32 { descriptor.number }
@@ -40,15 +40,15 @@ public struct OutputFile: ~Copyable {
   /// Source: fchmod(2), umask(2).
   public borrowing func allowExecution() throws(Errno) {
     guard temporaryPath != nil else { return }
-    try Kernel.Files.setMode(number, 0o755 & ~ProcessAttributes.umask)
+    try Files.setMode(number, 0o755 & ~ProcessAttributes.umask)
   }
 
   /// Gives the file its name, for good: the folder is on disk when this returns.
   public consuming func commit() throws(Errno) {
     guard let temporaryPath else { return }
-    try Files.rename(temporaryPath, to: path)
+    try HostFiles.rename(temporaryPath, to: path)
     // From here on there is no temporary file; removing it in `deinit` fails, which is as well.
-    try Files.open(path.folderPart, .readOnly | .directory).synchronize()
+    try HostFiles.open(path.folderPart, .readOnly | .directory).synchronize()
   }
 
   /// A hidden name in the same folder, so that rename(2) can move it.
@@ -61,7 +61,7 @@ public struct OutputFile: ~Copyable {
   private static func destination(_ path: String) -> String {
     let absolute = absolutePath(path)
     do throws(Errno) {
-      let target = try Files.linkTarget(absolute)
+      let target = try HostFiles.linkTarget(absolute)
       return target.hasPrefix("/") ? target : "\(absolute.folderPart)/\(target)"
     } catch {
       return absolute
@@ -70,7 +70,7 @@ public struct OutputFile: ~Copyable {
 
   private static func isWrittenInPlace(_ path: String) throws(Errno) -> Bool {
     do throws(Errno) {
-      switch try Files.facts(of: path).kind {
+      switch try HostFiles.facts(of: path).kind {
       case .regular: return false
       case .directory: throw Errno.isDirectory
       default: return true

@@ -21,7 +21,7 @@ public struct SaveOrder: Equatable, Sendable {
   public var restartProgram: String?
 
   /// What of a stream is asked for.
-  public enum Rounds: Equatable, Sendable {
+  public enum PrecopyPart: Equatable, Sendable {
     /// The image.
     case none
 
@@ -32,7 +32,7 @@ public struct SaveOrder: Equatable, Sendable {
     case over
   }
 
-  public var rounds = Rounds.none
+  public var rounds = PrecopyPart.none
 
   /// Nanoseconds without a word from the agent after which to give up.
   public var patience: UInt64
@@ -111,7 +111,7 @@ public func save(
     output = consume file
   }
   let session = try SaveSession.prepared(for: order)
-  var turns = SaveTurns(order, delivery)
+  var turns = SaveAttempts(order, delivery)
   while true {
     let connection = try turns.connect(session, passing: passed, as: output?.path ?? "")
     let answer = try session.follow(connection, progress: progress)
@@ -167,7 +167,7 @@ private func openOutput(_ path: String) throws(SaveFailure) -> OutputFile {
 private final class OpenedProgram {
   private let descriptor: FileDescriptor
   var number: Int32 { descriptor.number }
-  init(path: String) throws(Errno) { descriptor = try Files.open(path, .readOnly) }
+  init(path: String) throws(Errno) { descriptor = try HostFiles.open(path, .readOnly) }
 }
 
 private func openProgram(_ order: SaveOrder) throws(SaveFailure) -> OpenedProgram? {

@@ -140,7 +140,7 @@ struct SaveSession: ~Copyable {
   /// The agent names the image as the program sees it: from its own working directory.
   borrowing func located(_ written: ControlReport.Written) -> ControlReport.Written {
     guard !written.path.isEmpty, !written.path.hasPrefix("/"),
-      let folder = try? Files.linkTarget("/proc/\(order.target.pid)/cwd")
+      let folder = try? HostFiles.linkTarget("/proc/\(order.target.pid)/cwd")
     else { return written }
     var written = written
     written.path = folder == "/" ? "/\(written.path)" : "\(folder)/\(written.path)"

@@ -10,7 +10,7 @@ func save(
   // Before the program hears of it: who isn't there can't be written to.
   let output = try sending { () throws(StreamFailure) in try OpenedSink(stream) }
   let session = try SaveSession.prepared(for: order)
-  var turns = SaveTurns(order, delivery)
+  var turns = SaveAttempts(order, delivery)
   while true {
     let pipe = try SavePipe()
     let connection = try turns.connect(session, passing: [pipe.writer.number], as: "")

@@ -94,7 +94,7 @@ final class DatagramSink: ByteSink {
   private func send(_ address: Address, _ count: Int) throws(StreamFailure) {
     do throws(Errno) {
       try Descriptors.awaitWritable(socket.number, milliseconds: patience)
-      _ = try Kernel.Files.write(socket.number, from: address, byteCount: UInt64(count))
+      _ = try Files.write(socket.number, from: address, byteCount: UInt64(count))
     } catch {
       // ECONNREFUSED: somebody on the way says that nobody is there, who in general can't.
       guard error == .connectionRefused else { throw .write(name, error) }

@@ -57,7 +57,7 @@ final class DescriptorSink: ByteSink {
     self.isSocket = isSocket
     ignoreBrokenPipes()
     _ = try? Pipes.setCapacity(number, Block.size)
-    if let kind = try? Files.facts(ofDescriptor: number).kind, kind == .fifo || kind == .socket,
+    if let kind = try? HostFiles.facts(ofDescriptor: number).kind, kind == .fifo || kind == .socket,
       let status = try? Descriptors.status(number)
     {
       _ = try? Descriptors.setStatus(number, status | .nonBlocking)
@@ -68,7 +68,7 @@ final class DescriptorSink: ByteSink {
     var done: UInt64 = 0
     while done < UInt64(count) {
       do throws(Errno) {
-        done += try Kernel.Files.write(
+        done += try Files.write(
           number, from: address + done, byteCount: UInt64(count) - done)
       } catch {
         guard error == .tryAgain else { throw .write(name, error) }
@@ -93,7 +93,7 @@ final class DescriptorSink: ByteSink {
       try Sockets.shutDown(number, how: 1)
       try Descriptors.awaitReadable(number, milliseconds: patience)
       var byte: UInt8 = 0
-      guard try Kernel.Files.read(number, into: &byte) == 0 else { throw .brokenPipe }
+      guard try Files.read(number, into: &byte) == 0 else { throw .brokenPipe }
     } catch {
       throw error == .timedOut ? .stalled(name, milliseconds: patience) : .write(name, error)
     }

@@ -12,7 +12,7 @@ public import KernelABI
 public func filterTime(
   _ block: AddressRange, byteCount: UInt64, _ packing: StreamPacking, _ key: SealKey?
 ) throws(StreamFailure) -> UInt64 {
-  var sink: any ByteSink = Nowhere()
+  var sink: any ByteSink = NullSink()
   if let key { sink = try SealingSink(key, .aes256GCM, to: sink) }
   if let packing = try PackingSink(packing, to: sink) { sink = packing }
   let start = Clock.monotonic
@@ -27,7 +27,7 @@ public func filterTime(
   return Clock.monotonic - start
 }
 
-private final class Nowhere: ByteSink {
+private final class NullSink: ByteSink {
   func write(_ address: Address, _ count: Int) {}
   func finish() {}
 }

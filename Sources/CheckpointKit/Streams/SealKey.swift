@@ -20,9 +20,9 @@ public enum SealKey: Equatable, Sendable {
     let bytes: [UInt8]
     let facts: FileFacts
     do throws(Errno) {
-      let file = try Files.open(path, .readOnly | .nonBlocking | .noControllingTerminal)
-      facts = try Files.facts(ofDescriptor: file.number)
-      bytes = try Files.contents(of: "/proc/self/fd/\(file.number)", limit: 4096)
+      let file = try HostFiles.open(path, .readOnly | .nonBlocking | .noControllingTerminal)
+      facts = try HostFiles.facts(ofDescriptor: file.number)
+      bytes = try HostFiles.contents(of: "/proc/self/fd/\(file.number)", limit: 4096)
     } catch {
       throw .key(path, error)
     }
@@ -48,7 +48,7 @@ public enum SealKey: Equatable, Sendable {
       let digits = try randomBytes(byteCount).map {
         String($0 >> 4, radix: 16) + String($0 & 15, radix: 16)
       }
-      let file = try Files.open(
+      let file = try HostFiles.open(
         path, .writeOnly | .create | .exclusive | .noFollow, mode: 0o600)
       let text = Array((label + digits.joined() + "\n").utf8)
       try withAddress(ofBytes: text) { address throws(Errno) in
@@ -64,7 +64,7 @@ public enum SealKey: Equatable, Sendable {
   public static func readLine(from number: Int32, _ name: String) throws(StreamFailure) -> SealKey {
     let bytes: [UInt8]
     do throws(Errno) {
-      bytes = try Files.contents(of: "/proc/self/fd/\(number)", limit: 4096)
+      bytes = try HostFiles.contents(of: "/proc/self/fd/\(number)", limit: 4096)
     } catch {
       throw .key(name, error)
     }
@@ -76,11 +76,11 @@ public enum SealKey: Equatable, Sendable {
   /// The first line of a file that others can't read.
   public static func passphrase(in path: String) throws(StreamFailure) -> SealKey {
     let file: Int32
-    do throws(Errno) { file = try Files.open(path, .readOnly).relinquish() } catch {
+    do throws(Errno) { file = try HostFiles.open(path, .readOnly).relinquish() } catch {
       throw .key(path, error)
     }
     defer { closeDescriptor(file) }
-    let mode = (try? Files.facts(ofDescriptor: file).mode) ?? 0o777
+    let mode = (try? HostFiles.facts(ofDescriptor: file).mode) ?? 0o777
     guard mode & 0o077 == 0 else { throw .keyExposed(path, mode: mode) }
     return try readLine(from: file, path)
   }

@@ -109,7 +109,9 @@ func openedSource(
   switch place {
   case .standard: file = FileDescriptor(adopting: 0)
   case .file(let path):
-    do throws(Errno) { file = try Files.open(path, .readOnly) } catch { throw .read(path, error) }
+    do throws(Errno) { file = try HostFiles.open(path, .readOnly) } catch {
+      throw .read(path, error)
+    }
   case .unix, .tcp: file = try StreamSockets.accept(at: place, isReady: isReady)
   case .udp:
     return try decoded(

@@ -66,9 +66,9 @@ enum StreamSockets {
       // A port of a connection that has just ended may be had again.
       _ = try? Sockets.setOption(socket.number, .reuseAddress, 1)
       try Sockets.bind(socket.number, to: address)
-      defer { if case .unix(let path) = place { _ = try? Files.remove(path) } }
+      defer { if case .unix(let path) = place { _ = try? HostFiles.remove(path) } }
       if case .unix(let path) = place {
-        try withPath(path) { path throws(Errno) in try Kernel.Files.setMode(path: path, 0o600) }
+        try withPath(path) { path throws(Errno) in try Files.setMode(path: path, 0o600) }
       }
       try Sockets.listen(socket.number, backlog: 1)
       isReady()

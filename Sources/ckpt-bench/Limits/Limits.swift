@@ -6,16 +6,16 @@ internal import KernelABI
 ///
 /// All times are nanoseconds.
 struct Limits {
-  private let source: Block
-  private let target: Block
+  private let source: LargeBuffer
+  private let target: LargeBuffer
   private let scratch: Scratch
   private var file: String { scratch.path("plain") }
 
   init(_ scratch: Scratch) throws(BenchFailure) {
     self.scratch = scratch
     do throws(Errno) {
-      source = try Block(isRandom: true)
-      target = try Block(isRandom: false)
+      source = try LargeBuffer(isRandom: true)
+      target = try LargeBuffer(isRandom: false)
     } catch {
       throw BenchFailure("no memory for the plain loops (errno \(error.rawValue))")
     }
@@ -27,7 +27,7 @@ struct Limits {
   func write(_ byteCount: UInt64) throws(BenchFailure) -> (written: UInt64, durable: UInt64) {
     try onFreshFile { () throws(Errno) in
       let start = Clock.monotonic
-      let file = try CheckpointKit.Files.open(
+      let file = try HostFiles.open(
         file, .writeOnly | .create | .truncate, mode: 0o600)
       try writeAll(byteCount, to: file, chunk: 1 << 20)
       let written = Clock.monotonic - start
@@ -43,7 +43,7 @@ struct Limits {
     try onFreshFile { () throws(Errno) -> UInt64? in
       let start = Clock.monotonic
       guard
-        let file = try? CheckpointKit.Files.open(
+        let file = try? HostFiles.open(
           file, .writeOnly | .create | .truncate | .direct, mode: 0o600)
       else { return nil }
       try writeAll(roundedUpToPage(byteCount), to: file, chunk: 16 << 20)
@@ -55,7 +55,7 @@ struct Limits {
   /// Writes a file and removes it: then the page cache has memory for one of that size.
   func warmPageCache(_ byteCount: UInt64) throws(BenchFailure) {
     try onFreshFile { () throws(Errno) in
-      let file = try CheckpointKit.Files.open(
+      let file = try HostFiles.open(
         file, .writeOnly | .create | .truncate, mode: 0o600)
       try writeAll(byteCount, to: file, chunk: 1 << 20)
     }
@@ -75,8 +75,8 @@ struct Limits {
   ) throws(Errno) {
     var done: UInt64 = 0
     while done < byteCount {
-      let place = done % Block.byteCount
-      let count = min(chunk, byteCount - done, Block.byteCount - place)
+      let place = done % LargeBuffer.byteCount
+      let count = min(chunk, byteCount - done, LargeBuffer.byteCount - place)
       try file.writeFully(from: source.range.start + place, byteCount: count)
       done += count
     }
@@ -85,9 +85,9 @@ struct Limits {
   /// Reads a file by read(2), 1 MiB at a time, into fresh memory of small pages.
   static func read(_ path: String) throws(BenchFailure) -> UInt64 {
     do throws(Errno) {
-      let byteCount = try CheckpointKit.Files.facts(of: path).byteCount
+      let byteCount = try HostFiles.facts(of: path).byteCount
       let start = Clock.monotonic
-      let file = try CheckpointKit.Files.open(path, .readOnly)
+      let file = try HostFiles.open(path, .readOnly)
       let memory = try Mapping.map(byteCount: byteCount, .read | .write, .private | .anonymous)
       guard let range = AddressRange(start: memory, byteCount: byteCount) else { throw .outOfRange }
       try Mapping.advise(range, Advice.noHugePage)
@@ -111,8 +111,8 @@ struct Limits {
   /// - Returns: the time for so many bytes, from that of 256 MiB.
   func copy(_ byteCount: UInt64) -> UInt64 {
     let start = Clock.monotonic
-    Memory.copy(from: source.range.start, to: target.range.start, byteCount: Block.byteCount)
-    return (Clock.monotonic - start) * (byteCount >> 20) / (Block.byteCount >> 20)
+    Memory.copy(from: source.range.start, to: target.range.start, byteCount: LargeBuffer.byteCount)
+    return (Clock.monotonic - start) * (byteCount >> 20) / (LargeBuffer.byteCount >> 20)
   }
 
   /// Takes so much memory from the kernel in huge pages, touches it and gives it back.

@@ -2,7 +2,7 @@ internal import CheckpointKit
 
 /// One paragraph on where this ran.
 func machineText() -> String {
-  func text(_ path: String) -> String { (try? Files.text(of: path)) ?? "" }
+  func text(_ path: String) -> String { (try? HostFiles.text(of: path)) ?? "" }
   func field(_ path: String, _ name: String) -> String {
     let line = text(path).split(separator: "\n").first { $0.hasPrefix(name) }
     return line?.split(separator: ":").dropFirst().first.map { trimmed(String($0)) } ?? "?"
@@ -22,7 +22,7 @@ func machineText() -> String {
 
 /// Whether the kernel gives huge pages to those who don't ask.
 func everybodyGetsHugePages() -> Bool {
-  let setting = try? Files.text(of: "/sys/kernel/mm/transparent_hugepage/enabled")
+  let setting = try? HostFiles.text(of: "/sys/kernel/mm/transparent_hugepage/enabled")
   return setting?.contains("[always]") ?? false
 }
 
@@ -34,6 +34,6 @@ private func trimmed(_ text: String) -> String {
 ///
 /// Source: proc_loadavg(5).
 func loadText() -> String {
-  let text = (try? Files.text(of: "/proc/loadavg")) ?? ""
+  let text = (try? HostFiles.text(of: "/proc/loadavg")) ?? ""
   return text.split(separator: " ").prefix(3).joined(separator: " ")
 }

@@ -23,7 +23,7 @@ struct Place {
 
   /// Source: proc_meminfo(5).
   private var availableByteCount: UInt64 {
-    guard let text = try? CheckpointKit.Files.text(of: "/proc/meminfo") else { return 0 }
+    guard let text = try? HostFiles.text(of: "/proc/meminfo") else { return 0 }
     let line = text.split(separator: "\n").first { $0.hasPrefix("MemAvailable:") }
     let number = line?.split(separator: " ").dropFirst().first.flatMap { UInt64($0) }
     return (number ?? 0) << 10
@@ -33,7 +33,7 @@ struct Place {
   ///
   /// Source: syncfs(2).
   func settle() {
-    guard let file = try? CheckpointKit.Files.open(folder, .readOnly | .directory) else { return }
+    guard let file = try? HostFiles.open(folder, .readOnly | .directory) else { return }
     _ = rawSystemCall(306, Int(file.number))
   }
 }

@@ -32,7 +32,7 @@ struct Chores {
   }
 
   private func compare(
-    _ loaded: Victim, _ plain: Victim, _ control: Victim, firstOrder: Int
+    _ loaded: VictimProcess, _ plain: VictimProcess, _ control: VictimProcess, firstOrder: Int
   ) throws(BenchFailure) {
     let victims = [loaded, plain, control]
     for (chore, name, times) in Self.all {

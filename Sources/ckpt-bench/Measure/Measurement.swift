@@ -1,6 +1,6 @@
 /// What every part of a run needs.
 struct Measurement {
-  let options: Options
+  let options: BenchOptions
   let programs: Programs
   let scratch: Scratch
   let book: Book
@@ -10,9 +10,9 @@ struct Measurement {
   /// Starts a victim, runs `body` with it, and ends it whatever happens.
   func withVictim<R>(
     size: UInt64, threads: Int = 0, withAgent: Bool = true,
-    _ body: (Victim) throws(BenchFailure) -> R
+    _ body: (VictimProcess) throws(BenchFailure) -> R
   ) throws(BenchFailure) -> R {
-    let victim = try Victim(
+    let victim = try VictimProcess(
       size: size, threads: threads, withAgent: withAgent, file: scratch.path("image"), programs)
     defer { victim.end() }
     return try body(victim)

@@ -20,7 +20,7 @@ struct Restarting {
   }
 
   private func measure(_ size: UInt64) throws(BenchFailure) {
-    let victim = try Victim(size: size, refusesHugePages: false, base.programs)
+    let victim = try VictimProcess(size: size, refusesHugePages: false, base.programs)
     defer { victim.removeBoard() }
     let resident = residentByteCount(victim.pid)
     try save(victim)
@@ -44,7 +44,7 @@ struct Restarting {
     }
   }
 
-  private func save(_ victim: Victim) throws(BenchFailure) {
+  private func save(_ victim: VictimProcess) throws(BenchFailure) {
     defer { victim.end(keepingBoard: true) }
     _ = try base.saver.save(victim, [], to: "image")
   }
@@ -56,7 +56,7 @@ struct Restarting {
   // MARK: One life
 
   private func bringBack(
-    _ victim: Victim, _ options: [String], _ name: String
+    _ victim: VictimProcess, _ options: [String], _ name: String
   ) throws(BenchFailure) -> (first: UInt64, all: UInt64) {
     try withLife(of: victim, options, readingAll: true) { _, times, _ throws(BenchFailure) in
       book.add(times.first, "\(name), first instruction", .restart, size: victim.size)
@@ -67,7 +67,7 @@ struct Restarting {
 
   /// - Returns: nanoseconds until as much memory is there as before, with nobody touching it.
   private func fillInBackground(
-    _ victim: Victim, _ resident: UInt64
+    _ victim: VictimProcess, _ resident: UInt64
   ) throws(BenchFailure) -> UInt64 {
     try withLife(of: victim, ["--lazy"], readingAll: false) { pid, _, start throws(BenchFailure) in
       // The kernel's count is some hundred pages inexact.
@@ -81,12 +81,12 @@ struct Restarting {
   }
 
   private func withLife<R>(
-    of victim: Victim, _ options: [String], readingAll: Bool,
+    of victim: VictimProcess, _ options: [String], readingAll: Bool,
     _ body: (Int32, (first: UInt64, all: UInt64), UInt64) throws(BenchFailure) -> R
   ) throws(BenchFailure) -> R {
     scratch.remove("pid")
     Limits.warmMemory(victim.size)
-    let awakening = Awakening(victim.board, readingAll: readingAll)
+    let awakening = RestartedVictim(victim.board, readingAll: readingAll)
     let words =
       [base.programs.restart, "--pidfile", scratch.path("pid")] + options + [scratch.path("image")]
     let child = try spawn(words, output: scratch.path("output"))
@@ -115,7 +115,7 @@ struct Restarting {
 
   /// Source: proc_pid_statm(5), the second number.
   private func residentByteCount(_ pid: Int32) -> UInt64 {
-    let text = (try? CheckpointKit.Files.text(of: "/proc/\(pid)/statm")) ?? ""
+    let text = (try? HostFiles.text(of: "/proc/\(pid)/statm")) ?? ""
     let words = text.split(separator: " ")
     return words.count > 1 ? (UInt64(words[1]) ?? 0) * 4096 : 0
   }

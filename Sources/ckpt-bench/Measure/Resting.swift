@@ -31,7 +31,7 @@ struct Resting {
 
   private func look(withAgent: Bool) throws(BenchFailure) -> [Entry] {
     try base.withVictim(size: 0, withAgent: withAgent) { victim throws(BenchFailure) in
-      guard let text = try? Files.text(of: "/proc/\(victim.pid)/smaps") else {
+      guard let text = try? HostFiles.text(of: "/proc/\(victim.pid)/smaps") else {
         throw BenchFailure("cannot read the victim's smaps")
       }
       return Self.entries(text)

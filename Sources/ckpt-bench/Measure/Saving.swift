@@ -4,7 +4,7 @@ internal import BenchBoard
 struct Saving {
   let base: Measurement
   let limits: Limits
-  private let modes: [Mode]
+  private let modes: [SaveMode]
   private let gcore: Gcore?
   private let criu: Criu?
   private var book: Book { base.book }
@@ -12,7 +12,7 @@ struct Saving {
   init(_ base: Measurement) throws(BenchFailure) {
     self.base = base
     limits = try Limits(base.scratch)
-    modes = Mode.all.filter { mode in
+    modes = SaveMode.all.filter { mode in
       guard let option = mode.options.first, !base.programs.saveKnows(option) else { return true }
       base.book.note("\(mode.name): skipped, this `ckpt save` has no \(option)")
       return false
@@ -55,7 +55,7 @@ struct Saving {
   // MARK: Us
 
   /// Whether this build saves in that way: one that is not counted, which warms up as well.
-  private func works(_ mode: Mode, _ victim: Victim) -> Bool {
+  private func works(_ mode: SaveMode, _ victim: VictimProcess) -> Bool {
     do throws(BenchFailure) {
       let report = try save(mode, victim).report
       if mode.isForSize {
@@ -75,7 +75,8 @@ struct Saving {
     }
   }
 
-  private func save(_ mode: Mode, _ victim: Victim) throws(BenchFailure) -> Saver.Result {
+  private func save(_ mode: SaveMode, _ victim: VictimProcess) throws(BenchFailure) -> Saver.Result
+  {
     let pages = victim.size / 4096
     let rate = pages * mode.share / 1_000_000
     if rate > 0 {
@@ -87,7 +88,8 @@ struct Saving {
     return result
   }
 
-  private func measure(_ mode: Mode, _ victim: Victim, best: UInt64) throws(BenchFailure) {
+  private func measure(_ mode: SaveMode, _ victim: VictimProcess, best: UInt64) throws(BenchFailure)
+  {
     let size = victim.size
     let fork = try victim.fork()
     let result = try save(mode, victim)
@@ -113,8 +115,8 @@ struct Saving {
 
   // MARK: Peers
 
-  private func measurePeers(_ victim: Victim) {
-    let peers: [(String, ((Victim) throws(BenchFailure) -> (UInt64, UInt64, UInt64))?)] = [
+  private func measurePeers(_ victim: VictimProcess) {
+    let peers: [(String, ((VictimProcess) throws(BenchFailure) -> (UInt64, UInt64, UInt64))?)] = [
       ("gcore", gcore?.save), ("CRIU", criu?.save),
     ]
     for (name, save) in peers {

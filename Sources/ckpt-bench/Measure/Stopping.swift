@@ -18,7 +18,7 @@ struct Stopping {
     }
   }
 
-  private func measure(_ victim: Victim, _ count: UInt64) throws(BenchFailure) {
+  private func measure(_ victim: VictimProcess, _ count: UInt64) throws(BenchFailure) {
     let fork = try victim.fork()
     let result = try base.saver.save(victim, [], to: "image")
     book.add(fork, "bare fork", .threads, amount: count)

@@ -8,7 +8,7 @@ internal import KernelABI
 /// the victim's memory does not.
 struct Streaming {
   let base: Measurement
-  private let block: Block
+  private let block: LargeBuffer
   private let key: String
   private var book: Book { base.book }
 
@@ -18,7 +18,7 @@ struct Streaming {
   init(_ base: Measurement) throws(BenchFailure) {
     self.base = base
     key = base.scratch.path("key")
-    do throws(Errno) { block = try Block(isRandom: true) } catch {
+    do throws(Errno) { block = try LargeBuffer(isRandom: true) } catch {
       throw BenchFailure("no memory for the plain loops (errno \(error.rawValue))")
     }
   }
@@ -37,7 +37,7 @@ struct Streaming {
     }
   }
 
-  private func measure(_ victim: Victim) throws(BenchFailure) {
+  private func measure(_ victim: VictimProcess) throws(BenchFailure) {
     let size = victim.size
     let socket = try socketAlone(size)
     let packing = try filterAlone(size, .lz4, nil)
@@ -63,7 +63,8 @@ struct Streaming {
     let receiver = try Receiver()
     let start = Clock.monotonic
     try send(
-      size, from: block.range.start.rawValue, blockByteCount: Block.byteCount, to: receiver.port)
+      size, from: block.range.start.rawValue, blockByteCount: LargeBuffer.byteCount,
+      to: receiver.port)
     receiver.join()
     return Clock.monotonic - start
   }
@@ -79,7 +80,7 @@ struct Streaming {
   }
 
   /// The whole command, from its start until all has arrived.
-  private func stream(_ victim: Victim, _ options: [String]) throws(BenchFailure) -> UInt64 {
+  private func stream(_ victim: VictimProcess, _ options: [String]) throws(BenchFailure) -> UInt64 {
     let receiver = try Receiver()
     let place = "tcp://127.0.0.1:\(receiver.port)"
     let start = Clock.monotonic

@@ -16,7 +16,7 @@ struct Tracking {
     }
   }
 
-  private func measureRound(_ victim: Victim) throws(BenchFailure) {
+  private func measureRound(_ victim: VictimProcess) throws(BenchFailure) {
     try write(victim, nil)
     try write(victim, "nothing before")
     _ = try victim.fork()
@@ -40,7 +40,7 @@ struct Tracking {
   }
 
   /// Writes a word to every page; per page.
-  private func write(_ victim: Victim, _ name: String?) throws(BenchFailure) {
+  private func write(_ victim: VictimProcess, _ name: String?) throws(BenchFailure) {
     let time = try victim.ask(.dirty, 1_000_000, 1)
     guard let name, victim.board[.second] > 0 else { return }
     book.add(

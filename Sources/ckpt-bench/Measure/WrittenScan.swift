@@ -13,7 +13,7 @@ enum WrittenScan {
 
   /// - Returns: nanoseconds of the calls.
   static func time(_ pid: Int32) throws(Errno) -> UInt64 {
-    let pagemap = try CheckpointKit.Files.open("/proc/\(pid)/pagemap", .readOnly)
+    let pagemap = try HostFiles.open("/proc/\(pid)/pagemap", .readOnly)
     let room = try Mapping.map(
       byteCount: capacity * 24, .read | .write, .private | .anonymous | .populate)
     defer {

@@ -7,7 +7,7 @@ struct Saver {
   let scratch: Scratch
 
   struct Result {
-    let report: SaveReport
+    let report: SaveResult
 
     /// Nanoseconds of the longest time that the victim did not run, and of the whole command.
     let gap: UInt64
@@ -16,7 +16,7 @@ struct Saver {
 
   /// - Parameter name: of the image in the scratch folder; one that is there is removed before.
   func save(
-    _ victim: Victim, _ options: [String], to name: String
+    _ victim: VictimProcess, _ options: [String], to name: String
   ) throws(BenchFailure) -> Result {
     scratch.remove(name)
     scratch.place.settle()
@@ -32,7 +32,7 @@ struct Saver {
     }
     let text = scratch.text("output")
     do throws(BenchFailure) {
-      return Result(report: try SaveReport(json: text), gap: gap, wall: wall)
+      return Result(report: try SaveResult(json: text), gap: gap, wall: wall)
     } catch {
       throw BenchFailure("ckpt save \(options.joined(separator: " ")): \(text)")
     }

@@ -22,7 +22,7 @@ struct Criu {
 
   /// - Returns: nanoseconds of the pause that the victim saw and of the whole, bytes of the files.
   func save(
-    _ victim: Victim
+    _ victim: VictimProcess
   ) throws(BenchFailure) -> (gap: UInt64, wall: UInt64, byteCount: UInt64) {
     scratch.clear()
     makeFolder(images)
@@ -38,8 +38,8 @@ struct Criu {
   /// Brings back what `save` saved last; the program must have ended.
   ///
   /// - Returns: nanoseconds until its first instruction, and until all of its memory was read.
-  func restart(_ victim: Victim) throws(BenchFailure) -> (first: UInt64, all: UInt64) {
-    let awakening = Awakening(victim.board, readingAll: true)
+  func restart(_ victim: VictimProcess) throws(BenchFailure) -> (first: UInt64, all: UInt64) {
+    let awakening = RestartedVictim(victim.board, readingAll: true)
     let child = try start(["restore", "--restore-detached"])
     let times = try awakening.wait(for: child)
     child.wait()
@@ -53,13 +53,13 @@ struct Criu {
     }
   }
 
-  private func start(_ words: [String]) throws(BenchFailure) -> Child {
+  private func start(_ words: [String]) throws(BenchFailure) -> StartedProgram {
     try spawn(
       ["criu"] + words + ["-D", images, "--shell-job"], output: scratch.path("output"))
   }
 
   private var byteCount: UInt64 {
-    let names = (try? CheckpointKit.Files.names(in: images)) ?? []
+    let names = (try? HostFiles.names(in: images)) ?? []
     return names.map { scratch.byteCount("criu/\($0)") }.reduce(0, +)
   }
 }

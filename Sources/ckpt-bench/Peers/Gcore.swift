@@ -16,7 +16,7 @@ struct Gcore {
 
   /// - Returns: nanoseconds of the pause that the victim saw and of the whole, bytes of the file.
   func save(
-    _ victim: Victim
+    _ victim: VictimProcess
   ) throws(BenchFailure) -> (gap: UInt64, wall: UInt64, byteCount: UInt64) {
     let name = "core.\(victim.pid)"
     scratch.place.settle()

@@ -19,7 +19,7 @@ struct Programs {
     restart = "\(folder)/restart"
     self.victim = absolutePath(victim)
     for path in [agent, command, restart, self.victim] {
-      guard (try? Files.facts(of: path)) != nil else {
+      guard (try? HostFiles.facts(of: path)) != nil else {
         throw BenchFailure("there is no \(path): run `make bench`")
       }
     }

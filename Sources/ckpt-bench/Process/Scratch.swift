@@ -9,20 +9,20 @@ struct Scratch {
   var folder: String { place.folder }
   func path(_ name: String) -> String { "\(folder)/\(name)" }
 
-  func remove(_ name: String) { _ = try? CheckpointKit.Files.remove(path(name)) }
+  func remove(_ name: String) { _ = try? HostFiles.remove(path(name)) }
 
   func text(_ name: String) -> String {
-    (try? CheckpointKit.Files.text(of: path(name))) ?? ""
+    (try? HostFiles.text(of: path(name))) ?? ""
   }
 
   func byteCount(_ name: String) -> UInt64 {
-    (try? CheckpointKit.Files.facts(of: path(name)).byteCount) ?? 0
+    (try? HostFiles.facts(of: path(name)).byteCount) ?? 0
   }
 
   /// Removes all files, and the files of folders one level down.
   func clear() {
-    for name in (try? CheckpointKit.Files.names(in: folder)) ?? [] {
-      for inner in (try? CheckpointKit.Files.names(in: path(name))) ?? [] {
+    for name in (try? HostFiles.names(in: folder)) ?? [] {
+      for inner in (try? HostFiles.names(in: path(name))) ?? [] {
         remove("\(name)/\(inner)")
       }
       remove(name)

@@ -1,7 +1,7 @@
 internal import Glibc
 
 /// A program that was started and not yet waited for.
-struct Child {
+struct StartedProgram {
   let pid: Int32
 
   /// - Returns: what waitpid(3) says: 0 when it exited with 0.
@@ -43,7 +43,7 @@ func plainEnvironment() -> [String] {
 /// it.
 func spawn(
   _ words: [String], preload: String? = nil, file: String? = nil, output: String = "/dev/null"
-) throws(BenchFailure) -> Child {
+) throws(BenchFailure) -> StartedProgram {
   var entries = plainEnvironment()
   if let preload { entries.append("LD_PRELOAD=\(preload)") }
   if let file { entries.append("CKPT_FILE=\(file)") }
@@ -62,7 +62,7 @@ func spawn(
     }
   }
   guard result == 0 else { throw BenchFailure("cannot start \(name) (errno \(result))") }
-  return Child(pid: pid)
+  return StartedProgram(pid: pid)
 }
 
 /// Runs `body` with the strings as execve(2) wants them.

@@ -26,8 +26,8 @@ struct Charts {
         Wanted("bare fork", 0, "bare fork"),
         Wanted("copy-on-write", 2, "pause seen, copy-on-write"),
         Wanted("in place", 3, "pause seen, in place"),
-        Wanted(Mode.precopy.name, 4, "pause seen, \(Mode.precopy.name)"),
-        Wanted(Mode.precopyHot.name, 7, "pause seen, \(Mode.precopyHot.name)"),
+        Wanted(SaveMode.precopy.name, 4, "pause seen, \(SaveMode.precopy.name)"),
+        Wanted(SaveMode.precopyHot.name, 7, "pause seen, \(SaveMode.precopyHot.name)"),
         Wanted("gcore", 5, "pause seen, gcore"), Wanted("CRIU", 6, "pause seen, CRIU"),
       ])
   }
@@ -40,7 +40,7 @@ struct Charts {
         Wanted("O_DIRECT write", 1, "O_DIRECT write"),
         Wanted("copy-on-write", 2, "until safe, copy-on-write"),
         Wanted("in place", 3, "until safe, in place"),
-        Wanted(Mode.precopy.name, 4, "until safe, \(Mode.precopy.name)"),
+        Wanted(SaveMode.precopy.name, 4, "until safe, \(SaveMode.precopy.name)"),
         Wanted("gcore (not synced)", 5, "whole command, gcore"),
         Wanted("CRIU (not synced)", 6, "whole command, CRIU"),
       ])

@@ -3,8 +3,8 @@ struct Goals {
   let book: Book
   private let gibibyte: UInt64 = 1 << 30
 
-  var table: Table {
-    var table = Table(["goal", "limit", "lowest", "median", "highest", ""])
+  var table: TextTable {
+    var table = TextTable(["goal", "limit", "lowest", "median", "highest", ""])
     for goal in all { table.add(goal.row) }
     return table
   }
@@ -29,7 +29,7 @@ struct Goals {
           book.series("pause seen / fork, copy-on-write", .save, size: size), "<= 1.3"),
         Goal(
           "pause, precopy, 1 % dirty, \(name), of a fork", atMost: 0.2, .ratio,
-          book.series("pause seen / fork, \(Mode.precopy.name)", .save, size: size), "<= 0.2"),
+          book.series("pause seen / fork, \(SaveMode.precopy.name)", .save, size: size), "<= 0.2"),
       ]
     } + [
       Goal(

@@ -18,13 +18,13 @@ struct Plot {
     let picture = "\(folder)/bench.png"
     try write(text(charts, picture), to: script)
     let log = "\(folder)/gnuplot.log"
-    defer { _ = try? CheckpointKit.Files.remove(log) }
+    defer { _ = try? HostFiles.remove(log) }
     guard let child = try? spawn(["gnuplot", script], output: log) else {
       return "no \(picture): gnuplot is not installed (Debian: apt-get install gnuplot-nox); "
         + "then: gnuplot \(script)"
     }
     guard child.wait() == 0 else {
-      return "no \(picture): gnuplot: \((try? CheckpointKit.Files.text(of: log)) ?? "")"
+      return "no \(picture): gnuplot: \((try? HostFiles.text(of: log)) ?? "")"
     }
     return "plot: \(picture)"
   }

@@ -26,7 +26,7 @@ struct Tables {
 
   /// A row a figure: lowest, median, highest.
   private func long(_ section: Section, _ names: [String]) -> String {
-    var table = Table(["", "lowest", "median", "highest", "times"])
+    var table = TextTable(["", "lowest", "median", "highest", "times"])
     for figure in book.figures where figure.section == section {
       let series = figure.series
       table.add(
@@ -62,7 +62,7 @@ struct Tables {
     _ figures: [Figure], _ names: [String], _ columns: [UInt64], _ column: (Figure) -> UInt64,
     _ head: (UInt64) -> String
   ) -> String {
-    var table = Table([""] + columns.map(head))
+    var table = TextTable([""] + columns.map(head))
     for name in names {
       table.add(
         [name]

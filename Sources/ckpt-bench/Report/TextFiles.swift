@@ -5,7 +5,7 @@ internal import KernelABI
 /// Writes a file whole.
 func write(_ text: String, to path: String) throws(BenchFailure) {
   do throws(Errno) {
-    let file = try CheckpointKit.Files.open(path, .writeOnly | .create | .truncate, mode: 0o644)
+    let file = try HostFiles.open(path, .writeOnly | .create | .truncate, mode: 0o644)
     writeText(text, to: file.number)
   } catch {
     throw BenchFailure("cannot write \(path) (errno \(error.rawValue))")

@@ -11,9 +11,9 @@ enum BoardFile {
 
   static func make(_ path: String) throws(BenchFailure) -> Board {
     do throws(Errno) {
-      let file = try CheckpointKit.Files.open(
+      let file = try HostFiles.open(
         path, .readWrite | .create | .exclusive, mode: 0o600)
-      try Kernel.Files.setSize(file.number, Board.byteCount)
+      try Files.setSize(file.number, Board.byteCount)
       return try Board(descriptor: file.number)
     } catch {
       throw BenchFailure("cannot make \(path) (errno \(error.rawValue))")

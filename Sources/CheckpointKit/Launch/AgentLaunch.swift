@@ -31,7 +31,7 @@ public struct Setting: Equatable, Sendable {
 /// A program to be started with the agent in it.
 ///
 /// Arguments and environment are bytes: they need not be UTF-8 and arrive as they were given.
-public struct Launch: Equatable, Sendable {
+public struct AgentLaunch: Equatable, Sendable {
   public var program: String
   public var arguments: [[UInt8]]
 
@@ -88,17 +88,17 @@ public func checkLoadable(_ program: String) throws(LaunchFailure) {
   let facts: FileFacts
   let head: [UInt8]
   do throws(Errno) {
-    facts = try Files.facts(of: program)
+    facts = try HostFiles.facts(of: program)
     guard facts.kind == .regular else {
       throw facts.kind == .directory ? .isDirectory : .accessDenied
     }
-    try Files.checkExecutable(program)
+    try HostFiles.checkExecutable(program)
   } catch {
     throw .programNotExecutable(program, error)
   }
   guard facts.mode & 0o6000 == 0 else { throw .setUserID(program) }
   // A program that may be run but not read (mode 711) can't be looked at; the loader will say.
-  do throws(Errno) { head = try Files.contents(of: program, limit: 4096) } catch { return }
+  do throws(Errno) { head = try HostFiles.contents(of: program, limit: 4096) } catch { return }
   switch programKind(of: head) {
   case .statically: throw .staticProgram(program)
   case .foreign: throw .foreignProgram(program)
@@ -112,7 +112,7 @@ public func locateProgram(
   _ name: String, searchPath: String?
 ) throws(LaunchFailure) -> String {
   guard !name.contains("/") else {
-    do throws(Errno) { _ = try Files.facts(of: name) } catch {
+    do throws(Errno) { _ = try HostFiles.facts(of: name) } catch {
       if error == .noSuchFile { throw .programNotFound(name) }
       throw .programNotExecutable(name, error)
     }
@@ -129,8 +129,8 @@ public func locateProgram(
 
 func isExecutableFile(_ path: String) -> Bool {
   do throws(Errno) {
-    try Files.checkExecutable(path)
-    return try Files.facts(of: path).kind == .regular
+    try HostFiles.checkExecutable(path)
+    return try HostFiles.facts(of: path).kind == .regular
   } catch {
     return false
   }

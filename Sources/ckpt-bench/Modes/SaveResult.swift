@@ -1,5 +1,5 @@
 /// What `ckpt save --json` says.
-struct SaveReport {
+struct SaveResult {
   let byteCount: UInt64
 
   /// Nanoseconds until the image was safe, and of the pause, by the agent's clock.

@@ -5,31 +5,31 @@ internal import KernelABI
 /// A thread that stands still, and makes system calls for this command before it goes on as if
 /// nothing had happened.
 ///
-/// From the moment it is sent to the landing strip it needs nobody to come back.
-struct Diversion: ~Copyable {
-  private let tracee: Tracee
+/// From the moment it is sent to the scratch code it needs nobody to come back.
+struct RemoteCall: ~Copyable {
+  private let tracee: TracedThread
   let memory: TargetMemory
-  private let strip: UInt64
-  private let comeback: Comeback
+  private let scratch: UInt64
+  private let resumption: ResumeRegisters
   private let mask: UInt64
   private let slotByteCount: UInt64
 
-  /// Writes the landing strip; the thread stays where it is.
+  /// Writes the scratch code; the thread stays where it is.
   init(
-    _ tracee: consuming Tracee, _ memory: consuming TargetMemory, at place: StripPlace,
-    _ comeback: Comeback, mask: UInt64
+    _ tracee: consuming TracedThread, _ memory: consuming TargetMemory, at place: ScratchPlace,
+    _ resumption: ResumeRegisters, mask: UInt64
   ) throws(InjectFailure) {
-    strip = place.address + StripPlace.slotByteCount
-    let time = comeback.slotTime ?? ckernel_timespec()
-    let code = LandingStrip(back: comeback.alone, mask: mask).code
+    scratch = place.address + ScratchPlace.slotByteCount
+    let time = resumption.slotTime ?? ckernel_timespec()
+    let code = ScratchCode(back: resumption.alone, mask: mask).code
     do throws(Errno) { try memory.write(bytes(of: time) + code, at: place.address) } catch {
       throw .step(.writeMemory, error)
     }
     self.tracee = tracee
     self.memory = memory
-    self.comeback = comeback
+    self.resumption = resumption
     self.mask = mask
-    slotByteCount = comeback.slotTime == nil ? StripPlace.slotByteCount : 0
+    slotByteCount = resumption.slotTime == nil ? ScratchPlace.slotByteCount : 0
   }
 
   /// Makes the thread make a system call, with every signal put off.
@@ -38,8 +38,8 @@ struct Diversion: ~Copyable {
   borrowing func call(
     _ number: Int, _ arguments: [UInt64], for step: InjectStep
   ) throws(InjectFailure) -> UInt64 {
-    let registers = comeback.alone.calling(
-      number, arguments, at: strip + LandingStrip.callOffset)
+    let registers = resumption.alone.calling(
+      number, arguments, at: scratch + ScratchCode.callOffset)
     do throws(Errno) {
       try send(to: registers)
       while true {
@@ -59,13 +59,13 @@ struct Diversion: ~Copyable {
   borrowing func callFunction(
     _ function: UInt64, argument: UInt64, area: UInt64, top: UInt64
   ) throws(InjectFailure) {
-    var registers = comeback.alone
-    registers.bits.rip = strip + LandingStrip.functionOffset
+    var registers = resumption.alone
+    registers.bits.rip = scratch + ScratchCode.functionOffset
     registers.bits.rsp = top - 8
     registers.bits.rdi = argument
     registers.bits.rbx = area
     registers.bits.r12 = function
-    let end = strip + LandingStrip.maskCallOffset + 2
+    let end = scratch + ScratchCode.maskCallOffset + 2
     do throws(Errno) {
       try send(to: registers)
       while true {
@@ -118,18 +118,18 @@ struct Diversion: ~Copyable {
     }
   }
 
-  /// Puts the thread back where it was, takes the strip away, and lets go.
+  /// Puts the thread back where it was, erases the scratch code, and lets go.
   ///
   /// The mask first: until the registers are back, the thread would come back by itself.
   consuming func end() {
     _ = try? tracee.setMask(mask)
-    do throws(Errno) { try tracee.setRegisters(comeback.native) } catch {
+    do throws(Errno) { try tracee.setRegisters(resumption.native) } catch {
       // It is gone, or on its way back by itself.
       return
     }
-    let erased = slotByteCount + LandingStrip.byteCount
+    let erased = slotByteCount + ScratchCode.byteCount
     _ = try? memory.write(
-      [UInt8](repeating: 0, count: Int(erased)), at: strip - slotByteCount)
+      [UInt8](repeating: 0, count: Int(erased)), at: scratch - slotByteCount)
   }
 }
 

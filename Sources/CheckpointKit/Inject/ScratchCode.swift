@@ -9,14 +9,14 @@ internal import CKernel
 ///
 /// Flags are what they were: moves don't change them, nor does a system call; around the function
 /// call they are on its stack. So are the vector registers, in an area that `Call` names.
-struct LandingStrip: Equatable {
+struct ScratchCode: Equatable {
   /// The registers to come back with: `rip`, and all general ones.
   var back: Registers
 
   /// The signal mask to come back with.
   var mask: UInt64
 
-  /// Where the two beginnings are, in bytes from the strip's start.
+  /// Where the two beginnings are, in bytes from the start of the code.
   static let functionOffset: UInt64 = 0
   static let callOffset = UInt64(functionCode.count)
 

@@ -2,8 +2,8 @@
 ///
 /// It takes the program `restart` from standard input into a folder of its own, opens it, removes the
 /// folder, and becomes it: nothing is left, whatever happens. Words go to standard output, each with
-/// `FarWord.mark`; what the login shell says besides is passed over.
-struct FarScript {
+/// `RemoteReply.mark`; what the login shell says besides is passed over.
+struct RemoteScript {
   /// Of the program `restart`.
   var byteCount: UInt64
   var ids: MigrationOrder.IDs
@@ -23,7 +23,7 @@ struct FarScript {
     /// Of the one that is sent where none of this version is installed.
     var byteCount: UInt64
     var isAttached: Bool
-    var endpoint: FarOrder.Endpoint?
+    var endpoint: RelayOrder.Endpoint?
   }
 
   /// One word for any login shell: it has no single quote and no exclamation mark of its own.
@@ -39,13 +39,13 @@ struct FarScript {
     echo : > "$d/restart" && chmod 700 "$d/restart" && "$d/restart" 2>/dev/null && break; \
     rm -rf "$d"; d=; done; \
     [ -n "$d" ] || { echo "ckpt: no folder to put a program in: set TMPDIR" >&2; exit 73; }; \
-    echo "\(FarWord.mark)send"; \
+    echo "\(RemoteReply.mark)send"; \
     head -c \(byteCount) > "$d/restart" || exit 74; \
     [ "$(wc -c < "$d/restart")" -eq \(byteCount) ] || exit 74; \
     "$d/restart" --version > /dev/null || exit 69; \
     \(helper.map(fetching) ?? "")exec 8<&0 7>&1 0</dev/null 1>>\(Self.doubleQuoted(output)) \
     9<"$d/restart"\(helper == nil ? "" : " 6<\"$c\"") || exit 73; \
-    echo "\(FarWord.mark)have" >&7; \
+    echo "\(RemoteReply.mark)have" >&7; \
     trap - 0; rm -rf "$d"; \
     exec \(helper.map(serving) ?? "/proc/self/fd/9 --detach --staged=7 --from-descriptor=8 --idle=\(patience)\(idWord)\(mapWords)")
     """
@@ -58,8 +58,8 @@ struct FarScript {
   /// What a program that can't run there lacks, the loader says.
   private func fetching(_ helper: Helper) -> String {
     """
-    c=$(command -v ckpt) && [ "$("$c" far --protocol 2>/dev/null)" = \(FarOrder.version) ] || { \
-    c=$d/ckpt; echo "\(FarWord.mark)need"; \
+    c=$(command -v ckpt) && [ "$("$c" far --protocol 2>/dev/null)" = \(RelayOrder.version) ] || { \
+    c=$d/ckpt; echo "\(RemoteReply.mark)need"; \
     head -c \(helper.byteCount) > "$c" || exit 74; \
     [ "$(wc -c < "$c")" -eq \(helper.byteCount) ] || exit 74; \
     chmod 700 "$c" && "$c" far --protocol > /dev/null || { \
@@ -101,7 +101,7 @@ struct FarScript {
 }
 
 /// What the other side says.
-enum FarWord: Equatable {
+enum RemoteReply: Equatable {
   static let mark = "ckpt-migrate "
 
   /// The shell takes the program `restart` now; needs a `ckpt` too; has all.

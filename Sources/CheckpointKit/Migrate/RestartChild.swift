@@ -4,7 +4,7 @@ internal import KernelABI
 /// The program `restart` over there, as a child of the `ckpt` that takes the image in.
 ///
 /// Its descriptors are plain numbers, -1 once they are closed.
-final class FarChild {
+final class RestartChild {
   let pid: Int32
 
   /// Readable when it has ended.
@@ -24,7 +24,7 @@ final class FarChild {
   private static let wordsNumber: Int32 = 40
   private static let imageNumber: Int32 = 41
 
-  init(_ order: FarOrder) throws(Errno) {
+  init(_ order: RelayOrder) throws(Errno) {
     let image = try Pipes.make()
     let words = try Pipes.make()
     self.image = image.writer
@@ -49,7 +49,7 @@ final class FarChild {
     process = try Events.openProcess(pid)
   }
 
-  private static func command(_ order: FarOrder) -> [String] {
+  private static func command(_ order: RelayOrder) -> [String] {
     var words = [
       order.restart, "--staged=\(wordsNumber)", "--from-descriptor=\(imageNumber)",
       // The connection's own patience ends first, and says why.

@@ -4,8 +4,8 @@ internal import Kernel
 internal import KernelABI
 
 /// A running `ckpt-bench-victim` that is our child.
-final class Victim {
-  let child: Child
+final class VictimProcess {
+  let child: StartedProgram
   let board: Board
   let size: UInt64
   private let boardPath: String
@@ -49,7 +49,7 @@ final class Victim {
 
   func removeBoard() {
     board.unmap()
-    _ = try? CheckpointKit.Files.remove(boardPath)
+    _ = try? HostFiles.remove(boardPath)
   }
 
   // MARK: Commands

@@ -1,5 +1,5 @@
 /// What is measured, and with what.
-struct Options {
+struct BenchOptions {
   /// The folder that holds libckpt.so, ckpt and restart.
   var programs = "build"
   var victim = ".build/victim/release/ckpt-bench-victim"

@@ -29,18 +29,18 @@ struct MapsLine: Equatable {
   }
 }
 
-/// Where a landing strip may lie: at the end of executable memory, in bytes that nobody uses.
+/// Where a scratch code may lie: at the end of executable memory, in bytes that nobody uses.
 ///
 /// A file's code ends somewhere in a page, and the rest of the page is zeros. The kernel's own vdso
 /// comes first: what lies behind it can be no program's.
-struct StripPlace: Equatable {
+struct ScratchPlace: Equatable {
   var address: UInt64
 
-  /// Bytes in front of the strip for a time-out that a thread's call may need for ever.
+  /// Bytes in front of the code for a time-out that a thread's call may need for ever.
   static let slotByteCount: UInt64 = 16
 
   /// What is written in all, and must be zeros before.
-  static let byteCount = slotByteCount + LandingStrip.byteCount
+  static let byteCount = slotByteCount + ScratchCode.byteCount
 
   /// Fewer zeros at an end may be data.
   private static let margin: UInt64 = 32

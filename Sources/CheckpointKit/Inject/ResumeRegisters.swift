@@ -5,8 +5,8 @@ internal import KernelABI
 ///
 /// As if it had never stopped: a system call that the stop cut short is made again, and no wait gets
 /// longer. `native` leaves as much as possible to the kernel, whose own restart knows what is left of
-/// a time-out; `alone` is for a thread that comes back by the strip, through no more than a jump.
-struct Comeback: Equatable {
+/// a time-out; `alone` is for a thread that comes back by the scratch code, through no more than a jump.
+struct ResumeRegisters: Equatable {
   var native: Registers
   var alone: Registers
 
@@ -90,13 +90,13 @@ struct Comeback: Equatable {
     }
   }
 
-  static func == (left: Comeback, right: Comeback) -> Bool {
+  static func == (left: ResumeRegisters, right: ResumeRegisters) -> Bool {
     left.native == right.native && left.alone == right.alone
       && left.slotTime.map { bytes(of: $0) } == right.slotTime.map { bytes(of: $0) }
   }
 }
 
-extension Comeback.Stop {
+extension ResumeRegisters.Stop {
   /// Where the time-out of the interrupted call lies, `nil`: it has none in memory.
   var timeoutAddress: UInt64? {
     guard let call = registers.call,

@@ -1,7 +1,7 @@
 internal import Kernel
 internal import KernelABI
 
-extension FarSide {
+extension RemoteHost {
   /// Waits until all is over there, and lays the way for the image.
   ///
   /// - Parameter helper: the program `ckpt`, for where none is installed that understands this one.
@@ -31,7 +31,7 @@ extension FarSide {
     }
   }
 
-  private mutating func nextWord(_ order: MigrationOrder) throws(MigrationFailure) -> FarWord {
+  private mutating func nextWord(_ order: MigrationOrder) throws(MigrationFailure) -> RemoteReply {
     try word(
       in: .preparing, until: monotonicTime() &+ order.patience,
       seconds: order.patience / 1_000_000_000)
@@ -92,10 +92,10 @@ extension FarSide {
 /// A connection for the image alone.
 private final class TCPSink: ByteSink {
   private let socket: FileDescriptor
-  private let sink: FarSink
+  private let sink: RemoteSink
 
   init(_ socket: consuming FileDescriptor, interruptions: Int32, patience: UInt64) {
-    sink = FarSink(socket.number, interruptions: interruptions, patience: patience)
+    sink = RemoteSink(socket.number, interruptions: interruptions, patience: patience)
     self.socket = socket
   }
 

@@ -3,7 +3,7 @@ internal import Kernel
 internal import KernelABI
 
 /// What of a program's memory was sent while it ran.
-public struct CopiedAhead: Equatable, Sendable {
+public struct PrecopyTotals: Equatable, Sendable {
   /// How often its memory was gone through.
   public var roundCount = 0
 
@@ -12,8 +12,8 @@ public struct CopiedAhead: Equatable, Sendable {
 }
 
 /// Follows the frames of `ckpt_rounds.h` as they pass, to know when the last one has.
-struct RoundsReading {
-  private(set) var ahead = CopiedAhead()
+struct PrecopyReader {
+  private(set) var ahead = PrecopyTotals()
 
   /// Whether all rounds are over.
   private(set) var isAtEnd = false

@@ -3,7 +3,7 @@ internal import Kernel
 internal import KernelABI
 
 /// The other machine, as far as ssh shows it.
-struct FarSide: ~Copyable {
+struct RemoteHost: ~Copyable {
   private let pid: Int32
   private let process: ProcessHandle
   private let input: FileDescriptor
@@ -33,7 +33,7 @@ struct FarSide: ~Copyable {
       let farOutput = FileDescriptor(adopting: up.writer)
       let pid = try spawn(words, input: farInput.number, output: farOutput.number)
       process = try ProcessHandle(pid)
-      sink = FarSink(
+      sink = RemoteSink(
         input.number, interruptions: interruptions.descriptor.number, patience: order.patience)
       image = sink
       self.pid = pid
@@ -56,10 +56,10 @@ struct FarSide: ~Copyable {
   /// - Parameter deadline: CLOCK_MONOTONIC, in nanoseconds.
   mutating func word(
     in phase: MigrationPhase, until deadline: UInt64, seconds: UInt64
-  ) throws(MigrationFailure) -> FarWord {
+  ) throws(MigrationFailure) -> RemoteReply {
     while true {
       while let line = nextLine() {
-        if let word = FarWord(line: line) { return word }
+        if let word = RemoteReply(line: line) { return word }
       }
       try read(phase, until: deadline, seconds: seconds)
     }
@@ -86,7 +86,7 @@ struct FarSide: ~Copyable {
       guard ready[0] else { throw .timedOut }
       let file = output.number
       count = try withAddress(ofMutableBytes: &buffer) { address throws(Errno) in
-        try Kernel.Files.read(file, to: address, byteCount: 4096)
+        try Files.read(file, to: address, byteCount: 4096)
       }
     } catch {
       switch error {
@@ -120,7 +120,7 @@ struct FarSide: ~Copyable {
   ///
   /// - Returns: its exit status.
   mutating func attend(_ pid: Int32) throws(MigrationFailure) -> Int32 {
-    let attendance = Attendance(
+    let attendance = AttachedSession(
       input: input.number, output: output.number, interruptions: interruption, incoming: rest)
     guard let status = attendance.run(nextSignal: { try? interruptions.next() }) else {
       throw .cutOff(pid: pid)

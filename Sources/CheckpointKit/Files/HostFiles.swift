@@ -34,7 +34,7 @@ public struct FileFacts: Equatable, Sendable {
 }
 
 /// Files by path, the way a command needs them: whole, small, in Swift's own types.
-public enum Files {
+public enum HostFiles {
   /// Reads a file to its end, at most `limit` bytes of it.
   public static func contents(
     of path: String, limit: Int = 64 << 20
@@ -73,11 +73,11 @@ public enum Files {
   /// Source: memfd_create(2).
   static func temporary(holding bytes: [UInt8]) throws(Errno) -> FileDescriptor {
     let number = try withPath("ckpt") { name throws(Errno) in
-      try Kernel.Files.memoryFile(name: name, flags: 0)
+      try Files.memoryFile(name: name, flags: 0)
     }
     let file = FileDescriptor(adopting: number)
     try withAddress(ofBytes: bytes) { address throws(Errno) in
-      try Kernel.Files.write(number, from: address, byteCount: UInt64(bytes.count), at: 0)
+      try Files.write(number, from: address, byteCount: UInt64(bytes.count), at: 0)
     }
     return file
   }
@@ -93,7 +93,7 @@ public enum Files {
     while true {
       let capacity = buffer.count
       let count = try withAddress(ofMutableBytes: &buffer) { address throws(Errno) in
-        try Kernel.Files.entries(of: number, to: address, capacity: capacity)
+        try Files.entries(of: number, to: address, capacity: capacity)
       }
       guard count > 0 else { return names }
       names += entryNames(in: buffer[0..<count])
@@ -148,7 +148,7 @@ public enum Files {
   /// Source: access(2), X_OK.
   public static func checkExecutable(_ path: String) throws(Errno) {
     try withPath(path) { address throws(Errno) in
-      try Kernel.Files.checkAccess(path: address, .execute)
+      try Files.checkAccess(path: address, .execute)
     }
   }
 
@@ -156,7 +156,7 @@ public enum Files {
   public static func rename(_ path: String, to destination: String) throws(Errno) {
     try withPath(path) { path throws(Errno) in
       try withPath(destination) { destination throws(Errno) in
-        try Kernel.Files.rename(path, to: destination)
+        try Files.rename(path, to: destination)
       }
     }
   }
@@ -164,7 +164,7 @@ public enum Files {
   /// Source: unlink(2).
   public static func remove(_ path: String) throws(Errno) {
     try withPath(path) { path throws(Errno) in
-      try Kernel.Files.unlink(path: path)
+      try Files.unlink(path: path)
     }
   }
 
@@ -172,7 +172,7 @@ public enum Files {
   public static func workingDirectory() throws(Errno) -> String {
     var buffer = [UInt8](repeating: 0, count: 4096)
     let count = try withAddress(ofMutableBytes: &buffer) { address throws(Errno) in
-      try Kernel.Files.workingDirectory(to: address, capacity: 4096)
+      try Files.workingDirectory(to: address, capacity: 4096)
     }
     return String(decoding: buffer[0..<max(0, count)], as: UTF8.self)
   }

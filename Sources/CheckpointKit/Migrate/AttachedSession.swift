@@ -5,7 +5,7 @@ internal import KernelABI
 ///
 /// What is typed here goes there, what is written there comes here, and signals to this command are
 /// passed on.
-final class Attendance {
+final class AttachedSession {
   /// The connection; they stay the caller's.
   private let input: Int32
   private let output: Int32

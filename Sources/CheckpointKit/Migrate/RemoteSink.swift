@@ -2,7 +2,7 @@ internal import Kernel
 internal import KernelABI
 
 /// What goes to the other machine; a signal to this command ends the waiting for a slow one.
-final class FarSink: ByteSink {
+final class RemoteSink: ByteSink {
   private let number: Int32
 
   /// A descriptor that is readable when a signal has come.
@@ -29,7 +29,7 @@ final class FarSink: ByteSink {
     var deadline = monotonicTime() &+ patience
     while done < UInt64(count) {
       do throws(Errno) {
-        done += try Kernel.Files.write(
+        done += try Files.write(
           number, from: address + done, byteCount: UInt64(count) - done)
         deadline = monotonicTime() &+ patience
       } catch {

@@ -1,7 +1,7 @@
 internal import BenchBoard
 
 /// Incremental images of a victim of whose pages a known share was written.
-struct Changes {
+struct ChangedPages {
   let base: Measurement
   private var book: Book { base.book }
 
@@ -25,10 +25,10 @@ struct Changes {
   }
 
   /// - Returns: whether this build makes incremental images at all.
-  private func measureRound(_ round: Int, _ victim: Victim) throws(BenchFailure) -> Bool {
+  private func measureRound(_ round: Int, _ victim: VictimProcess) throws(BenchFailure) -> Bool {
     base.scratch.clear()
     let size = victim.size
-    let full: SaveReport
+    let full: SaveResult
     do throws(BenchFailure) {
       full = try base.saver.save(victim, ["--incremental", "--full"], to: "full").report
     } catch {
@@ -73,7 +73,7 @@ struct Changes {
   }
 
   /// What finding the written pages costs: the same question to the kernel that the agent asks.
-  private func measureScan(_ victim: Victim, _ share: UInt64) {
+  private func measureScan(_ victim: VictimProcess, _ share: UInt64) {
     guard let scan = try? WrittenScan.time(victim.pid) else {
       book.note("changes: finding the written pages not timed, PAGEMAP_SCAN fails")
       return

@@ -1,5 +1,5 @@
 /// Rows of text in columns as wide as they need to be.
-struct Table {
+struct TextTable {
   private var rows: [[String]]
 
   init(_ head: [String]) { rows = [head] }

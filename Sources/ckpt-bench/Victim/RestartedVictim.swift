@@ -3,7 +3,7 @@ internal import CheckpointKit
 internal import Kernel
 
 /// A victim on its way back from an image, by `restart` or a peer.
-struct Awakening {
+struct RestartedVictim {
   let board: Board
   let start: UInt64
   private let awoken: UInt32
@@ -21,7 +21,7 @@ struct Awakening {
   /// Waits until it runs, and has read all if it was to.
   ///
   /// - Returns: nanoseconds until its first instruction, and until all was read.
-  func wait(for child: Child) throws(BenchFailure) -> (first: UInt64, all: UInt64) {
+  func wait(for child: StartedProgram) throws(BenchFailure) -> (first: UInt64, all: UInt64) {
     for _ in 0..<1200 {
       if board.count(.awoken) != awoken {
         return (board[.awakeTime] - start, board[.readTime] - start)

@@ -2,7 +2,7 @@ internal import Kernel
 internal import KernelABI
 
 /// Memory of the bench's own, in small pages, larger than any cache.
-struct Block {
+struct LargeBuffer {
   static let byteCount: UInt64 = 256 << 20
 
   let range: AddressRange

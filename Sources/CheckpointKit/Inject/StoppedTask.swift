@@ -3,12 +3,12 @@ internal import Kernel
 internal import KernelABI
 
 /// Brings one thread to rest, and notes how it has to go on.
-enum Standstill {
+enum StoppedTask {
   /// Stops the thread between two instructions of the program, or in a system call that can be
   /// made again.
   ///
   /// A signal that it is about to take it takes first.
-  static func reach(_ tracee: borrowing Tracee, of pid: Int32) throws(InjectFailure) {
+  static func reach(_ tracee: borrowing TracedThread, of pid: Int32) throws(InjectFailure) {
     do throws(Errno) {
       try tracee.interrupt()
       while true {
@@ -33,13 +33,13 @@ enum Standstill {
   }
 
   /// What is needed to bring the thread back, as it stands.
-  static func comeback(
-    _ tracee: borrowing Tracee, of pid: Int32, _ memory: borrowing TargetMemory,
+  static func resumption(
+    _ tracee: borrowing TracedThread, of pid: Int32, _ memory: borrowing TargetMemory,
     sample: ThreadSample, slot: UInt64
-  ) throws(InjectFailure) -> (comeback: Comeback, mask: UInt64) {
+  ) throws(InjectFailure) -> (resumption: ResumeRegisters, mask: UInt64) {
     do throws(Errno) {
       let mask = try tracee.mask()
-      var stop = Comeback.Stop(registers: try tracee.registers())
+      var stop = ResumeRegisters.Stop(registers: try tracee.registers())
       guard stop.registers.is64Bit else { throw Errno.notSupported }
       let status = status(of: tracee.tid, in: pid)
       stop.hasTemporaryMask = (status?.blocked ?? mask) != mask
@@ -49,7 +49,7 @@ enum Standstill {
       stop.waited = stop.registers.call == Int(sample.call) ? sample.waited : 0
       stop.timeout = stop.timeoutAddress.flatMap { time(at: $0, memory) }
       stop.slot = slot
-      return (Comeback(stop), mask)
+      return (ResumeRegisters(stop), mask)
     } catch {
       throw error == .notSupported ? .foreign(pid) : failure(error, tracee.tid)
     }
@@ -64,7 +64,7 @@ enum Standstill {
   }
 
   private static func status(of tid: Int32, in pid: Int32) -> ProcessStatus? {
-    (try? Files.text(of: "/proc/\(pid)/task/\(tid)/status")).map { ProcessStatus($0) }
+    (try? HostFiles.text(of: "/proc/\(pid)/task/\(tid)/status")).map { ProcessStatus($0) }
   }
 
   /// Whether a signal waits that the thread does not block.

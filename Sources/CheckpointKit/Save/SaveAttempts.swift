@@ -1,7 +1,7 @@
 internal import Kernel
 
 /// The tries of one request: another checkpoint of the process may be on, or the program defer them.
-struct SaveTurns {
+struct SaveAttempts {
   private let order: SaveOrder
   private let deadline: UInt64
   private var delivery: Delivery

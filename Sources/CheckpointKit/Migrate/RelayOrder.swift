@@ -1,5 +1,5 @@
 /// What the `ckpt` over there is asked for: it unpacks an image for `restart`, and stays between.
-public struct FarOrder: Equatable, Sendable {
+public struct RelayOrder: Equatable, Sendable {
   /// Where it listens for the image.
   public struct Endpoint: Equatable, Sendable {
     /// Without one, the address at which ssh has come in.

@@ -2,9 +2,9 @@ internal import ArgumentParser
 internal import CheckpointKit
 
 /// What `ckpt migrate` has running on the other machine, between the connection and `restart`.
-struct Far: ParsableCommand {
+struct RelayCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Take a migrating program in.", shouldDisplay: false)
+    commandName: "far", abstract: "Take a migrating program in.", shouldDisplay: false)
 
   @Flag(help: "Say which version of the other side is understood.")
   var `protocol` = false
@@ -34,14 +34,14 @@ struct Far: ParsableCommand {
   var port: UInt16?
 
   func run() throws {
-    if self.protocol { return writeOutput("\(FarOrder.version)\n") }
+    if self.protocol { return writeOutput("\(RelayOrder.version)\n") }
     guard let restart else { throw ValidationError("this is for `ckpt migrate`") }
-    var order = FarOrder(restart: restart)
+    var order = RelayOrder(restart: restart)
     order.idle = idle
     order.ids = freshPids ? .fresh : privatePids ? .private : .same
     order.map = map
     order.isAttached = attach
-    order.endpoint = port.map { FarOrder.Endpoint(host: address, port: $0) }
+    order.endpoint = port.map { RelayOrder.Endpoint(host: address, port: $0) }
     let status: Int32
     do throws(StreamFailure) { status = try takeIn(order) } catch {
       throw error.failure("cannot take the program in")

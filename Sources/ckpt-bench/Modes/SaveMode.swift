@@ -1,5 +1,5 @@
 /// A way to save.
-struct Mode {
+struct SaveMode {
   /// As tables call it.
   let name: String
 
@@ -18,14 +18,14 @@ struct Mode {
   /// Whether only the size of its image is of interest: it is made once, not in every round.
   var isForSize = false
 
-  static let standard = Mode(name: "copy-on-write", options: [], expected: "copy-on-write")
-  static let inPlace = Mode(name: "in place", options: ["--sync"], expected: "in-place")
-  static let precopy = Mode(
+  static let standard = SaveMode(name: "copy-on-write", options: [], expected: "copy-on-write")
+  static let inPlace = SaveMode(name: "in place", options: ["--sync"], expected: "in-place")
+  static let precopy = SaveMode(
     name: "precopy, 1 %/s dirty", options: ["--precopy"], expected: "precopy", share: 10_000)
-  static let precopyHot = Mode(
+  static let precopyHot = SaveMode(
     name: "precopy, 1 % hot", options: ["--precopy"], expected: "precopy", share: 10_000,
     isHot: true)
-  static let thin = Mode(name: "thin", options: ["--thin"], isForSize: true)
+  static let thin = SaveMode(name: "thin", options: ["--thin"], isForSize: true)
 
   static let all = [standard, inPlace, precopy, precopyHot, thin]
 }

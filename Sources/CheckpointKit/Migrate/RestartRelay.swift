@@ -4,31 +4,31 @@ internal import KernelABI
 /// Takes a migrating program in, on the machine where it is to run.
 ///
 /// - Returns: the exit status of `restart`, when that has failed and said why.
-public func takeIn(_ order: FarOrder) throws(StreamFailure) -> Int32 {
-  for number in [FarOrder.input, FarOrder.output] {
+public func takeIn(_ order: RelayOrder) throws(StreamFailure) -> Int32 {
+  for number in [RelayOrder.input, RelayOrder.output] {
     do throws(Errno) { try Descriptors.setFlags(number, 1) } catch {
       throw .read("the connection", error)
     }
   }
   let source = try imageSource(order)
-  let child: FarChild
-  do throws(Errno) { child = try FarChild(order) } catch { throw .write("the restart", error) }
-  let end = FarEnd(child, isAttached: order.isAttached)
+  let child: RestartChild
+  do throws(Errno) { child = try RestartChild(order) } catch { throw .write("the restart", error) }
+  let end = RestartRelay(child, isAttached: order.isAttached)
   try end.handOn(source)
   return try end.serve()
 }
 
-private func imageSource(_ order: FarOrder) throws(StreamFailure) -> any ByteSource {
+private func imageSource(_ order: RelayOrder) throws(StreamFailure) -> any ByteSource {
   let patience = Int(min(order.idle, 86_400)) * 1000
-  let link = LinkSource(FarOrder.input, patience: patience)
+  let link = LinkSource(RelayOrder.input, patience: patience)
   guard let endpoint = order.endpoint else {
     return try decoded(link, key: nil, needsKey: false)
   }
   let secrets = LinkSecrets(try link.frame(.secrets, LinkSecrets.byteCount))
   guard let host = arrivalAddress() ?? endpoint.host else { throw .unknownHost("this side of ssh") }
   let listener = try LinkListener(host: host, port: endpoint.port)
-  writeText("\(FarWord.mark)at \(host) \(listener.port)\n", to: FarOrder.output)
-  let connection = try listener.accept(secrets, besides: FarOrder.input, milliseconds: patience)
+  writeText("\(RemoteReply.mark)at \(host) \(listener.port)\n", to: RelayOrder.output)
+  let connection = try listener.accept(secrets, besides: RelayOrder.input, milliseconds: patience)
   return try decoded(
     DescriptorSource(connection, "the connection", patience: patience), key: .secret(secrets.key),
     needsKey: true)
@@ -46,8 +46,8 @@ private func arrivalAddress() -> String? {
 }
 
 /// Between the connection and `restart`, later the program.
-final class FarEnd {
-  private let child: FarChild
+final class RestartRelay {
+  private let child: RestartChild
   private let isAttached: Bool
   private var fromLink: [UInt8] = []
   private var fromChild: [UInt8] = []
@@ -57,7 +57,7 @@ final class FarEnd {
   private var isInputOver = false
   private var isRunning = false
 
-  init(_ child: FarChild, isAttached: Bool) {
+  init(_ child: RestartChild, isAttached: Bool) {
     self.child = child
     self.isAttached = isAttached
   }
@@ -94,7 +94,7 @@ final class FarEnd {
         [
           (isRunning ? -1 : child.words, read),
           (isRunning ? child.output : -1, read),
-          (input.isFull ? -1 : FarOrder.input, read),
+          (input.isFull ? -1 : RelayOrder.input, read),
           (input.isEmpty ? -1 : child.input, write),
           (child.process, read),
         ], until: .max)
@@ -113,8 +113,8 @@ final class FarEnd {
     while let end = fromChild.firstIndex(of: 0x0A) {
       let line = String(decoding: fromChild[..<end], as: UTF8.self)
       fromChild.removeSubrange(...end)
-      writeText(line + "\n", to: FarOrder.output)
-      switch FarWord(line: line) {
+      writeText(line + "\n", to: RelayOrder.output)
+      switch RemoteReply(line: line) {
       case .failed: return child.status()
       case .runs:
         guard isAttached else { return 0 }
@@ -138,7 +138,7 @@ final class FarEnd {
   }
 
   private func say(_ frame: LinkFrame, _ bytes: [UInt8]) {
-    let sink = DescriptorSink(FarOrder.output, "the connection", patience: -1)
+    let sink = DescriptorSink(RelayOrder.output, "the connection", patience: -1)
     _ = try? sink.write(frame.framed(bytes))
   }
 
@@ -154,7 +154,7 @@ final class FarEnd {
 
   /// - Returns: whether the other side is still there.
   private func takeFrames() throws(StreamFailure) -> Bool {
-    guard let bytes = readBytes(FarOrder.input), !bytes.isEmpty else {
+    guard let bytes = readBytes(RelayOrder.input), !bytes.isEmpty else {
       // As when a terminal goes. What does not run yet finds its input at its end.
       if isRunning { child.signal(1) }
       return false
@@ -200,7 +200,7 @@ final class FarEnd {
 func readBytes(_ number: Int32) -> [UInt8]? {
   var buffer = [UInt8](repeating: 0, count: 65_536)
   let count = try? withAddress(ofMutableBytes: &buffer) { address throws(Errno) in
-    try Kernel.Files.read(number, to: address, byteCount: 65_536)
+    try Files.read(number, to: address, byteCount: 65_536)
   }
   return count.map { Array(buffer[..<Int($0)]) }
 }

@@ -3,25 +3,25 @@ internal import Kernel
 internal import KernelABI
 
 /// What came of the wish to copy memory while the program runs.
-enum Rounds {
+enum PrecopyOutcome {
   /// The last of them has gone over; the image is to follow.
-  case sent(CopiedAhead)
+  case sent(PrecopyTotals)
 
   /// The agent can't.
   case refused(AgentFailure)
 }
 
 /// Lets the agent send memory through the connection while the program runs, until little is left.
-func sendRounds(
-  _ order: MigrationOrder, to far: borrowing FarSide,
+func sendPrecopy(
+  _ order: MigrationOrder, to host: borrowing RemoteHost,
   _ progress: (ControlReport.Progress) -> Void
-) throws(MigrationFailure) -> Rounds {
+) throws(MigrationFailure) -> PrecopyOutcome {
   var saving = order.saving
   saving.kills = false
   saving.rounds = .first
   let session = try asSave { () throws(SaveFailure) in try SaveSession.prepared(for: saving) }
   let delivery = try asSave { () throws(SaveFailure) in try CheckpointKit.delivery(for: saving) }
-  var turns = SaveTurns(saving, delivery)
+  var turns = SaveAttempts(saving, delivery)
   while true {
     let pipe = try asSave { () throws(SaveFailure) in try SavePipe() }
     let connection = try asSave { () throws(SaveFailure) in
@@ -30,17 +30,17 @@ func sendRounds(
     let reader = pipe.keepReader()
     let answer: SaveSession.Answer
     do throws(SaveFailure) {
-      guard let given = try session.hearOfRounds(connection) else {
+      guard let given = try session.hearOfPrecopy(connection) else {
         let memory = memoryByteCount(of: order.target.pid)
         return .sent(
-          try session.followRounds(reader, to: far.image) {
+          try session.followPrecopy(reader, to: host.image) {
             progress(.init(done: $0, total: max($0, memory)))
           })
       }
       answer = given
     } catch {
       if case .agent(let failure) = error, failure.step == .copyAhead { return .refused(failure) }
-      throw far.failure(error, in: .copying)
+      throw host.failure(error, in: .copying)
     }
     try asSave { () throws(SaveFailure) in try turns.awaitNext(session, after: answer) }
   }
@@ -48,14 +48,14 @@ func sendRounds(
 
 /// Bytes of a process that are in memory.
 private func memoryByteCount(of pid: Int32) -> UInt64 {
-  (try? Files.text(of: "/proc/\(pid)/statm")).map(Candidate.memory(statm:)) ?? 0
+  (try? HostFiles.text(of: "/proc/\(pid)/statm")).map(Candidate.memory(statm:)) ?? 0
 }
 
 extension SaveSession {
   /// Waits for the agent's word.
   ///
   /// - Returns: `nil` when memory is being copied.
-  fileprivate borrowing func hearOfRounds(
+  fileprivate borrowing func hearOfPrecopy(
     _ connection: borrowing ControlConnection
   ) throws(SaveFailure) -> Answer? {
     _ = try waitForWord(of: connection, -1)
@@ -71,12 +71,12 @@ extension SaveSession {
   /// Hands on what the agent's companion writes, until the last frame.
   ///
   /// - Parameter progress: hears of bytes.
-  fileprivate borrowing func followRounds(
+  fileprivate borrowing func followPrecopy(
     _ pipe: borrowing FileDescriptor, to sink: any ByteSink, progress: (UInt64) -> Void
-  ) throws(SaveFailure) -> CopiedAhead {
+  ) throws(SaveFailure) -> PrecopyTotals {
     let block: Block
     do throws(StreamFailure) { block = try Block() } catch { throw .stream(error) }
-    var reading = RoundsReading()
+    var reading = PrecopyReader()
     while !reading.isAtEnd {
       try waitForBytes(of: pipe.number)
       guard try handOn(pipe, block, to: sink), reading.pass(block.address, block.count) else {
