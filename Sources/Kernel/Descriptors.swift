@@ -122,37 +122,40 @@ public enum Descriptors {
     _ = try control(number, Command.addSeals, Int(seals))
   }
 
-  /// How the open file descriptions behind two numbers relate.
+  /// How the open file descriptions behind two descriptors relate.
   public enum Order: Sendable { case same, before, after, different }
 
-  /// Compares open file descriptions by the kernel's own hidden order, or only for sameness where
-  /// kcmp(2) is forbidden.
+  /// Compares open file descriptions by the kernel's own hidden order, or, within the calling
+  /// process, only for sameness where kcmp(2) is forbidden.
   ///
   /// Source: kcmp(2), KCMP_FILE; fcntl(2), F_DUPFD_QUERY (6.10).
   public static func order(
-    _ lhs: Int32, _ rhs: Int32, process: Int32
+    _ lhs: ProcessDescriptor, _ rhs: ProcessDescriptor
   ) throws(Errno) -> Order {
     let raw = rawSystemCall(
-      SyscallNumber.kcmp, Int(process), Int(process), 0, Int(lhs), Int(rhs))
+      SyscallNumber.kcmp, Int(lhs.process), Int(rhs.process), 0, Int(lhs.number), Int(rhs.number))
     switch raw {
     case 0: return .same
     case 1: return .before
     case 2: return .after
     default: break
     }
-    return try control(lhs, Command.duplicateQuery, Int(rhs)) == 1 ? .same : .different
+    guard lhs.process == rhs.process else { throw Errno(rawValue: Int32(truncatingIfNeeded: -raw)) }
+    let isSame = try control(lhs.number, Command.duplicateQuery, Int(rhs.number)) == 1
+    return isSame ? .same : .different
   }
 
-  /// Whether entry `slot` of an epoll set watches what `number` refers to, `nil`: can't be said.
+  /// Whether entry `slot` of an epoll set watches what a descriptor refers to, `nil`: can't be said.
   ///
   /// Source: kcmp(2), KCMP_EPOLL_TFD.
   public static func isWatched(
-    _ number: Int32, by epoll: Int32, as target: Int32, process: Int32
+    _ descriptor: ProcessDescriptor, by epoll: ProcessDescriptor, as slot: Int32
   ) -> Bool? {
-    var slot = (UInt32(bitPattern: epoll), UInt32(bitPattern: target), UInt32(0))
+    var slot = (UInt32(bitPattern: epoll.number), UInt32(bitPattern: slot), UInt32(0))
     let raw = try? withAddress(of: &slot) { (address) throws(Errno) in
       try systemCall(
-        SyscallNumber.kcmp, Int(process), Int(process), 7, Int(number), address.argument)
+        SyscallNumber.kcmp, Int(descriptor.process), Int(epoll.process), 7,
+        Int(descriptor.number), address.argument)
     }
     guard let raw else { return nil }
     return raw == 0
@@ -211,6 +214,17 @@ public enum Descriptors {
       try systemCall(SyscallNumber.ioctl, Int(number), 0x541B, address.argument)
     }
     return Int(count)
+  }
+}
+
+/// An entry of a process's descriptor table.
+public struct ProcessDescriptor: Equatable, Sendable, BitwiseCopyable {
+  /// A thread of the process: a PID, or a TID where the main thread may have ended.
+  public var process: Int32
+  public var number: Int32
+  public init(process: Int32, number: Int32) {
+    self.process = process
+    self.number = number
   }
 }
 

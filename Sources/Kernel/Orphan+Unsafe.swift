@@ -1,6 +1,6 @@
 public import KernelABI
 
-extension SharedMemoryProcess {
+extension HelperProcess {
   /// Bytes that `runOrphan` needs.
   public static let orphanRoomByteCount: UInt64 = 2 * stackByteCount + 64
 
@@ -67,6 +67,6 @@ extension SharedMemoryProcess {
 /// Begins on its own stack, in the caller's memory; makes the orphan and ends.
 @c(kernel_make_orphan)
 func kernelMakeOrphan(_ place: UInt64) {
-  SharedMemoryProcess.makeOrphan(Address(place))
+  HelperProcess.makeOrphan(Address(place))
   exitThread()
 }

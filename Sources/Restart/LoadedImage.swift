@@ -33,7 +33,7 @@ struct LoadedImage: BitwiseCopyable {
   var stream: StreamInput?
 
   /// What came before it in the stream.
-  var rounds: Rounds?
+  var precopied: PrecopiedMemory?
 
   /// The spans of a region, by index.
   func spans(of region: Int) -> Range<Int> {

@@ -20,7 +20,7 @@ struct PathBuffer {
     storage[byteCount] = 0
   }
 
-  mutating func append(_ text: Text) throws(Errno) {
+  mutating func append(_ text: ByteString) throws(Errno) {
     try append(from: text.address, byteCount: text.byteCount)
   }
 

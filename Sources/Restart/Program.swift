@@ -14,7 +14,7 @@ struct Program {
   let isVerbose: Bool
   let own: AddressRange
   let status: Int32
-  let laziness: Options.Laziness
+  let laziness: RestartOptions.Laziness
   let arguments: ProgramArguments
 
   /// Where the pages are listed that the program touches, -1: nowhere.
@@ -42,7 +42,7 @@ struct Program {
 
   /// Becomes the program, or says why not and exits.
   func run() -> Never {
-    var descriptors = OwnDescriptors(sources: image.sources, status: status)
+    var descriptors = RestartDescriptors(sources: image.sources, status: status)
     descriptors.channel = channel
     descriptors.isExecutable = isExecutable
     descriptors.training = training
@@ -60,7 +60,7 @@ struct Program {
     }
   }
 
-  private func bringBack(_ descriptors: inout OwnDescriptors) throws(RestartFailure) -> Never {
+  private func bringBack(_ descriptors: inout RestartDescriptors) throws(RestartFailure) -> Never {
     if !isExecutable || image.executable?.startsInSavedDirectory == true { try enterDirectory() }
     ProcessAttributes.setUmask(image.process.umask)
     if let stream = image.stream {
@@ -78,7 +78,7 @@ struct Program {
   }
 
   /// What the agent must be told; `MemoryRestore.run` completes it.
-  private func handoff(_ descriptors: OwnDescriptors) -> ckpt_handoff {
+  private func handoff(_ descriptors: RestartDescriptors) -> ckpt_handoff {
     var handoff = ckpt_handoff()
     handoff.version = CKPT_HANDOFF_VERSION
     if identity.isFresh { handoff.flags |= CKPT_HANDOFF_FRESH_PIDS }
@@ -104,7 +104,7 @@ struct Program {
   }
 
   /// What it writes still comes to the terminal, but it does not read what is typed for others.
-  private func leaveTerminal(_ descriptors: inout OwnDescriptors) {
+  private func leaveTerminal(_ descriptors: inout RestartDescriptors) {
     descriptors.takesTerminal = false
     guard (try? Terminals.modes(0)) != nil else { return }
     guard let null = try? FileDescriptor("/dev/null", .readOnly) else { return }
@@ -113,7 +113,7 @@ struct Program {
 
   /// Says what goes wrong where it did so far; the program's errors go where its output goes, unless
   /// somebody stays with it.
-  private func leaveErrors(_ descriptors: inout OwnDescriptors) throws(RestartFailure) {
+  private func leaveErrors(_ descriptors: inout RestartDescriptors) throws(RestartFailure) {
     descriptors.errors = try during("cannot put the standard streams aside") { () throws(Errno) in
       let number = try Descriptors.duplicate(2, atLeast: 3)
       if isDetached { try Descriptors.duplicate(1, to: 2, closeOnExec: false) }

@@ -6,8 +6,8 @@ import Testing
 @testable import Restart
 
 /// Lays a command line down as the kernel does, and parses it.
-private func options(_ words: [String]) throws(RestartFailure) -> Options {
-  try Options(parsing: try arguments(words, environment: []))
+private func options(_ words: [String]) throws(RestartFailure) -> RestartOptions {
+  try RestartOptions(parsing: try arguments(words, environment: []))
 }
 
 /// Lays a command line and an environment down as the kernel does.
@@ -46,7 +46,7 @@ private func found(in arguments: ProgramArguments) throws -> (words: [String], v
     while true {
       let next = Memory.load(UInt64.self, at: Address(address) + UInt64(strings.count) * 8)
       guard next != 0 else { return strings }
-      strings.append(string(Text(terminatedAt: Address(next))) ?? "")
+      strings.append(string(ByteString(terminatedAt: Address(next))) ?? "")
     }
   }
   let words = strings(block.argv)
@@ -54,7 +54,7 @@ private func found(in arguments: ProgramArguments) throws -> (words: [String], v
   return (words, strings(block.envp))
 }
 
-private func string(_ text: Text?) -> String? {
+private func string(_ text: ByteString?) -> String? {
   text.map { text in String(decoding: (0..<text.byteCount).map(text.byte(at:)), as: UTF8.self) }
 }
 
@@ -62,28 +62,28 @@ private func string(_ text: Text?) -> String? {
   @Test func whatIsBehindTheDashesIsForTheProgram() throws {
     let all = try arguments(
       ["-v", "--", "i", "--", "--help", "", "--", "b c"], environment: ["A=1", "B="])
-    let options = try Options(parsing: all)
+    let options = try RestartOptions(parsing: all)
     #expect(string(options.image) == "i" && options.isVerbose)
     let given = try found(in: options.arguments)
     #expect(given.words == ["i", "--help", "", "--", "b c"])
     #expect(given.variables == ["A=1", "B="])
     let none = try found(
-      in: try Options(parsing: arguments(["i", "-v"], environment: [])).arguments)
+      in: try RestartOptions(parsing: arguments(["i", "-v"], environment: [])).arguments)
     #expect(none.words == ["i"] && none.variables.isEmpty)
   }
 
   @Test func everyWordOfAnExecutableIsForTheProgram() throws {
     let words = ["--help", "--", "-v", "x"]
-    let options = Options(ofExecutable: try arguments(words, environment: ["C=3"]))
+    let options = RestartOptions(ofExecutable: try arguments(words, environment: ["C=3"]))
     #expect(options.request == .restart && options.isExecutable && options.ids == .sameOrPrivate)
     let given = try found(in: options.arguments)
     #expect(given.words == ["restart"] + words && given.variables == ["C=3"])
   }
 
   @Test func oneWordAloneAsksAnExecutableWhatItIs() throws {
-    let asked = Options(ofExecutable: try arguments(["--ckpt-help"], environment: []))
+    let asked = RestartOptions(ofExecutable: try arguments(["--ckpt-help"], environment: []))
     #expect(asked.request == .describe)
-    let given = Options(ofExecutable: try arguments(["--ckpt-help", "x"], environment: []))
+    let given = RestartOptions(ofExecutable: try arguments(["--ckpt-help", "x"], environment: []))
     #expect(given.request == .restart)
   }
 

@@ -5,12 +5,12 @@ import Testing
 @testable import Restart
 
 /// Text that stays for the rest of the tests.
-private func text(_ string: String) throws -> Text {
+private func text(_ string: String) throws -> ByteString {
   let bytes = Array(string.utf8)
   let start = try Mapping.map(
     byteCount: roundedUpToPage(UInt64(bytes.count) + 1), .read | .write, .private | .anonymous)
   for (index, byte) in bytes.enumerated() { Memory.store(byte, at: start + UInt64(index)) }
-  return Text(address: start, byteCount: bytes.count)
+  return ByteString(address: start, byteCount: bytes.count)
 }
 
 private func map(_ words: [String]) throws -> PathMap {

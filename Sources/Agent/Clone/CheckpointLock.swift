@@ -65,7 +65,7 @@ enum CheckpointLock {
 
   private static func forget(_ page: WriterStatus) {
     // Where it is our child, it is a zombie by now, or will be in a moment.
-    if page.process > 0 { SharedMemoryProcess.reap(page.process) }
+    if page.process > 0 { HelperProcess.reap(page.process) }
     Precopy.abandon()
     tellCaller(page)
     if page.result == .durable { Lineage.follow(page.record, path: page.path) }

@@ -132,7 +132,7 @@ enum Clone {
   }
 
   private static func orphanRoom(_ scratch: inout Arena) throws(Errno) -> AddressRange {
-    let byteCount = SharedMemoryProcess.orphanRoomByteCount
+    let byteCount = HelperProcess.orphanRoomByteCount
     let start = try scratch.reserve(byteCount, alignment: pageByteCount)
     guard let room = AddressRange(start: start, byteCount: byteCount) else { throw .outOfMemory }
     return room
@@ -158,7 +158,7 @@ enum Clone {
   ) throws(Errno) {
     if job.isChild { return try fork(place) }
     job.page.processWord.store(0)
-    try SharedMemoryProcess.runOrphan(in: room, agentMiddleman, place)
+    try HelperProcess.runOrphan(in: room, agentMiddleman, place)
     guard job.page.process > 0 else { throw .tryAgain }
   }
 

@@ -20,17 +20,17 @@ enum GuardedCopy {
     _ pieces: Table<Staging.Piece>, _ scratch: inout Arena
   ) throws(Errno) -> Bool {
     let place = try scratch.reserve(UInt64(MemoryLayout<Job>.stride))
-    let byteCount = SharedMemoryProcess.orphanRoomByteCount
+    let byteCount = HelperProcess.orphanRoomByteCount
     let start = try scratch.reserve(byteCount, alignment: pageByteCount)
     guard let room = AddressRange(start: start, byteCount: byteCount) else { throw .outOfMemory }
     Memory.store(Job(pieces: pieces), at: place)
     if Clone.isReaper {
-      SharedMemoryProcess.reap(
-        try SharedMemoryProcess.start(
-          SharedMemoryProcess.Options(.untilEnd | .untraced, stack: room), agentCopy, place))
+      HelperProcess.reap(
+        try HelperProcess.start(
+          HelperProcess.Options(.untilEnd | .untraced, stack: room), agentCopy, place))
     } else {
       // The copier is not our child: its time is not that of the program's children.
-      try SharedMemoryProcess.runOrphan(in: room, agentCopy, place)
+      try HelperProcess.runOrphan(in: room, agentCopy, place)
     }
     return Memory.load(Job.self, at: place).isDone != 0
   }

@@ -4,20 +4,19 @@ internal import KernelABI
 
 /// Finds out what descriptors the program has and what lies behind them.
 ///
-/// Stopped-world safe. Kinds that can't be restored are refused by name. Before the memory survey:
+/// In two passes: first all open file descriptions are listed, then each is looked at, since it may
+/// be the peer of another. Stopped-world safe. Kinds that can't be restored are refused by name. Before the memory survey:
 /// the objects that descriptors show are listed here.
 enum DescriptorSurvey {
   static func run(
     _ draft: inout ImageDraft, except own: AgentDescriptors
   ) throws(CaptureFailure) {
-    var list = try OpenFileList(in: &draft)
     try listNumbers(&draft, except: own)
-    try group(&draft, &list)
+    let list = try OpenFileList(of: &draft)
     for index in 0..<draft.files.count {
       let item = try list.open(index, &draft)
       try KindSurvey.run(item, &draft, list)
     }
-    try SocketPairing.run(&draft, list)
   }
 
   /// Closes what the survey opened for the writer to read from.
@@ -60,22 +59,6 @@ enum DescriptorSurvey {
       let isFull = error == .tooManyOpen || error == .outOfMemory
       throw CaptureFailure(
         .descriptors, error, reason: isFull ? .tooManyDescriptors : .unspecified)
-    }
-  }
-
-  /// Finds the open file description behind every number.
-  private static func group(
-    _ draft: inout ImageDraft, _ list: inout OpenFileList
-  ) throws(CaptureFailure) {
-    for index in 0..<draft.descriptors.count {
-      var descriptor = draft.descriptors[index]
-      do throws(Errno) {
-        descriptor.file = UInt32(try list.find(descriptor.number, &draft))
-      } catch {
-        throw CaptureFailure(
-          .descriptor, error, subject: UInt64(UInt32(bitPattern: descriptor.number)))
-      }
-      draft.descriptors[index] = descriptor
     }
   }
 }

@@ -5,7 +5,7 @@ internal import KernelABI
 /// /dev/null and its kin, and terminals.
 enum DeviceSurvey {
   static func run(
-    _ item: OpenFile, _ file: inout ckpt_file, _ draft: inout ImageDraft
+    _ item: OpenFile, _ file: inout ckpt_file, _ draft: inout ImageDraft, _ list: OpenFileList
   ) throws(CaptureFailure) {
     file.path = try item.path(&draft)
     if isStateless(item.status.deviceNumber) || item.isPath {
@@ -22,8 +22,7 @@ enum DeviceSurvey {
       modes[0], modes[1], modes[2], modes[3], modes[4], modes[5], modes[6], modes[7], modes[8],
       modes[9], modes[10]
     )
-    record.standard = draft.standardNumber(
-      device: item.status.device, inode: item.status.inode)
+    record.standard = list.peers(in: draft).standardNumber(of: item.index) ?? -1
     file.detail = try item.detail(record, &draft)
   }
 

@@ -55,14 +55,15 @@ enum SignalfdSurvey {
 /// Only of the process itself, or of one that is gone.
 enum PidfdSurvey {
   static func run(
-    _ item: OpenFile, _ file: inout ckpt_file, _ draft: inout ImageDraft
+    _ item: OpenFile, _ file: inout ckpt_file, _ draft: inout ImageDraft, _ list: OpenFileList
   ) throws(CaptureFailure) {
     let text = try item.information(&draft)
     guard let process = Fdinfo(text.span).signedNumber("Pid:") else {
       throw item.refused(.contentsUnreadable)
     }
-    guard process == -1 || process == Int64(Process.ownID) else {
-      throw item.refused(.peerOutside)
+    switch list.peers(in: draft).process(process) {
+    case .member, .gone: break
+    case .own, .standard, .outside: throw item.refused(.peerOutside)
     }
     file.kind = CKPT_FILE_PIDFD
     file.detail = try item.detail(

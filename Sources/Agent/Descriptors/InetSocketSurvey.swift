@@ -8,13 +8,13 @@ enum InetSocketSurvey {
 
   static func run(
     _ item: OpenFile, _ file: inout ckpt_file, _ record: inout ckpt_file_socket,
-    _ draft: inout ImageDraft
+    _ draft: inout ImageDraft, _ peers: PeerSearch
   ) throws(CaptureFailure) {
     let local = try item.doing { () throws(Errno) in try Sockets.localAddress(item.number) }
     if local.port != 0 { record.flags |= CKPT_SOCKET_BOUND }
     switch (record.type, record.protocol) {
     case (Sockets.Kind.stream, tcp):
-      try connection(item, &file, &record, &draft)
+      try connection(item, &file, &record, &draft, peers)
     case (Sockets.Kind.datagram, _):
       if let remote = try? Sockets.remoteAddress(item.number) {
         record.state = CKPT_SOCKET_CONNECTED
@@ -45,7 +45,7 @@ enum InetSocketSurvey {
 
   private static func connection(
     _ item: OpenFile, _ file: inout ckpt_file, _ record: inout ckpt_file_socket,
-    _ draft: inout ImageDraft
+    _ draft: inout ImageDraft, _ peers: PeerSearch
   ) throws(CaptureFailure) {
     var information = Information()
     _ = try item.doing { () throws(Errno) in
@@ -59,7 +59,7 @@ enum InetSocketSurvey {
     case State.closed:
       if hasEnded(item) { record.state = CKPT_SOCKET_LOST }
     default:
-      try connected(item, &file, &record, information.state, &draft)
+      try connected(item, &file, &record, information.state, &draft, peers)
     }
   }
 
@@ -71,10 +71,9 @@ enum InetSocketSurvey {
 
   private static func connected(
     _ item: OpenFile, _ file: inout ckpt_file, _ record: inout ckpt_file_socket, _ state: UInt8,
-    _ draft: inout ImageDraft
+    _ draft: inout ImageDraft, _ peers: PeerSearch
   ) throws(CaptureFailure) {
-    record.standard = draft.standardNumber(device: item.status.device, inode: item.status.inode)
-    record.state = record.standard >= 0 ? CKPT_SOCKET_STANDARD : CKPT_SOCKET_LOST
+    try note(peers.connection(item.index), of: item, &record)
     if let remote = try? Sockets.remoteAddress(item.number) {
       record.remote = SocketSurvey.record(remote)
     }
@@ -91,5 +90,27 @@ enum InetSocketSurvey {
       return RawBytes(start: place, count: peeked.byteCount)
     }
     file.object = try QueueSurvey.object(item, holding: bytes, &draft)
+  }
+
+  private static func note(
+    _ peer: Peer, of item: OpenFile, _ record: inout ckpt_file_socket
+  ) throws(CaptureFailure) {
+    switch peer {
+    case .own(let file):
+      record.state = CKPT_SOCKET_PAIRED
+      record.peer = UInt32(file)
+      try checkIsDelivered(item)
+    case .standard(let number):
+      record.state = CKPT_SOCKET_STANDARD
+      record.standard = number
+    case .member, .outside, .gone: record.state = CKPT_SOCKET_LOST
+    }
+  }
+
+  /// Bytes that wait for room at the other end can't be seen from either.
+  private static func checkIsDelivered(_ item: OpenFile) throws(CaptureFailure) {
+    if let waiting = try? Sockets.unsentByteCount(item.number), waiting > 0 {
+      throw item.refused(.contentsUnreadable)
+    }
   }
 }

@@ -22,7 +22,7 @@ enum KindSurvey {
     switch item.status.kind {
     case .regular: try RegularFileSurvey.run(item, &file, &draft)
     case .directory: try DirectorySurvey.run(item, &file, &draft)
-    case .character: try DeviceSurvey.run(item, &file, &draft)
+    case .character: try DeviceSurvey.run(item, &file, &draft, list)
     case .fifo: try PipeSurvey.run(item, &file, &draft, list)
     case .socket: try SocketSurvey.run(item, &file, &draft, list)
     case .block, .link, .other: throw item.refused(.unknownDescriptorKind)
@@ -43,7 +43,7 @@ enum KindSurvey {
     } else if item.isNamed("anon_inode:inotify") {
       try InotifySurvey.run(item, &file, &draft, list)
     } else if item.isNamed("anon_inode:[pidfd]") || item.isNamed("pidfd:") {
-      try PidfdSurvey.run(item, &file, &draft)
+      try PidfdSurvey.run(item, &file, &draft, list)
     } else if item.isNamed("anon_inode:[io_uring]") {
       throw item.refused(.ioUring)
     } else {

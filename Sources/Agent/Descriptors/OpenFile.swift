@@ -18,8 +18,8 @@ struct OpenFile: BitwiseCopyable {
   /// `linkByteCount` bytes at most 4,096 long.
   static let linkCapacity = 4096
 
-  var isReadable: Bool { flags.rawValue & 3 != OpenFlags.writeOnly.rawValue }
-  var isWritable: Bool { flags.rawValue & 3 != OpenFlags.readOnly.rawValue }
+  var isReadable: Bool { flags.isReadable }
+  var isWritable: Bool { flags.isWritable }
   var isPath: Bool { flags.contains(.path) }
 
   /// Whether the link starts with `text`.
@@ -81,6 +81,11 @@ struct OpenFile: BitwiseCopyable {
       return RawBytes(start: try draft.scratch.reserve(count, alignment: 1), count: Int(count))
     }
   }
+}
+
+extension OpenFlags {
+  var isReadable: Bool { rawValue & Self.accessMode.rawValue != Self.writeOnly.rawValue }
+  var isWritable: Bool { rawValue & Self.accessMode.rawValue != Self.readOnly.rawValue }
 }
 
 /// A place in scratch memory.

@@ -2,72 +2,63 @@ internal import CImage
 internal import Kernel
 internal import KernelABI
 
-/// The open file descriptions found so far, as a search tree.
+/// All open file descriptions of the program, each under one of its numbers.
 ///
-/// Ordered by device and inode, then by the kernel's own order of descriptions (kcmp(2)): every
-/// eventfd, timerfd and epoll of a process shares one inode, and a server has thousands of them.
+/// Listed before any is looked at for what its kind needs: what relates one to another
+/// (`PeerSearch`) needs the whole list.
 struct OpenFileList: BitwiseCopyable {
-  private struct Node: BitwiseCopyable {
-    var key: UInt64
-    var number: Int32
-    var left: Int32
-    var right: Int32
-  }
-
-  /// By index in `draft.files`.
-  private var nodes: Table<Node>
+  private var tree: DescriptionTree
   private let link: Address
+  private var connections: ConnectionList
   let process: Int32
 
-  init(in draft: inout ImageDraft) throws(CaptureFailure) {
+  /// Lists the files behind `draft.descriptors`, which get their indices in `draft.files`.
+  init(of draft: inout ImageDraft) throws(CaptureFailure) {
+    process = OwnThread.identifier
     do throws(Errno) {
-      nodes = try Table(in: &draft.scratch, capacity: draft.files.capacity)
+      tree = try DescriptionTree(in: &draft.scratch, capacity: draft.files.capacity)
       link = try draft.scratch.reserve(UInt64(OpenFile.linkCapacity))
+      connections = try ConnectionList(in: &draft.scratch, capacity: 0)
     } catch {
       throw CaptureFailure(.descriptors, error)
     }
-    process = OwnThread.identifier
-  }
-
-  /// One of the numbers of a file.
-  func number(of file: Int) -> Int32 { nodes[file].number }
-
-  /// The index of the file that `number` refers to, which is added when it is new.
-  mutating func find(_ number: Int32, _ draft: inout ImageDraft) throws(Errno) -> Int {
-    let status = try FileStatus(of: number)
-    let key = Self.key(status)
-    var parent = -1
-    var next: Int32 = nodes.count > 0 ? 0 : -1
-    var goesLeft = false
-    while next >= 0 {
-      parent = Int(next)
-      let node = nodes[parent]
-      if key == node.key {
-        switch try Descriptors.order(number, node.number, process: process) {
-        case .same: return parent
-        case .before: goesLeft = true
-        case .after, .different: goesLeft = false
-        }
-      } else {
-        goesLeft = key < node.key
+    var sockets = 0
+    for index in 0..<draft.descriptors.count {
+      let number = draft.descriptors[index].number
+      do throws(Errno) {
+        let file = try add(number, &draft)
+        draft.descriptors.update(index) { $0.file = UInt32(file) }
+      } catch {
+        throw CaptureFailure(.descriptor, error, subject: UInt64(UInt32(bitPattern: number)))
       }
-      next = goesLeft ? node.left : node.right
     }
-    let index = try add(number, status, key, &draft)
-    if parent >= 0 { attach(index, to: parent, isLeft: goesLeft) }
-    return index
+    for index in 0..<draft.files.count where draft.files[index].fileKind == .socket { sockets += 1 }
+    do throws(Errno) {
+      connections = try ConnectionList(in: &draft.scratch, capacity: sockets)
+      for index in 0..<draft.files.count where draft.files[index].fileKind == .socket {
+        try addConnection(index)
+      }
+    } catch {
+      throw CaptureFailure(.descriptors, error)
+    }
   }
 
-  private mutating func attach(_ index: Int, to parent: Int, isLeft: Bool) {
-    var node = nodes[parent]
-    if isLeft { node.left = Int32(index) } else { node.right = Int32(index) }
-    nodes[parent] = node
-  }
-
+  /// - Returns: the index of the file that a number refers to.
   private mutating func add(
-    _ number: Int32, _ status: FileStatus, _ key: UInt64, _ draft: inout ImageDraft
+    _ number: Int32, _ draft: inout ImageDraft
   ) throws(Errno) -> Int {
-    try nodes.append(Node(key: key, number: number, left: -1, right: -1))
+    let status = try FileStatus(of: number)
+    let found = try tree.find(
+      ProcessDescriptor(process: process, number: number), device: status.device,
+      inode: status.inode
+    ) { (lhs, rhs) throws(Errno) in try Descriptors.order(lhs, rhs) }
+    if found.isNew { try draft.files.append(try Self.record(number, status)) }
+    return found.index
+  }
+
+  private static func record(
+    _ number: Int32, _ status: FileStatus
+  ) throws(Errno) -> ckpt_file {
     var file = ckpt_file()
     file.status_flags = UInt32(bitPattern: try Descriptors.status(number).rawValue)
     file.device = status.device
@@ -75,14 +66,28 @@ struct OpenFileList: BitwiseCopyable {
     file.mode = status.mode
     file.byte_count = status.byteCount
     file.object = CKPT_NONE
-    return try draft.files.append(file)
+    return file
   }
 
-  /// Mixed, so that inodes that came one after another don't make the tree a list.
-  private static func key(_ status: FileStatus) -> UInt64 {
-    var key = (status.inode ^ status.device << 32) &* 0x9E37_79B9_7F4A_7C15
-    key ^= key >> 29
-    return key &* 0xBF58_476D_1CE4_E5B9
+  private mutating func addConnection(_ file: Int) throws(Errno) {
+    let number = number(of: file)
+    guard let address = try? Sockets.remoteAddress(number),
+      let remote = InternetAddress(address),
+      (try? Sockets.option(number, .kind)) == Sockets.Kind.stream,
+      let local = (try? Sockets.localAddress(number)).flatMap({ InternetAddress($0) })
+    else { return }
+    try connections.append(file: file, from: local, to: remote)
+  }
+
+  /// One of the numbers of a file.
+  func number(of file: Int) -> Int32 { descriptor(of: file).number }
+
+  func descriptor(of file: Int) -> ProcessDescriptor { tree.descriptor(of: file) }
+
+  func peers(in draft: ImageDraft) -> PeerSearch {
+    PeerSearch(
+      files: draft.files, descriptors: draft.descriptors, connections: connections,
+      process: Process.ownID)
   }
 
   /// Looks at a file again, for what its kind needs.
@@ -104,24 +109,6 @@ struct OpenFileList: BitwiseCopyable {
   }
 }
 
-extension ImageDraft {
-  /// The lowest of 0, 1 and 2 that refers to a file of this device and inode, else -1.
-  func standardNumber(device: UInt64, inode: UInt64) -> Int32 {
-    for index in 0..<descriptors.count {
-      let descriptor = descriptors[index]
-      guard descriptor.number <= 2 else { break }
-      let file = files[Int(descriptor.file)]
-      if file.device == device, file.inode == inode { return descriptor.number }
-    }
-    return -1
-  }
-
-  /// An object that was listed already.
-  func object(device: UInt64, inode: UInt64) -> Int? {
-    for index in 0..<objects.count {
-      let object = objects[index]
-      if object.inode == inode, object.device == device { return index }
-    }
-    return nil
-  }
+extension ckpt_file {
+  var fileKind: FileKind { FileKind(mode: mode) }
 }

@@ -11,75 +11,47 @@ enum PipeSurvey {
     file.kind = isPipe ? CKPT_FILE_PIPE : CKPT_FILE_FIFO
     file.path = try item.path(&draft)
     guard !item.isPath else { return }
-    let ends = Ends(of: item, draft)
+    let peers = list.peers(in: draft)
+    let ends = peers.ends(ofPipe: item.index)
     var record = ckpt_file_pipe()
     record.standard = -1
     record.capacity = UInt32(
       try item.doing { () throws(Errno) in try Pipes.capacity(item.number) })
-    if isPipe, try hasPeerOutside(item, ends) {
-      record.flags |= CKPT_PIPE_PEER_OUTSIDE
-      record.standard = standard(for: item, draft)
+    if isPipe {
+      let peer = try peers.pipe(item.index) { (ends) throws(CaptureFailure) in
+        try isOpen(item, ends)
+      }
+      note(peer, &record)
     }
-    if ends.hasReader, record.standard < 0 {
+    if let reader = ends.reader, record.standard < 0 {
       if ends.hasPackets { record.flags |= CKPT_PIPE_MESSAGES }
-      file.object = try contents(item, list.number(of: ends.reader), ends.hasPackets, &draft)
+      file.object = try contents(item, list.number(of: reader), ends.hasPackets, &draft)
     }
     file.detail = try item.detail(record, &draft)
   }
 
-  /// Which ends of a pipe the program has.
-  private struct Ends {
-    var reader = -1
-    var writer = -1
-    var hasPackets = false
-    var hasReader: Bool { reader >= 0 }
-
-    init(of item: OpenFile, _ draft: ImageDraft) {
-      for index in 0..<draft.files.count {
-        let file = draft.files[index]
-        guard file.inode == item.status.inode, file.device == item.status.device else { continue }
-        let flags = OpenFlags(rawValue: Int32(bitPattern: file.status_flags))
-        guard !flags.contains(.path) else { continue }
-        if flags.rawValue & 3 != OpenFlags.writeOnly.rawValue { reader = index }
-        if flags.rawValue & 3 != OpenFlags.readOnly.rawValue { writer = index }
-        if flags.contains(.direct) { hasPackets = true }
-      }
+  private static func note(_ peer: Peer, _ record: inout ckpt_file_pipe) {
+    switch peer {
+    case .own, .member, .gone: break
+    case .standard(let number):
+      record.flags |= CKPT_PIPE_PEER_OUTSIDE
+      record.standard = number
+    case .outside: record.flags |= CKPT_PIPE_PEER_OUTSIDE
     }
   }
 
+  /// Whether anybody has the end that the program lacks.
+  ///
   /// Source: pipe(7), poll(2): a reader without writers gets POLLHUP, a writer without readers
   /// POLLERR.
-  private static func hasPeerOutside(
-    _ item: OpenFile, _ ends: Ends
+  private static func isOpen(
+    _ item: OpenFile, _ ends: PeerSearch.PipeEnds
   ) throws(CaptureFailure) -> Bool {
-    if ends.reader >= 0, ends.writer >= 0 { return false }
-    let gone = ends.reader >= 0 ? Descriptors.Poll.hangUp : Descriptors.Poll.error
+    let gone = ends.reader != nil ? Descriptors.Poll.hangUp : Descriptors.Poll.error
     let events = try item.doing { () throws(Errno) in
       try Descriptors.poll(item.number, for: 0)
     }
     return events & gone == 0
-  }
-
-  /// Which of `restart`'s own descriptors takes the place of a pipe to someone else.
-  ///
-  /// One that is no standard stream is taken for a stream put aside by a program that redirected
-  /// the stream itself to a file (as test runners do). Any other comes back as closed by its peer,
-  /// as connections do: many programs inherit pipes that they know nothing of.
-  private static func standard(for item: OpenFile, _ draft: ImageDraft) -> Int32 {
-    let number = draft.standardNumber(
-      device: item.status.device, inode: item.status.inode)
-    if number >= 0 { return number }
-    let stream: Int32 = item.isWritable ? 1 : 0
-    return isRedirected(stream, draft) ? stream : -1
-  }
-
-  private static func isRedirected(_ stream: Int32, _ draft: ImageDraft) -> Bool {
-    for index in 0..<draft.descriptors.count {
-      let descriptor = draft.descriptors[index]
-      guard descriptor.number == stream else { continue }
-      return FileKind(mode: draft.files[Int(descriptor.file)].mode) == .regular
-    }
-    return false
   }
 
   // MARK: Contents

@@ -13,10 +13,10 @@ enum SocketSurvey {
     switch record.family {
     case Sockets.Family.unix:
       file.kind = CKPT_FILE_UNIX_SOCKET
-      try UnixSocketSurvey.run(item, &file, &record, &draft)
+      try UnixSocketSurvey.run(item, &file, &record, &draft, list.peers(in: draft))
     case Sockets.Family.inet, Sockets.Family.inet6:
       file.kind = CKPT_FILE_INET_SOCKET
-      try InetSocketSurvey.run(item, &file, &record, &draft)
+      try InetSocketSurvey.run(item, &file, &record, &draft, list.peers(in: draft))
     case Sockets.Family.netlink:
       file.kind = CKPT_FILE_NETLINK_SOCKET
       record.flags |= CKPT_SOCKET_BOUND

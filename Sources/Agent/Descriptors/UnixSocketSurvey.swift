@@ -5,7 +5,7 @@ internal import KernelABI
 enum UnixSocketSurvey {
   static func run(
     _ item: OpenFile, _ file: inout ckpt_file, _ record: inout ckpt_file_socket,
-    _ draft: inout ImageDraft
+    _ draft: inout ImageDraft, _ peers: PeerSearch
   ) throws(CaptureFailure) {
     let diagnosis = try item.doing { () throws(Errno) in
       try UnixDiagnosis(inode: item.status.inode)
@@ -19,7 +19,7 @@ enum UnixSocketSurvey {
       record.backlog = diagnosis.backlog
       return
     }
-    noteConnection(item, &record, diagnosis, draft)
+    noteConnection(item, &record, diagnosis, peers)
     guard record.state != CKPT_SOCKET_STANDARD else { return }
     file.object = try received(item, record, &draft)
   }
@@ -55,45 +55,31 @@ enum UnixSocketSurvey {
 
   private static func noteConnection(
     _ item: OpenFile, _ record: inout ckpt_file_socket, _ diagnosis: UnixDiagnosis,
-    _ draft: ImageDraft
+    _ peers: PeerSearch
   ) {
     // Not by the state: a datagram socket that others are connected to counts as established.
     guard let remote = try? Sockets.remoteAddress(item.number) else { return }
     record.remote = SocketSurvey.record(remote)
-    if let peer = peer(item, diagnosis.peer, draft),
-      record.type != Sockets.Kind.datagram || isConnected(draft.files[peer], to: item)
-    {
+    let isDatagram = record.type == Sockets.Kind.datagram
+    let peer = peers.unixSocket(item.index, connectedTo: diagnosis.peer) {
+      !isDatagram || isConnected($0, to: item)
+    }
+    switch peer {
+    case .own(let file):
       record.state = CKPT_SOCKET_PAIRED
-      record.peer = UInt32(peer)
-    } else if record.type == Sockets.Kind.datagram, record.remote.byte_count > 2 {
+      record.peer = UInt32(file)
+    case _ where isDatagram && record.remote.byte_count > 2:
       record.state = CKPT_SOCKET_CONNECTED
-    } else {
-      record.standard = draft.standardNumber(
-        device: item.status.device, inode: item.status.inode)
-      let isOutside = diagnosis.peer != 0 && record.standard >= 0
-      record.state = isOutside ? CKPT_SOCKET_STANDARD : CKPT_SOCKET_LOST
+    case .standard(let number):
+      record.state = CKPT_SOCKET_STANDARD
+      record.standard = number
+    case .member, .outside, .gone: record.state = CKPT_SOCKET_LOST
     }
   }
 
-  /// Whether a datagram socket's peer is connected to it in turn, as the ends of a socketpair(2) are;
-  /// their having names says nothing: SO_PASSCRED gives them one.
-  private static func isConnected(_ peer: ckpt_file, to item: OpenFile) -> Bool {
-    (try? UnixDiagnosis(inode: peer.inode))?.peer
-      == UInt32(truncatingIfNeeded: item.status.inode)
-  }
-
-  /// The socket of the program that it is connected to.
-  private static func peer(_ item: OpenFile, _ inode: UInt32, _ draft: ImageDraft) -> Int? {
-    guard inode != 0 else { return nil }
-    for index in 0..<draft.files.count {
-      let file = draft.files[index]
-      if UInt32(truncatingIfNeeded: file.inode) == inode, file.device == item.status.device,
-        FileKind(mode: file.mode) == .socket
-      {
-        return index
-      }
-    }
-    return nil
+  /// Whether the socket with an inode is connected to this one.
+  private static func isConnected(_ inode: UInt64, to item: OpenFile) -> Bool {
+    (try? UnixDiagnosis(inode: inode))?.peer == UInt32(truncatingIfNeeded: item.status.inode)
   }
 
   /// Walks the queue with SO_PEEK_OFF, which belongs to the program: it gets its value back.

@@ -210,7 +210,7 @@ enum Precopy {
     _ = try? Mapping.unmap(copied.share.range)
     if Agent.state.writerStatus == copied.page.range.start.rawValue { Agent.state.writerStatus = 0 }
     // Where it is our child, it ends now.
-    SharedMemoryProcess.reap(copied.process)
+    HelperProcess.reap(copied.process)
     _ = try? Mapping.unmap(copied.page.range)
     stopWatching()
     Agent.state.precopy = State()

@@ -45,11 +45,11 @@ struct TaskClocks: BitwiseCopyable {
     Memory.store(UInt64(UInt32(bitPattern: processor)), at: stack)
     Memory.store(UInt64(0), at: stack + 8)
     guard let range = AddressRange(start: stack, byteCount: Self.stackByteCount),
-      let child = try? SharedMemoryProcess.start(
-        SharedMemoryProcess.Options(.fileSystem | .files | .untilEnd | .untraced, stack: range),
+      let child = try? HelperProcess.start(
+        HelperProcess.Options(.fileSystem | .files | .untilEnd | .untraced, stack: range),
         helperBody, stack)
     else { return 0 }
-    SharedMemoryProcess.reap(child)
+    HelperProcess.reap(child)
     return Memory.load(UInt64.self, at: stack + 8)
   }
 }

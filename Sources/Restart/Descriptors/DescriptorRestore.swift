@@ -14,11 +14,11 @@ enum DescriptorRestore {
   ///
   /// - Returns: what makes the objects that mappings show; it keeps those that descriptors showed.
   static func run(
-    _ image: LoadedImage, keeping own: inout OwnDescriptors, in arena: inout Arena
+    _ image: LoadedImage, keeping own: inout RestartDescriptors, in arena: inout Arena
   ) throws(RestartFailure) -> ObjectRestore {
     let first = try firstFreeNumber(image)
     try raiseLimit(image, above: first)
-    try NumberRoom.make(from: first, keeping: &own)
+    try FreeNumbers.make(from: first, keeping: &own)
     let objects = try ObjectRestore(image, firstNumber: first, in: &arena)
     var bench = try Workbench(image, objects, own, in: &arena)
     try open(&bench)
@@ -77,7 +77,7 @@ enum DescriptorRestore {
     for index in 0..<bench.image.files.count
     where bench.streams.number(of: index, in: bench.image) < 0 {
       try SocketRestore.finish(index, &bench)
-      try Common.restore(index, bench)
+      try StatusRestore.restore(index, bench)
     }
   }
 

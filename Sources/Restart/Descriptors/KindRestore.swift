@@ -32,7 +32,7 @@ enum KindRestore {
 }
 
 /// What every kind of file has.
-enum Common {
+enum StatusRestore {
   /// Status flags, and the receiver of SIGIO.
   static func restore(_ index: Int, _ bench: Workbench) throws(RestartFailure) {
     let file = bench.image.files[index]

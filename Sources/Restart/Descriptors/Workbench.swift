@@ -6,7 +6,7 @@ internal import KernelABI
 struct Workbench: BitwiseCopyable {
   let image: LoadedImage
   let objects: ObjectRestore
-  let own: OwnDescriptors
+  let own: RestartDescriptors
 
   /// By file of the image: its number, above the program's own; -1: not made yet.
   let opened: Table<Int32>
@@ -28,7 +28,7 @@ struct Workbench: BitwiseCopyable {
   var scratch: Arena
 
   init(
-    _ image: LoadedImage, _ objects: ObjectRestore, _ own: OwnDescriptors, in arena: inout Arena
+    _ image: LoadedImage, _ objects: ObjectRestore, _ own: RestartDescriptors, in arena: inout Arena
   ) throws(RestartFailure) {
     self.image = image
     self.objects = objects

@@ -6,7 +6,7 @@ internal import KernelABI
 /// What a snapshot executable says of itself (`--ckpt-help`).
 struct ExecutableDescription {
   let image: LoadedImage
-  let name: Text
+  let name: ByteString
 
   func write() {
     writeTitle()
@@ -21,8 +21,8 @@ struct ExecutableDescription {
     writeOut("Its arguments and environment are the program's: ckpt_restart_argv() of ckpt.h.\n")
   }
 
-  private func text(_ string: ckpt_string) -> Text {
-    Text(address: image.address(of: string), byteCount: Int(string.byte_count))
+  private func text(_ string: ckpt_string) -> ByteString {
+    ByteString(address: image.address(of: string), byteCount: Int(string.byte_count))
   }
 
   private func writeTitle() {
@@ -32,7 +32,7 @@ struct ExecutableDescription {
     line.write(to: 1)
   }
 
-  private func write(_ what: StaticString, _ value: Text) {
+  private func write(_ what: StaticString, _ value: ByteString) {
     var line = Line("  ")
     line.append(what)
     append(value, to: &line)
@@ -41,7 +41,7 @@ struct ExecutableDescription {
   }
 
   /// The words of a command line have NULs between them.
-  private func append(_ text: Text, to line: inout Line) {
+  private func append(_ text: ByteString, to line: inout Line) {
     for index in 0..<min(text.byteCount, 400) {
       let byte = text.byte(at: index)
       if byte == 0, index == text.byteCount - 1 { break }

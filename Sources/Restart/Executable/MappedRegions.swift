@@ -7,7 +7,7 @@ internal import KernelABI
 /// All that run it share those pages in the page cache until they write, as with any program's code;
 /// MADV_DONTNEED brings the saved bytes back.
 struct MappedRegions {
-  let work: Workspace
+  let work: RestoreArena
   let reader: DataReader
 
   /// A region in more pieces is made as in any restart.

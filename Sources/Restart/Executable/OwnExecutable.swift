@@ -15,20 +15,20 @@ enum OwnExecutable {
   /// Opens the image in this program's own file.
   ///
   /// - Parameter name: what the program was called as, for messages.
-  static func open(name: Text) throws(RestartFailure) -> LoadedImage {
+  static func open(name: ByteString) throws(RestartFailure) -> LoadedImage {
     try checkReadable(name)
-    if Unpacker.isNeeded(for: Text(path)) {
-      return try Unpacker.open(Text(path), called: name)
+    if Unpacker.isNeeded(for: ByteString(path)) {
+      return try Unpacker.open(ByteString(path), called: name)
     }
-    var chain = Chain()
-    try chain.open(Text(path), called: name)
+    var chain = OpenedChain()
+    try chain.open(ByteString(path), called: name)
     return try chain.flattened()
   }
 
   /// Says more than a failure to open an image would.
   ///
   /// Source: access(2), R_OK.
-  private static func checkReadable(_ name: Text) throws(RestartFailure) {
+  private static func checkReadable(_ name: ByteString) throws(RestartFailure) {
     do throws(Errno) {
       try Files.checkAccess(path: path.address, .read)
     } catch {
@@ -44,7 +44,7 @@ enum OwnExecutable {
   }
 }
 
-extension Options {
+extension RestartOptions {
   /// What a snapshot executable is to do: every argument is the program's, but for one that nobody
   /// gives by accident.
   init(ofExecutable arguments: Arguments) {
@@ -54,7 +54,7 @@ extension Options {
     training = Self.takeTraining(from: arguments.environment)
     if training >= 0 { laziness = .mappedTouched }
     self.arguments = arguments.all
-    image = arguments.name ?? Text(OwnExecutable.path)
+    image = arguments.name ?? ByteString(OwnExecutable.path)
     if arguments.count == 1, arguments[0] == "--ckpt-help" { request = .describe }
   }
   /// What `ckpt exe --train` gives by the environment: a descriptor.
@@ -68,7 +68,7 @@ extension Options {
     var (from, to) = (environment, environment)
     while true {
       let string = Memory.load(UInt64.self, at: from)
-      let text = string == 0 ? Text("") : Text(terminatedAt: Address(string))
+      let text = string == 0 ? ByteString("") : ByteString(terminatedAt: Address(string))
       if text.starts(with: "CKPT_TRAIN=") {
         result = descriptor(text.dropping(11))
       } else {
@@ -80,7 +80,7 @@ extension Options {
     }
   }
 
-  private static func descriptor(_ text: Text) -> Int32 {
+  private static func descriptor(_ text: ByteString) -> Int32 {
     var value: Int32 = 0
     guard !text.isEmpty, text.byteCount < 8 else { return -1 }
     for index in 0..<text.byteCount {

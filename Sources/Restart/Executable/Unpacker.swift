@@ -7,7 +7,7 @@ internal import KernelABI
 /// the restart goes on as from any other stream.
 enum Unpacker {
   /// Whether a file is a snapshot executable with a compressed image, as far as it can be read.
-  static func isNeeded(for path: Text) -> Bool {
+  static func isNeeded(for path: ByteString) -> Bool {
     var prefix = InlineArray<512, UInt64>(repeating: 0)
     guard
       let file = try? FileDescriptor(path: path.address, .readOnly | .nonBlocking),
@@ -27,13 +27,13 @@ enum Unpacker {
   ///   - name: for messages.
   ///   - map: which paths differ on this machine.
   static func open(
-    _ path: Text, called name: Text, _ map: PathMap = PathMap()
+    _ path: ByteString, called name: ByteString, _ map: PathMap = PathMap()
   ) throws(RestartFailure) -> LoadedImage {
-    var file = try ImageFile(opening: path, called: name)
+    var file = try UncheckedImage(opening: path, called: name)
     try file.findImage()
     guard let executable = file.executable else { throw damage(.badExecutable, name) }
     let stream = try start(
-      Unpacking(file: file.relinquish(), executable: executable, name: name))
+      ExecutableUnpacking(file: file.relinquish(), executable: executable, name: name))
     var image = try open(stream, map)
     image.executable = executable
     guard image.image.identity_low == executable.identityLow,
@@ -53,7 +53,8 @@ enum Unpacker {
     }
   }
 
-  private static func start(_ unpacking: Unpacking) throws(RestartFailure) -> StreamInput {
+  private static func start(_ unpacking: ExecutableUnpacking) throws(RestartFailure) -> StreamInput
+  {
     let pipe = try during("cannot make a pipe") { () throws(Errno) in try Pipes.make() }
     let pid = try during("cannot start a process") { () throws(Errno) in try Process.fork() }
     if pid == 0 {
@@ -65,7 +66,7 @@ enum Unpacker {
     return StreamInput(pipe.reader, patience: -1, feeder: pid)
   }
 
-  static func damage(_ refusal: ImageError.Refusal, _ name: Text) -> RestartFailure {
+  static func damage(_ refusal: ImageError.Refusal, _ name: ByteString) -> RestartFailure {
     RestartFailure(
       .damagedImage, "cannot restart", why: refusal.reason, hint: "use another copy of it",
       name: name.address, nameByteCount: name.byteCount)
@@ -73,11 +74,11 @@ enum Unpacker {
 }
 
 /// What the child does.
-struct Unpacking: BitwiseCopyable {
+struct ExecutableUnpacking: BitwiseCopyable {
   /// The snapshot executable, open for reading.
   let file: Int32
   let executable: Executable
-  let name: Text
+  let name: ByteString
 
   /// Unpacks everything, or says why not.
   func run(to pipe: Int32) -> Never {

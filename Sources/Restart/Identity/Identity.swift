@@ -20,7 +20,7 @@ struct Identity: BitwiseCopyable {
   var hasUserNamespace = false
 
   /// The first process of the namespace; its `pid` is 0 when there is none.
-  var keeper = Keeper()
+  var namespaceInit = NamespaceInit()
 
   /// What this process may do.
   ///
@@ -46,7 +46,7 @@ struct Identity: BitwiseCopyable {
     identity.isFresh = true
     identity.hasClocks = Namespaces.tryTime(image.image)
     identity.pid = try during("cannot start a process") { () throws(Errno) in
-      image.rounds?.bequeath()
+      image.precopied?.bequeath()
       return try Process.fork()
     }
     return identity
@@ -103,7 +103,7 @@ struct Identity: BitwiseCopyable {
     }
     do throws(Errno) {
       // A program that was the first of its namespace is so again.
-      if pid != 1 { identity.keeper = try Keeper.start() }
+      if pid != 1 { identity.namespaceInit = try NamespaceInit.start() }
       identity.pid = try bear(image)
       return identity
     } catch {
@@ -113,7 +113,7 @@ struct Identity: BitwiseCopyable {
 
   /// The process itself, with its ID.
   private static func bear(_ image: LoadedImage) throws(Errno) -> Int32 {
-    image.rounds?.bequeath()
+    image.precopied?.bequeath()
     return try Birth.fork(as: image.process.pid)
   }
 

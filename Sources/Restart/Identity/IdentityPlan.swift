@@ -23,7 +23,7 @@ enum IdentityPlan: Equatable, BitwiseCopyable {
     var mayChooseIDs: Bool { isAdministrator || effective & (1 << 40) != 0 }
   }
 
-  init(_ wanted: Options.IDs, powers: Powers) {
+  init(_ wanted: RestartOptions.IDs, powers: Powers) {
     switch wanted {
     case .fresh: self = .fresh
     case .private: self = .namespace(withUser: !powers.isAdministrator)

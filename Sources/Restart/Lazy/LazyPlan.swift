@@ -5,9 +5,9 @@ internal import KernelABI
 
 /// Decides which memory is left out until the program runs.
 struct LazyPlan: BitwiseCopyable {
-  let work: Workspace
-  let room: LazyRoom
-  let laziness: Options.Laziness
+  let work: RestoreArena
+  let layout: LazyLayout
+  let laziness: RestartOptions.Laziness
   let fault: Userfault
 
   /// Memory is brought by moving huge pages.
@@ -27,22 +27,22 @@ struct LazyPlan: BitwiseCopyable {
   /// forks has to be known: only CAP_SYS_PTRACE gives that.
   ///
   /// Source: `fs/userfaultfd.c`, `userfaultfd_syscall_allowed`, `userfaultfd_api`.
-  init?(_ work: Workspace, _ laziness: Options.Laziness) {
-    guard laziness == .background || laziness == .touched, let room = work.lazy,
+  init?(_ work: RestoreArena, _ laziness: RestartOptions.Laziness) {
+    guard laziness == .background || laziness == .touched, let layout = work.lazy,
       let fault = try? Userfault(flags: Userfault.nonBlocking, features: Self.features)
     else { return nil }
     self.work = work
-    self.room = room
+    self.layout = layout
     self.laziness = laziness
     self.fault = fault
     movesHugePages =
       work.image.process.flags & CKPT_PROCESS_THP_DISABLED == 0 && HugePages.Setting.here != .never
     for index in 0..<work.image.regions.count where Self.isWorthwhile(index, work) {
-      room.isLazy[index] = 1
+      layout.isLazy[index] = 1
     }
   }
 
-  static func isWorthwhile(_ index: Int, _ work: Workspace) -> Bool {
+  static func isWorthwhile(_ index: Int, _ work: RestoreArena) -> Bool {
     let region = work.image.regions[index]
     let others =
       CKPT_REGION_HUGE_TLB | CKPT_REGION_GROWS_DOWN | CKPT_REGION_STACK | CKPT_REGION_LOCKED
@@ -57,7 +57,7 @@ struct LazyPlan: BitwiseCopyable {
     return byteCount >= worthwhile
   }
 
-  func isLazy(_ region: UInt32) -> Bool { room.isLazy[Int(region)] == 1 }
+  func isLazy(_ region: UInt32) -> Bool { layout.isLazy[Int(region)] == 1 }
 
   /// From the first to the last byte that an image has of a region.
   private func range(of region: Int) -> AddressRange {
@@ -71,10 +71,10 @@ struct LazyPlan: BitwiseCopyable {
   ///
   /// - Precondition: the regions are mapped, and nothing is in them.
   func register() throws(Errno) -> LazySpace {
-    var spans = room.spans
-    var ranges = room.ranges
-    try fault.register(room.whole)
-    try ranges.append(room.whole)
+    var spans = layout.spans
+    var ranges = layout.ranges
+    try fault.register(layout.whole)
+    try ranges.append(layout.whole)
     for region in 0..<work.image.regions.count where isLazy(UInt32(region)) {
       let range = range(of: region)
       try fault.register(range)
@@ -87,6 +87,6 @@ struct LazyPlan: BitwiseCopyable {
   /// Undoes `register`, and what was decided: everything is read at once.
   func abandon() {
     fault.close()
-    for index in 0..<room.isLazy.count { room.isLazy[index] = 0 }
+    for index in 0..<layout.isLazy.count { layout.isLazy[index] = 0 }
   }
 }

@@ -11,7 +11,7 @@ struct LazySpace: BitwiseCopyable {
   /// What is registered, and perhaps more.
   var ranges: Table<AddressRange>
 
-  /// Where the tables of a child lie; empty: in the workspace.
+  /// Where the tables of a child lie; empty: in the restore arena.
   var memory = AddressRange.empty
 
   /// At once, those that have ended not counted.

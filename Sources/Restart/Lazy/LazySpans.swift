@@ -160,7 +160,7 @@ extension Span {
 
   /// The part of it that lies in the same huge page as an address in it.
   func around(_ place: Address) -> Span {
-    let huge = Workspace.hugePageByteCount
+    let huge = RestoreArena.hugePageByteCount
     let low = max(address.rawValue, place.rawValue & ~(huge - 1))
     let high = min(end.rawValue, (place.rawValue & ~(huge - 1)) + huge)
     var part = from(low - address.rawValue)

@@ -23,10 +23,10 @@ struct LazyStart: BitwiseCopyable {
       let program = try Events.openProcess(Process.ownID)
       let pager = try Pager(
         plan, space, own: own, program: program, channel: channel, notes: notes)
-      Memory.store(pager, at: plan.room.pager)
-      let descriptor = try BesideProcess(
+      plan.layout.pager.store(pager)
+      let descriptor = try SharedMemoryProcess(
         plan.work.image.threads, mayChoose: handoff.flags & CKPT_HANDOFF_FRESH_PIDS == 0,
-        stack: plan.room.stack, pagerBody, plan.room.pager
+        stack: plan.layout.stack, pagerBody, plan.layout.pager.address
       ).descriptor
       LazyChannel.send(
         LazyChannel.Message(first: plan.fault.descriptor, second: descriptor), on: channel)
@@ -44,25 +44,25 @@ struct LazyStart: BitwiseCopyable {
   /// To be called when nothing else has to be read any more.
   func go(_ handoff: inout ckpt_handoff) throws(RestartFailure) {
     var patience = 1000
-    while plan.room.ready.value == 0 {
+    while plan.layout.ready.value == 0 {
       guard patience > 0 else {
         throw RestartFailure(.failed, "the process that reads the program's memory was killed")
       }
       patience -= 1
-      plan.room.ready.wait(while: 0, atMost: 10_000_000)
+      plan.layout.ready.wait(while: 0, atMost: 10_000_000)
     }
     closeDescriptor(plan.fault.descriptor)
     closeDescriptor(program)
     Memory.store(
       ckpt_lazy(
-        whole: plan.room.whole.start.rawValue, unmap_and_exit: 0, traces: 0, woken: 0, watched: 0,
-        reserved: 0), at: plan.room.record)
-    handoff.lazy = plan.room.record.rawValue
-    plan.room.go.store(1)
+        whole: plan.layout.whole.start.rawValue, unmap_and_exit: 0, traces: 0, woken: 0, watched: 0,
+        reserved: 0), at: plan.layout.record)
+    handoff.lazy = plan.layout.record.rawValue
+    plan.layout.go.store(1)
   }
 }
 
 private func pagerBody(_ address: UInt64) {
-  var pager = Memory.load(Pager.self, at: Address(address))
+  var pager = Slot<Pager>(at: Address(address)).load()
   pager.run()
 }

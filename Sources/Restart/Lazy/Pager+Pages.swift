@@ -24,7 +24,7 @@ extension Pager {
   }
 
   private mutating func serve(_ fault: LazyFault) throws(RestartFailure) -> Outcome {
-    if fault.space == 0, room.whole.contains(fault.page) {
+    if fault.space == 0, layout.whole.contains(fault.page) {
       isHurried = true
       return .done
     }

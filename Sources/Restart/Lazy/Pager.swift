@@ -13,7 +13,7 @@ internal import KernelABI
 /// program, which has never seen a wrong byte.
 struct Pager: BitwiseCopyable {
   let plan: LazyPlan
-  let room: LazyRoom
+  let layout: LazyLayout
   let own: AddressRange
 
   /// A pidfd of the program, and its ID.
@@ -56,16 +56,16 @@ struct Pager: BitwiseCopyable {
     notes: Int32
   ) throws(Errno) {
     self.plan = plan
-    room = plan.room
+    layout = plan.layout
     self.own = own
     self.program = program
     programID = Process.ownID
     self.channel = channel
     self.notes = notes
-    var spaces = plan.room.spaces
+    var spaces = plan.layout.spaces
     try spaces.append(space)
     self.spaces = spaces
-    faults = plan.room.faults
+    faults = plan.layout.faults
     var work = plan.work
     work.isLate = true
     reader = work.reader(FillWorker.limit - 1)
@@ -76,8 +76,8 @@ struct Pager: BitwiseCopyable {
   /// In the pager's process.
   mutating func run() -> Never {
     leaveProgram()
-    room.ready.store(1)
-    room.ready.wakeAll()
+    layout.ready.store(1)
+    layout.ready.wakeAll()
     do throws(RestartFailure) {
       while try step() {}
     } catch {
@@ -88,7 +88,7 @@ struct Pager: BitwiseCopyable {
 
   private func leaveProgram() {
     let own: InlineArray<4, Int32> = [plan.fault.descriptor, program, channel, notes]
-    BesideProcess.leaveProgram(keeping: reader.sources.count + 4) {
+    SharedMemoryProcess.leaveProgram(keeping: reader.sources.count + 4) {
       $0 < 4 ? own[$0] : reader.sources[$0 - 4].descriptor
     }
   }
@@ -97,7 +97,7 @@ struct Pager: BitwiseCopyable {
   ///
   /// - Returns: whether there is more to do.
   private mutating func step() throws(RestartFailure) -> Bool {
-    let isReady = room.go.value != 0
+    let isReady = layout.go.value != 0
     let hasWork = isReady && (plan.laziness == .background || isHurried)
     wait(milliseconds: hasWork ? isQuiet ? 0 : 1 : isReady ? 1000 : 1)
     for index in 0..<spaces.count where spaces[index].isOpen { try hear(index) }
@@ -126,7 +126,7 @@ struct Pager: BitwiseCopyable {
   }
 
   private func wait(milliseconds: Int) {
-    var polls = room.polls
+    var polls = layout.polls
     for index in 0..<spaces.count where spaces[index].isOpen {
       _ = try? polls.append(PollEntry(descriptor: spaces[index].descriptor))
     }
@@ -152,11 +152,11 @@ struct Pager: BitwiseCopyable {
 
   /// Forgets children that have ended, or have become other programs.
   ///
-  /// None of them has the workspace, so that this asks for a page at no place of theirs.
+  /// None of them has the restore arena, so that this asks for a page at no place of theirs.
   func dropDead() {
     for index in 1..<max(1, spaces.count) where spaces[index].isOpen {
       do throws(Errno) {
-        _ = try spaces[index].fault.zero(room.whole)
+        _ = try spaces[index].fault.zero(layout.whole)
       } catch {
         if error == .noSuchProcess { drop(index) }
       }
@@ -169,13 +169,13 @@ struct Pager: BitwiseCopyable {
   private mutating func finish() -> Never {
     let isAlive = spaces[0].isOpen && !programIsGone
     drop(0)
-    var record = Memory.load(ckpt_lazy.self, at: room.record)
+    var record = Memory.load(ckpt_lazy.self, at: layout.record)
     // The agent says how to leave as one of the first things it does.
     while isAlive, record.unmap_and_exit == 0 {
       var poll = PollEntry(descriptor: program)
       poll.wait(milliseconds: 1)
       if poll.isReady { break }
-      record = Memory.load(ckpt_lazy.self, at: room.record)
+      record = Memory.load(ckpt_lazy.self, at: layout.record)
     }
     if isAlive, record.unmap_and_exit != 0 {
       let scratch = plan.work.range

@@ -7,8 +7,8 @@ internal import KernelABI
 /// A thread of the process that traces the program, and workers.
 struct MappedFill: BitwiseCopyable {
   /// Of which the spans lie beside the program.
-  let work: Workspace
-  let room: MappedRoom
+  let work: RestoreArena
+  let layout: MappedLayout
 
   enum End {
     static let well: UInt32 = 1
@@ -17,12 +17,13 @@ struct MappedFill: BitwiseCopyable {
 
   init(_ plan: MappedPlan) throws(Errno) {
     work = try plan.besideProgram()
-    room = plan.room.mapped
+    layout = plan.layout.mapped
   }
 
   func start() throws(Errno) -> WorkerThread {
-    Memory.store(self, at: room.fill)
-    return try WorkerThread(work.image.threads, stack: room.stack, mappedFillBody, room.fill)
+    layout.fill.store(self)
+    return try WorkerThread(
+      work.image.threads, stack: layout.stack, mappedFillBody, layout.fill.address)
   }
 
   /// The program has a processor for itself if there is more than one; the last worker's room is
@@ -36,10 +37,10 @@ struct MappedFill: BitwiseCopyable {
     do throws(RestartFailure) {
       try run()
     } catch {
-      Memory.store(error, at: room.failure)
+      layout.failure.store(error)
       end = End.badly
     }
-    room.fillEnd.store(end)
+    layout.fillEnd.store(end)
     // The tracer waits for this signal, which also tells of the program's threads.
     try? Process.send(Signal.child, to: Process.ownID)
   }
@@ -84,6 +85,6 @@ struct MappedFill: BitwiseCopyable {
 }
 
 private func mappedFillBody(_ fill: UInt64) {
-  Memory.load(MappedFill.self, at: Address(fill)).serve()
+  Slot<MappedFill>(at: Address(fill)).load().serve()
   exitThread()
 }

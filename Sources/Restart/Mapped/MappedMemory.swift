@@ -10,8 +10,8 @@ struct MappedMemory: BitwiseCopyable {
 
   init(_ plan: MappedPlan) {
     self.plan = plan
-    taken = plan.room.mapped.taken
-    dropped = plan.room.mapped.dropped
+    taken = plan.layout.mapped.taken
+    dropped = plan.layout.mapped.dropped
   }
 
   private var regions: Table<MappedRegion> { plan.regions }
@@ -21,7 +21,7 @@ struct MappedMemory: BitwiseCopyable {
   ///
   /// Also for the page by which the agent waits until nothing does.
   func isMapped(_ range: AddressRange) -> Bool {
-    if plan.room.whole.overlaps(range) { return true }
+    if plan.layout.whole.overlaps(range) { return true }
     for index in 0..<regions.count where regions[index].place.overlaps(range) { return true }
     return false
   }
@@ -78,7 +78,7 @@ struct MappedMemory: BitwiseCopyable {
   func forEachPresent<E: Error>(
     in range: AddressRange, _ body: (PageRun) throws(E) -> Void
   ) throws(MappedFailure<E>) {
-    let found = plan.room.mapped.found
+    let found = plan.layout.mapped.found
     var rest: AddressRange? = range
     while let range = rest {
       let count: Int

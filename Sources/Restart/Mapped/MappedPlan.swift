@@ -6,8 +6,8 @@ internal import KernelABI
 /// Decides which memory shows the image until all of it was read: what a lazy restart does where
 /// nobody may make the kernel wait for memory.
 struct MappedPlan: BitwiseCopyable {
-  let work: Workspace
-  let room: LazyRoom
+  let work: RestoreArena
+  let layout: LazyLayout
   private(set) var regions: Table<MappedRegion>
 
   /// The image is read when somebody has to wait for that, not before.
@@ -23,12 +23,12 @@ struct MappedPlan: BitwiseCopyable {
   private static let mappingLimit = 1024
 
   /// - Returns: `nil` when all is to be read at once after all; that is said on `notes`.
-  init?(_ work: Workspace, _ laziness: Options.Laziness, notes: Int32) {
-    guard let room = work.lazy else { return nil }
+  init?(_ work: RestoreArena, _ laziness: RestartOptions.Laziness, notes: Int32) {
+    guard let layout = work.lazy else { return nil }
     waitsForNeed = laziness.isTouched
     self.work = work
-    self.room = room
-    regions = room.mapped.regions
+    self.layout = layout
+    regions = layout.mapped.regions
     if let why = Self.obstacle(work) {
       Self.note(notes, why)
       return nil
@@ -36,8 +36,8 @@ struct MappedPlan: BitwiseCopyable {
     do throws(Errno) {
       pageMap = try FileDescriptor("/proc/self/pagemap", .readOnly).relinquish()
       _ = try PageScan.next(
-        pageMap, room.whole, wanted: PageScan.present, returned: PageScan.present,
-        into: room.mapped.found.base, capacity: room.mapped.found.capacity)
+        pageMap, layout.whole, wanted: PageScan.present, returned: PageScan.present,
+        into: layout.mapped.found.base, capacity: layout.mapped.found.capacity)
     } catch {
       Self.note(notes, "it takes Linux 6.7 and /proc", error)
       return nil
@@ -58,7 +58,7 @@ struct MappedPlan: BitwiseCopyable {
   }
 
   /// Why it can't be.
-  private static func obstacle(_ work: Workspace) -> StaticString? {
+  private static func obstacle(_ work: RestoreArena) -> StaticString? {
     let image = work.image
     for index in 0..<image.threads.count
     where image.threads[index].flags & CKPT_THREAD_EXITED != 0 {
@@ -82,7 +82,7 @@ struct MappedPlan: BitwiseCopyable {
   /// Chooses regions, and makes room for each beside the program.
   mutating func choose() throws(Errno) {
     var count = 0
-    // Far from what the program has, and behind the workspace.
+    // Far from what the program has, and behind the restore arena.
     var next = (work.range.end.rawValue + (1 << 30)) & ~(HugePages.size - 1)
     for index in 0..<work.image.regions.count where isWorthwhile(index) {
       let spans = work.image.spans(of: index)
@@ -91,7 +91,7 @@ struct MappedPlan: BitwiseCopyable {
       let place = work.image.regions[index].range
       let spare = try reserve(index, place, &next)
       try regions.append(MappedRegion(index: index, place: place, spare: spare))
-      room.isLazy[index] = 1
+      layout.isLazy[index] = 1
     }
   }
 
@@ -158,14 +158,14 @@ struct MappedPlan: BitwiseCopyable {
         at: region.place.start, byteCount: region.place.byteCount, .read | .write,
         work.image.regions[region.index].anonymousFlags | .fixed)
       try? Mapping.unmap(region.spare(for: region.place))
-      room.isLazy[region.index] = 0
+      layout.isLazy[region.index] = 0
     }
     closeDescriptor(pageMap)
   }
 
   /// The image with its memory where it is made.
-  func besideProgram() throws(Errno) -> Workspace {
-    var spans = room.spans
+  func besideProgram() throws(Errno) -> RestoreArena {
+    var spans = layout.spans
     for number in 0..<regions.count {
       let region = regions[number]
       for index in work.image.spans(of: region.index) {

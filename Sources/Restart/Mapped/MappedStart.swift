@@ -3,7 +3,7 @@ internal import CKernel
 internal import Kernel
 internal import KernelABI
 
-/// Starts a companion, beside the process that becomes the program.
+/// Starts a tracer, beside the process that becomes the program.
 struct MappedStart: BitwiseCopyable {
   let plan: MappedPlan
 
@@ -24,18 +24,17 @@ struct MappedStart: BitwiseCopyable {
       // ENOMEM: there is a hole in it.
       try? Mapping.advise(own, Advice.dontFork)
       try Mapping.advise(plan.work.range, Advice.dontFork)
-      Memory.store(
-        Companion(plan, own: own, channel: channel, training: training, notes: notes),
-        at: plan.room.pager)
-      let companion = try BesideProcess(
+      plan.layout.tracer.store(
+        Tracer(plan, own: own, channel: channel, training: training, notes: notes))
+      let tracer = try SharedMemoryProcess(
         plan.work.image.threads, mayChoose: handoff.flags & CKPT_HANDOFF_FRESH_PIDS == 0,
-        stack: plan.room.stack, companionBody, plan.room.pager)
-      defer { closeDescriptor(companion.descriptor) }
-      try awaitTracing(plan, companion)
+        stack: plan.layout.stack, tracerBody, plan.layout.tracer.address)
+      defer { closeDescriptor(tracer.descriptor) }
+      try awaitTracing(plan, tracer)
       try plan.mapRuns()
       if training < 0 { WantedPages(of: plan)?.bring() }
       LazyChannel.send(
-        LazyChannel.Message(first: companion.descriptor, second: companion.descriptor),
+        LazyChannel.Message(first: tracer.descriptor, second: tracer.descriptor),
         on: channel)
       return MappedStart(plan: plan)
     } catch {
@@ -47,39 +46,39 @@ struct MappedStart: BitwiseCopyable {
   }
 
   private static func awaitTracing(
-    _ plan: MappedPlan, _ companion: BesideProcess
+    _ plan: MappedPlan, _ tracer: SharedMemoryProcess
   ) throws(Errno) {
-    Prctl.allowTracing(by: companion.identifier)
-    plan.room.go.store(Companion.Go.trace)
-    plan.room.go.wakeAll()
+    Prctl.allowTracing(by: tracer.identifier)
+    plan.layout.go.store(Tracer.Go.trace)
+    plan.layout.go.wakeAll()
     var patience = 1000
-    while plan.room.ready.value == 0 {
+    while plan.layout.ready.value == 0 {
       guard patience > 0 else { throw .noSuchProcess }
       patience -= 1
-      plan.room.ready.wait(while: 0, atMost: 10_000_000)
+      plan.layout.ready.wait(while: 0, atMost: 10_000_000)
     }
     Prctl.allowTracing(by: 0)
-    guard plan.room.ready.value == Companion.Ready.traces else {
-      throw Errno(rawValue: Int32(bitPattern: plan.room.mapped.refusal.value))
+    guard plan.layout.ready.value == Tracer.Ready.traces else {
+      throw Errno(rawValue: Int32(bitPattern: plan.layout.mapped.refusal.value))
     }
   }
 
-  /// Lets the companion begin when the program does.
+  /// Lets the tracer begin when the program does.
   ///
   /// To be called when nothing else has to be read any more.
   func go(_ handoff: inout ckpt_handoff) {
     closeDescriptor(plan.pageMap)
     Memory.store(
       ckpt_lazy(
-        whole: plan.room.whole.start.rawValue, unmap_and_exit: 0, traces: 1, woken: 0, watched: 0,
-        reserved: 0), at: plan.room.record)
-    handoff.lazy = plan.room.record.rawValue
-    plan.room.go.store(Companion.Go.run)
-    plan.room.go.wakeAll()
+        whole: plan.layout.whole.start.rawValue, unmap_and_exit: 0, traces: 1, woken: 0, watched: 0,
+        reserved: 0), at: plan.layout.record)
+    handoff.lazy = plan.layout.record.rawValue
+    plan.layout.go.store(Tracer.Go.run)
+    plan.layout.go.wakeAll()
   }
 }
 
-private func companionBody(_ address: UInt64) {
-  var companion = Memory.load(Companion.self, at: Address(address))
-  companion.run()
+private func tracerBody(_ address: UInt64) {
+  var tracer = Slot<Tracer>(at: Address(address)).load()
+  tracer.run()
 }

@@ -38,7 +38,7 @@ struct Training: BitwiseCopyable {
   }
 }
 
-extension Companion {
+extension Tracer {
   /// Lists the pages that the program has by now, once.
   ///
   /// What can't be seen or written is left out: a list is for speed alone.
@@ -47,7 +47,7 @@ extension Companion {
     training.isOver = true
     let work = plan.work
     for index in 0..<work.image.regions.count
-    where plan.room.isLazy[index] == 1 || work.isMapped[index] == 1 {
+    where plan.layout.isLazy[index] == 1 || work.isMapped[index] == 1 {
       do throws(MappedFailure<Errno>) {
         try memory.forEachPresent(in: work.image.regions[index].range) { (run) throws(Errno) in
           try note(run)

@@ -6,10 +6,10 @@ internal import KernelABI
 /// The pages that a snapshot executable lists: those that the program touched until its first answer
 /// when it was watched once.
 struct WantedPages: BitwiseCopyable {
-  private let work: Workspace
+  private let work: RestoreArena
 
   /// Room for some runs, where PAGEMAP_SCAN's results come later.
-  private let room: Table<PageRun>
+  private let found: Table<PageRun>
   private let isLazy: Table<UInt8>
   private let offset: UInt64
   private let runCount: UInt64
@@ -20,8 +20,8 @@ struct WantedPages: BitwiseCopyable {
       return nil
     }
     work = plan.work
-    room = plan.room.mapped.found
-    isLazy = plan.room.isLazy
+    found = plan.layout.mapped.found
+    isLazy = plan.layout.isLazy
     offset = executable.pagesOffset + PageList.headByteCount
     runCount = (executable.pagesByteCount - PageList.headByteCount) / PageList.runByteCount
   }
@@ -33,13 +33,13 @@ struct WantedPages: BitwiseCopyable {
     var region = 0
     var done: UInt64 = 0
     while done < runCount {
-      let count = min(runCount - done, UInt64(room.capacity))
+      let count = min(runCount - done, UInt64(found.capacity))
       let byteCount = count * PageList.runByteCount
       let read = try? Files.read(
-        work.image.sources[0].descriptor, to: room.base, byteCount: byteCount,
+        work.image.sources[0].descriptor, to: found.base, byteCount: byteCount,
         at: offset + done * PageList.runByteCount)
       guard read == byteCount else { return }
-      let bytes = Memory.bytes(at: room.base, count: Int(byteCount))
+      let bytes = Memory.bytes(at: found.base, count: Int(byteCount))
       for index in 0..<Int(count) { bring(PageList.run(index, in: bytes), &region) }
       done += count
     }

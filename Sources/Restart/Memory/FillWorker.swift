@@ -15,7 +15,7 @@ struct FillWorker: BitwiseCopyable {
 
   /// Where this one's huge page and its other things lie.
   let stage: Address
-  let room: Address
+  let layout: WorkerLayout
 
   /// Which unit is next, and whether some worker has failed; all workers look there.
   let next: FutexWord
@@ -24,28 +24,17 @@ struct FillWorker: BitwiseCopyable {
   /// No more are started.
   static let limit = 4
 
-  // In a worker's room: digests, then vectors, then its failure, then itself, then its stack.
-  private static let vectorsOffset = DigestCache.byteCount
-  private static let failureOffset = vectorsOffset + UInt64(FillUnit.spanLimit) * 16
-  private static let selfOffset = failureOffset + 512
-  private static let stackOffset = selfOffset + 1536
-  private static let stackByteCount: UInt64 = 64 << 10
-
-  /// What a worker takes besides its huge page, in bytes; zero at first.
-  static let byteCount = roundedUpToPage(stackOffset + stackByteCount)
-
   init(
-    _ number: Int, _ work: Workspace, _ units: Table<FillUnit>, _ hugePages: HugePages
+    _ number: Int, _ work: RestoreArena, _ units: Table<FillUnit>, _ hugePages: HugePages
   ) {
     image = work.image
     self.units = units
     self.hugePages = hugePages
     reader = work.reader(number)
     stage = work.stage(number)
-    room = work.workers + UInt64(number) * Self.byteCount
-    let shared = work.workers + Self.failureOffset + 504
-    next = FutexWord(at: shared)
-    failed = FutexWord(at: shared + 4)
+    layout = work.workerLayout(number)
+    next = work.workerLayout(0).next
+    failed = work.workerLayout(0).failed
   }
 
   /// Takes units until none is left or someone has failed.
@@ -105,12 +94,12 @@ struct FillWorker: BitwiseCopyable {
         let span = image.spans[index]
         Memory.store(
           ckernel_iovec(base: span.address.rawValue, byte_count: span.byteCount),
-          at: room + Self.vectorsOffset + UInt64((index - indices.lowerBound) * 16))
+          at: layout.vectors + UInt64((index - indices.lowerBound) * 16))
         byteCount += span.byteCount
       }
       let source = image.sources[Int(first.source)]
       let got = try? Files.read(
-        source.descriptor, vectors: room + Self.vectorsOffset, count: indices.count,
+        source.descriptor, vectors: layout.vectors, count: indices.count,
         at: source.start + first.fileOffset)
       // A short read says nothing of what went wrong; reading each alone does.
       isRead = got == byteCount
@@ -142,7 +131,7 @@ extension FillWorker {
   ///
   /// The caller is one of them.
   static func fill(
-    _ plan: FillPlan, _ work: Workspace, _ hugePages: HugePages, atMost most: Int = limit
+    _ plan: FillPlan, _ work: RestoreArena, _ hugePages: HugePages, atMost most: Int = limit
   ) throws(RestartFailure) {
     let first = FillWorker(0, work, plan.units, hugePages)
     first.next.store(0)
@@ -159,7 +148,7 @@ extension FillWorker {
       let worker = FillWorker(number, work, plan.units, hugePages)
       worker.awaitEnd(child)
       if worker.hasFailed {
-        failure = failure ?? Memory.load(RestartFailure.self, at: worker.room + failureOffset + 16)
+        failure = failure ?? worker.layout.failure.load()
       }
     }
     if let failure { throw failure }
@@ -170,7 +159,7 @@ extension FillWorker {
     static let badly: UInt32 = 2
   }
 
-  private var end: FutexWord { FutexWord(at: room + Self.failureOffset) }
+  private var end: FutexWord { layout.end }
   private var hasFailed: Bool { end.value == End.badly }
 
   /// Waits until a worker has ended and nothing shows that there was one.
@@ -182,11 +171,9 @@ extension FillWorker {
   /// - Returns: `nil` when there can be none, and the others do its part.
   private func start() -> WorkerThread? {
     end.store(0)
-    Memory.store(self, at: room + Self.selfOffset)
+    layout.worker.store(self)
     return try? WorkerThread(
-      image.threads,
-      stack: AddressRange(start: room + Self.stackOffset, byteCount: Self.stackByteCount)
-        ?? .empty, fillWorkerBody, room + Self.selfOffset)
+      image.threads, stack: layout.stack, fillWorkerBody, layout.worker.address)
   }
 
   /// In the thread that `start` made.
@@ -195,7 +182,7 @@ extension FillWorker {
     do throws(RestartFailure) {
       try run()
     } catch {
-      Memory.store(error, at: room + Self.failureOffset + 16)
+      layout.failure.store(error)
       result = End.badly
     }
     end.store(result)
@@ -204,6 +191,6 @@ extension FillWorker {
 }
 
 private func fillWorkerBody(_ worker: UInt64) {
-  Memory.load(FillWorker.self, at: Address(worker)).serve()
+  Slot<FillWorker>(at: Address(worker)).load().serve()
   exitThread()
 }

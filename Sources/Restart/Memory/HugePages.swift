@@ -12,9 +12,9 @@ struct HugePages: BitwiseCopyable {
   /// -1: ordinary reads are as good, or all there is.
   private let descriptor: Int32
 
-  static let size = Workspace.hugePageByteCount
+  static let size = RestoreArena.hugePageByteCount
 
-  init(for work: Workspace) {
+  init(for work: RestoreArena) {
     guard work.image.process.flags & CKPT_PROCESS_THP_DISABLED == 0,
       Setting.here == .onRequest,
       let stages = AddressRange(

@@ -16,7 +16,7 @@ enum KernelService: BitwiseCopyable {
 
   /// Compares the saved vdso with the live one.
   init(
-    _ work: Workspace, _ reader: DataReader, _ live: KernelMappings
+    _ work: RestoreArena, _ reader: DataReader, _ live: KernelMappings
   ) throws(RestartFailure) {
     let saved = KernelMappings(in: work.image)
     guard !saved.code.isEmpty else {
@@ -37,7 +37,7 @@ enum KernelService: BitwiseCopyable {
 
   /// The code of a stream comes too late to be compared: its digest is in the head.
   private static func isSame(
-    _ work: Workspace, _ reader: DataReader, _ saved: KernelMappings, _ live: KernelMappings
+    _ work: RestoreArena, _ reader: DataReader, _ saved: KernelMappings, _ live: KernelMappings
   ) throws(RestartFailure) -> Bool {
     guard work.image.stream != nil else { return try hasSameCode(work, reader, saved, live) }
     let code = Memory.bytes(at: live.code.start, count: Int(live.code.byteCount))
@@ -46,9 +46,9 @@ enum KernelService: BitwiseCopyable {
 
   /// Pages that aren't in the image are zero.
   private static func hasSameCode(
-    _ work: Workspace, _ reader: DataReader, _ saved: KernelMappings, _ live: KernelMappings
+    _ work: RestoreArena, _ reader: DataReader, _ saved: KernelMappings, _ live: KernelMappings
   ) throws(RestartFailure) -> Bool {
-    let capacity = Workspace.hugePageByteCount
+    let capacity = RestoreArena.hugePageByteCount
     guard saved.code.byteCount <= capacity else { return false }
     let stage = work.stage(0)
     for index in 0..<work.image.spans.count {
@@ -83,7 +83,7 @@ enum KernelService: BitwiseCopyable {
   }
 
   /// Puts the live mappings where the program knows them.
-  func place(_ kernel: inout KernelMappings, _ work: Workspace) throws(RestartFailure) {
+  func place(_ kernel: inout KernelMappings, _ work: RestoreArena) throws(RestartFailure) {
     guard case .moved = self else { return }
     let saved = KernelMappings(in: work.image)
     do throws(Errno) {
@@ -99,7 +99,7 @@ enum KernelService: BitwiseCopyable {
   ///
   /// What the saved code reads besides (vvar) is zero, which tells it that there is no clock:
   /// a thread that was stopped in the middle of it makes a system call instead.
-  func patch(_ kernel: KernelMappings, _ work: Workspace) throws(RestartFailure) {
+  func patch(_ kernel: KernelMappings, _ work: RestoreArena) throws(RestartFailure) {
     guard case .patched = self else { return }
     let saved = KernelMappings(in: work.image).code
     guard

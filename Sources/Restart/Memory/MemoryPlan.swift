@@ -16,7 +16,7 @@ struct MemoryPlan {
   let arguments: AddressRange
 
   /// For memory that came ahead of the image.
-  let rounds: AddressRange
+  let precopied: AddressRange
 
   /// - Throws: when a region of the image lies where `restart` itself does, or nothing is free.
   init(
@@ -33,8 +33,8 @@ struct MemoryPlan {
       return index == liveCount ? own : regions[index - liveCount - 1].range
     }
     let first = FreeSpace.hole(
-      byteCount: roundedUpToPage(Workspace.byteCount(for: image, isLazy: isLazy)),
-      alignment: Workspace.hugePageByteCount, avoiding: count, taken)
+      byteCount: roundedUpToPage(RestoreArena.byteCount(for: image, isLazy: isLazy)),
+      alignment: RestoreArena.hugePageByteCount, avoiding: count, taken)
     guard let scratch = first else { throw Self.noRoom }
     let hull = KernelMappings(in: live).hull
     let second = FreeSpace.hole(
@@ -47,7 +47,7 @@ struct MemoryPlan {
     ) { $0 == count ? scratch : $0 == count + 1 ? kernelMappings : taken($0) }
     guard let arguments = third else { throw Self.noRoom }
     let fourth = FreeSpace.hole(
-      byteCount: image.rounds?.hull.byteCount ?? 0, alignment: Workspace.hugePageByteCount,
+      byteCount: image.precopied?.hull.byteCount ?? 0, alignment: RestoreArena.hugePageByteCount,
       avoiding: count + 3
     ) { (index) in
       switch index - count {
@@ -57,8 +57,8 @@ struct MemoryPlan {
       default: taken(index)
       }
     }
-    guard let rounds = fourth else { throw Self.noRoom }
-    self.rounds = rounds
+    guard let precopied = fourth else { throw Self.noRoom }
+    self.precopied = precopied
     self.arguments = arguments
     self.scratch = scratch
     self.kernelMappings = kernelMappings
@@ -96,7 +96,7 @@ struct MemoryPlan {
         hint: "kernels with CONFIG_MSEAL_SYSTEM_MAPPINGS don't allow it")
     }
     try during("cannot clear the address space") { () throws(Errno) in
-      try unmapAllBut([own, scratch, kernelMappings, arguments, rounds])
+      try unmapAllBut([own, scratch, kernelMappings, arguments, precopied])
     }
   }
 

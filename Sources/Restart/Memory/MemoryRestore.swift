@@ -22,7 +22,7 @@ enum MemoryRestore {
   ///   is nothing to go back to: the caller reports and ends this process.
   static func run(
     _ image: LoadedImage, _ handoff: ckpt_handoff, objects: ObjectRestore,
-    arguments: ProgramArguments, lazily laziness: Options.Laziness = .none,
+    arguments: ProgramArguments, lazily laziness: RestartOptions.Laziness = .none,
     isExecutable: Bool = false,
     channel: Int32 = -1, training: Int32 = -1, notes: Int32 = -1
   ) throws(RestartFailure) -> Never {
@@ -32,7 +32,7 @@ enum MemoryRestore {
     let plan = try MemoryPlan(
       image, own: own, live: live, isLazy: isLazy, argumentByteCount: arguments.byteCount)
     try put(arguments, at: plan)
-    var work = try Workspace(at: plan.scratch, for: image, isLazy: isLazy)
+    var work = try RestoreArena(at: plan.scratch, for: image, isLazy: isLazy)
     try SharedRegions.prepare(&work, objects)
     let reader = work.reader(0)
     var kernel = KernelMappings(in: live)
@@ -80,7 +80,7 @@ enum MemoryRestore {
   }
 
   /// Hands over to the agent, which unmaps this program.
-  static func leave(_ work: Workspace, _ handoff: ckpt_handoff) -> Never {
+  static func leave(_ work: RestoreArena, _ handoff: ckpt_handoff) -> Never {
     var handoff = handoff
     handoff.version = CKPT_HANDOFF_VERSION
     handoff.scratch_start = work.range.start.rawValue

@@ -7,7 +7,7 @@ internal import KernelABI
 /// Each file becomes one memfd with the file's own bytes, as far as they were mapped, mapped at the
 /// offsets that the file was: MADV_DONTNEED brings them back, and two mappings of a page share it.
 struct PrivateFiles {
-  let work: Workspace
+  let work: RestoreArena
   let reader: DataReader
 
   /// Those that can show the image's own file do.
@@ -58,7 +58,7 @@ struct PrivateFiles {
   }
 
   /// Leaves a file open that is filled later.
-  private func keep(_ number: Int32, first: Int, _ stream: StreamRoom) {
+  private func keep(_ number: Int32, first: Int, _ stream: StreamLayout) {
     var index = first
     while index >= 0 {
       stream.files[index] = number
@@ -67,7 +67,7 @@ struct PrivateFiles {
   }
 
   /// Seals and closes the files that a stream has filled.
-  func sealAll(_ stream: StreamRoom) {
+  func sealAll(_ stream: StreamLayout) {
     for first in 0..<stream.files.count where stream.files[first] >= 0 {
       let number = stream.files[first]
       seal(number)

@@ -4,7 +4,7 @@ internal import KernelABI
 
 /// Reads the program's data to its place and checks it, before anything else touches it.
 struct RegionFill {
-  let work: Workspace
+  let work: RestoreArena
   let service: KernelService
   let hugePages: HugePages
 

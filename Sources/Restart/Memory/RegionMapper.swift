@@ -4,7 +4,7 @@ internal import KernelABI
 
 /// Makes the mappings of the program, each of its own kind, at its own place.
 struct RegionMapper {
-  let work: Workspace
+  let work: RestoreArena
   let reader: DataReader
   let service: KernelService
   let notes: Int32
@@ -91,7 +91,7 @@ extension ckpt_region {
   ///
   /// The place is free: the address space was cleared, and nothing else has it by the plan.
   func map(
-    _ work: Workspace, _ flags: MapFlags, descriptor: Int32 = -1, offset: UInt64 = 0
+    _ work: RestoreArena, _ flags: MapFlags, descriptor: Int32 = -1, offset: UInt64 = 0
   ) throws(RestartFailure) {
     do throws(Errno) {
       try Mapping.map(
@@ -116,12 +116,12 @@ extension ckpt_region {
   }
 
   /// What the region must allow while it is filled.
-  func initialProtection(_ work: Workspace) -> Protection {
+  func initialProtection(_ work: RestoreArena) -> Protection {
     isFilled(work) ? .read | .write : finalProtection
   }
 
   /// Whether `restart` writes into the region.
-  func isFilled(_ work: Workspace) -> Bool {
+  func isFilled(_ work: RestoreArena) -> Bool {
     if kind == CKPT_REGION_VDSO { return true }
     let spans = work.image.spans
     var index = spans.firstIndex(endingBehind: range.start)

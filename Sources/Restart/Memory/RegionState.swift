@@ -4,7 +4,7 @@ internal import KernelABI
 
 /// Gives every region what it had besides its contents: protection, advice, locks, seals.
 struct RegionState {
-  let work: Workspace
+  let work: RestoreArena
   let service: KernelService
   let notes: Int32
 

@@ -5,7 +5,7 @@ internal import KernelABI
 /// Regions that show a file by its name, shared: what is in them is the file's own business.
 enum SharedFile {
   /// Maps the file of that name, or the copy in the image when `SharedRegions.prepare` chose it.
-  static func map(_ region: ckpt_region, _ work: Workspace) throws(RestartFailure) {
+  static func map(_ region: ckpt_region, _ work: RestoreArena) throws(RestartFailure) {
     let object = Int(region.object)
     if object < work.image.objects.count, work.objectDescriptors[object] >= 0 {
       return try region.map(
@@ -16,7 +16,7 @@ enum SharedFile {
   }
 
   private static func open(
-    _ region: ckpt_region, _ work: Workspace
+    _ region: ckpt_region, _ work: RestoreArena
   ) throws(RestartFailure) -> FileDescriptor {
     let isWritable =
       region.has(CKPT_REGION_WRITABLE_FILE) || region.finalProtection.contains(.write)
@@ -45,7 +45,7 @@ enum SharedFile {
   }
 
   /// Whether the file is the one that the program had mapped and could only read.
-  static func isUsable(_ region: ckpt_region, _ work: Workspace) throws(RestartFailure) -> Bool {
+  static func isUsable(_ region: ckpt_region, _ work: RestoreArena) throws(RestartFailure) -> Bool {
     let object = work.image.objects[Int(region.object)]
     do throws(Errno) {
       try work.setPath(region.path)

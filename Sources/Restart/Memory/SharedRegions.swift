@@ -4,7 +4,7 @@ internal import KernelABI
 
 /// Regions that show an object: memory that several mappings, descriptors or processes share.
 struct SharedRegions {
-  let work: Workspace
+  let work: RestoreArena
   let reader: DataReader
 
   /// Source: `include/uapi/linux/fcntl.h`, F_SEAL_WRITE.
@@ -12,7 +12,7 @@ struct SharedRegions {
 
   /// Makes the objects that need a descriptor, while `objects` and the image's names are at hand.
   static func prepare(
-    _ work: inout Workspace, _ objects: ObjectRestore
+    _ work: inout RestoreArena, _ objects: ObjectRestore
   ) throws(RestartFailure) {
     for index in 0..<work.image.objects.count {
       let kind = work.image.objects[index].kind
@@ -36,7 +36,7 @@ struct SharedRegions {
 
   /// Whether the regions that show an object are what is left of one mapping, which only changes
   /// of protection divided: then it needs no file.
-  private static func isOneMapping(_ object: Int, _ work: Workspace) -> Bool {
+  private static func isOneMapping(_ object: Int, _ work: RestoreArena) -> Bool {
     let range = span(of: object, work)
     var end = range.start
     var index = Int(work.firstOfObject[object])
@@ -58,7 +58,7 @@ struct SharedRegions {
   }
 
   /// From the first to the last region that shows an object.
-  private static func span(of object: Int, _ work: Workspace) -> AddressRange {
+  private static func span(of object: Int, _ work: RestoreArena) -> AddressRange {
     var index = Int(work.firstOfObject[object])
     let start = work.image.regions[index].start
     var end = start
@@ -142,7 +142,7 @@ extension DataReader {
   /// Reads an object's contents into a mapping of it; `origin` is where the object's first byte
   /// lies, or would.
   func fill(
-    _ object: Int, from work: Workspace, at origin: Address
+    _ object: Int, from work: RestoreArena, at origin: Address
   ) throws(RestartFailure) {
     let record = work.image.objects[object]
     for number in 0..<record.extent_count {

@@ -5,7 +5,7 @@ internal import Procfs
 
 /// A System V shared memory segment and the regions that show it.
 struct SharedSegment {
-  let work: Workspace
+  let work: RestoreArena
   let reader: DataReader
 
   /// Index of its record.

@@ -21,8 +21,8 @@ struct WorkerThread: BitwiseCopyable {
     var identifiers = FreeIdentifier(threads)
     let flags: CloneFlags =
       .memory | .fileSystem | .files | .signalHandlers | .thread | .semaphoreUndo
-    identifier = try SharedMemoryProcess.start(
-      SharedMemoryProcess.Options(flags, stack: stack), asOneOf: { identifiers.next() }, body,
+    identifier = try HelperProcess.start(
+      HelperProcess.Options(flags, stack: stack), asOneOf: { identifiers.next() }, body,
       argument)
   }
 

@@ -4,9 +4,9 @@ internal import Kernel
 internal import KernelABI
 
 /// An image while it is being checked.
-struct ImageFile: ~Copyable {
+struct UncheckedImage: ~Copyable {
   private let file: FileDescriptor
-  private let path: Text
+  private let path: ByteString
 
   /// Bytes of the whole file.
   private let fileByteCount: UInt64
@@ -19,9 +19,9 @@ struct ImageFile: ~Copyable {
   private(set) var executable: Executable?
 }
 
-extension ImageFile {
+extension UncheckedImage {
   /// - Throws: a failure of its own for each thing that is no readable file.
-  init(opening path: Text, called name: Text) throws(RestartFailure) {
+  init(opening path: ByteString, called name: ByteString) throws(RestartFailure) {
     let file: FileDescriptor
     do throws(Errno) {
       // Non-blocking: a FIFO without a writer must not make us wait.
@@ -58,7 +58,7 @@ extension ImageFile {
     }
   }
 
-  private static func openFailure(_ errno: Errno, _ path: Text) -> RestartFailure {
+  private static func openFailure(_ errno: Errno, _ path: ByteString) -> RestartFailure {
     switch errno {
     case .noSuchFile: failure("cannot open", path, errno, why: "no such file", hint: hint)
     case .notDirectory:
@@ -76,7 +76,7 @@ extension ImageFile {
   }
 
   private static func failure(
-    _ what: StaticString, _ path: Text, _ errno: Errno = Errno.none, why: StaticString,
+    _ what: StaticString, _ path: ByteString, _ errno: Errno = Errno.none, why: StaticString,
     hint: StaticString, status: RestartFailure.Status = .failed
   ) -> RestartFailure {
     RestartFailure(

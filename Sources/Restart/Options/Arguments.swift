@@ -2,7 +2,7 @@ internal import Kernel
 public import KernelABI
 
 /// Text in memory, followed by a NUL that is not counted.
-public struct Text: BitwiseCopyable, Sendable {
+public struct ByteString: BitwiseCopyable, Sendable {
   public let address: Address
   public let byteCount: Int
 
@@ -32,16 +32,16 @@ public struct Text: BitwiseCopyable, Sendable {
   func starts(with prefix: StaticString) -> Bool {
     let count = prefix.utf8CodeUnitCount
     guard byteCount >= count else { return false }
-    let other = Text(prefix)
+    let other = ByteString(prefix)
     for index in 0..<count where byte(at: index) != other.byte(at: index) { return false }
     return true
   }
 
-  func dropping(_ count: Int) -> Text {
-    Text(address: address + UInt64(count), byteCount: byteCount - count)
+  func dropping(_ count: Int) -> ByteString {
+    ByteString(address: address + UInt64(count), byteCount: byteCount - count)
   }
 
-  static func == (text: Text, other: StaticString) -> Bool {
+  static func == (text: ByteString, other: StaticString) -> Bool {
     text.byteCount == other.utf8CodeUnitCount && text.starts(with: other)
   }
 }
@@ -70,9 +70,9 @@ struct Arguments: BitwiseCopyable {
   }
 
   /// What the program was called as; `nil`: nothing was said.
-  var name: Text? {
+  var name: ByteString? {
     let address = Address(Memory.load(UInt64.self, at: start))
-    return address == .zero ? nil : Text(terminatedAt: address)
+    return address == .zero ? nil : ByteString(terminatedAt: address)
   }
 
   /// All of it, the name too, as a program is given it.
@@ -83,15 +83,15 @@ struct Arguments: BitwiseCopyable {
   }
 
   /// What is behind `index`, under a name.
-  func rest(from index: Int, name: Text) -> ProgramArguments {
+  func rest(from index: Int, name: ByteString) -> ProgramArguments {
     ProgramArguments(
       name: name.address, words: base + UInt64(index) * 8, count: count - index,
       environment: environment)
   }
 
-  subscript(index: Int) -> Text {
+  subscript(index: Int) -> ByteString {
     precondition(index >= 0 && index < count)
     let address = Memory.load(UInt64.self, at: base + UInt64(index) * 8)
-    return Text(terminatedAt: Address(address))
+    return ByteString(terminatedAt: Address(address))
   }
 }

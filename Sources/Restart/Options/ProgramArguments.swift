@@ -25,14 +25,14 @@ struct ProgramArguments: BitwiseCopyable {
     return count
   }
 
-  private func string(_ index: Int) -> Text {
-    if index == 0, name != .zero { return Text(terminatedAt: name) }
+  private func string(_ index: Int) -> ByteString {
+    if index == 0, name != .zero { return ByteString(terminatedAt: name) }
     if index < argumentCount {
-      return Text(
+      return ByteString(
         terminatedAt: Address(Memory.load(UInt64.self, at: words + UInt64(index - 1) * 8)))
     }
     let place = environment + UInt64(index - argumentCount) * 8
-    return Text(terminatedAt: Address(Memory.load(UInt64.self, at: place)))
+    return ByteString(terminatedAt: Address(Memory.load(UInt64.self, at: place)))
   }
 
   // MARK: A block of them

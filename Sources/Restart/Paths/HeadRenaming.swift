@@ -66,16 +66,16 @@ struct HeadRenaming {
   /// Puts the path of this machine behind the head.
   ///
   /// - Returns: where it lies; `nil`: the path stays as it is.
-  private mutating func rename(_ path: Text) -> Text? {
+  private mutating func rename(_ path: ByteString) -> ByteString? {
     guard let rule = map.rule(for: path) else { return nil }
-    let new = Text(address: image.head.start + end, byteCount: rule.byteCount(for: path))
+    let new = ByteString(address: image.head.start + end, byteCount: rule.byteCount(for: path))
     end += UInt64(new.byteCount)
     if writes { rule.write(path, to: new.address) }
     return new
   }
 
   private mutating func rename(_ string: inout ckpt_string) {
-    let path = Text(
+    let path = ByteString(
       address: image.strings + UInt64(string.offset), byteCount: Int(string.byte_count))
     guard let new = rename(path), writes else { return }
     string = ckpt_string(
@@ -167,7 +167,7 @@ struct HeadRenaming {
     var count = 0
     while count + 2 < Int(address.byteCount), address.byte(at: count + 2) != 0 { count += 1 }
     let start = place + UInt64(MemoryLayout<ckpt_socket_address>.size) - 112 + 2
-    guard let path = rename(Text(address: start, byteCount: count)) else { return }
+    guard let path = rename(ByteString(address: start, byteCount: count)) else { return }
     // sun_path has 108 bytes, one of them for a NUL.
     guard path.byteCount < 108 else {
       throw RestartFailure(

@@ -14,7 +14,7 @@ struct PathMap: BitwiseCopyable {
 
   /// - Parameter word: what follows `--map`.
   /// - Throws: a failure of status `.usage`.
-  mutating func add(_ word: Text) throws(RestartFailure) {
+  mutating func add(_ word: ByteString) throws(RestartFailure) {
     let rule = try PathRule(parsing: word)
     for index in 0..<count where rules[index].old == rule.old {
       throw PathRule.usage(word, why: "OLD was given already")
@@ -27,7 +27,7 @@ struct PathMap: BitwiseCopyable {
   }
 
   /// The rule for a path: of those that cover it the one that says most of it.
-  mutating func rule(for path: Text) -> PathRule? {
+  mutating func rule(for path: ByteString) -> PathRule? {
     var best: Int?
     for index in 0..<count where rules[index].covers(path) {
       if let best, rules[best].old.byteCount > rules[index].old.byteCount { continue }

@@ -13,7 +13,7 @@ enum Feeder {
       addresses[1] = ("feed" as StaticString).address.rawValue
     }
 
-    mutating func append(_ word: Text) throws(RestartFailure) {
+    mutating func append(_ word: ByteString) throws(RestartFailure) {
       guard count < 31 else { throw RestartFailure(.usage, "too many words behind --feed") }
       addresses[count] = word.address.rawValue
       count += 1
@@ -40,7 +40,7 @@ enum Feeder {
     for index in places.indices {
       guard var path = try? folder() else { break }
       do throws(Errno) {
-        try path.append(Text(places[index]))
+        try path.append(ByteString(places[index]))
         try path.withPath { (address) throws(Errno) in
           try Files.checkAccess(path: address, .execute)
         }
@@ -88,7 +88,7 @@ enum Feeder {
   /// Ends this process as the feeder did, which has said why; where it has not, says what is known.
   static func conclude(_ feeder: Int32) -> Int32 {
     while true {
-      switch Child.awaitEvent(of: feeder) {
+      switch ChildProcess.awaitEvent(of: feeder) {
       case .exited(let status) where status != 0: return status
       case .killed(let signal):
         RestartFailure(

@@ -19,7 +19,7 @@ enum Packing: UInt8, BitwiseCopyable {
   }
 
   /// How the file is packed, as far as it can be read.
-  init?(of path: Text) {
+  init?(of path: ByteString) {
     var prefix: UInt64 = 0
     guard
       let file = try? FileDescriptor(path: path.address, .readOnly | .nonBlocking),

@@ -5,8 +5,8 @@ internal import KernelABI
 
 /// Compares what was read of a stream with the digests at its end.
 struct StreamCheck {
-  let work: Workspace
-  let room: StreamRoom
+  let work: RestoreArena
+  let layout: StreamLayout
   var stream: StreamInput
 
   private var index: ImageIndex { work.image.index }
@@ -57,7 +57,7 @@ struct StreamCheck {
     let first = block.index * ImageEnd.blockPieceCount
     for number in 0..<block.pieceCount {
       let saved = Memory.load(UInt64.self, at: work.buffer + number * 8)
-      let found = Memory.load(UInt64.self, at: room.digests + (first + number) * 8)
+      let found = Memory.load(UInt64.self, at: layout.digests + (first + number) * 8)
       guard saved == found else { throw damage(piece: first + number) }
     }
   }

@@ -8,8 +8,8 @@ internal import KernelABI
 /// Contents of objects go into a file in memory with the layout of the image: what comes later reads
 /// them there as it would from an image file.
 struct StreamFill {
-  let work: Workspace
-  let room: StreamRoom
+  let work: RestoreArena
+  let layout: StreamLayout
   let service: KernelService
   let hugePages: HugePages
   var stream: StreamInput
@@ -21,11 +21,11 @@ struct StreamFill {
   private static let chunkByteCount: UInt64 = 256 << 10
 
   init(
-    _ work: Workspace, _ room: StreamRoom, _ stream: StreamInput, _ service: KernelService,
+    _ work: RestoreArena, _ layout: StreamLayout, _ stream: StreamInput, _ service: KernelService,
     _ hugePages: HugePages
   ) {
     self.work = work
-    self.room = room
+    self.layout = layout
     self.stream = stream
     self.service = service
     self.hugePages = hugePages
@@ -36,8 +36,8 @@ struct StreamFill {
   mutating func run() throws(RestartFailure) -> Int32 {
     zeroSpans()
     let spool = try makeSpool()
-    for index in 0..<room.parts.count {
-      let part = room.parts[index]
+    for index in 0..<layout.parts.count {
+      let part = layout.parts[index]
       try stream.skip(to: part.fileOffset, by: work.buffer)
       if part.isExtent {
         try takeExtent(Int(part.index), to: spool)
@@ -74,7 +74,7 @@ struct StreamFill {
     let region = work.image.regions[Int(span.region)]
     if span.isClean {
       try copy(
-        span, to: room.files[Int(span.region)],
+        span, to: layout.files[Int(span.region)],
         at: region.file_offset + (span.address - region.range.start))
     } else if region.isKernelMapping, !service.mapsAsMemory(region) {
       try copy(span, to: -1, at: 0)

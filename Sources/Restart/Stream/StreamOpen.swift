@@ -12,23 +12,23 @@ func openStream(
   _ stream: StreamInput, _ map: PathMap = PathMap()
 ) throws(RestartFailure) -> LoadedImage {
   var stream = stream
-  var (prefix, rounds) = (UInt64?.none, Rounds?.none)
+  var (prefix, rounds) = (UInt64?.none, PrecopiedMemory?.none)
   if stream.goesOn {
     var first: UInt64 = 0
     try stream.read(into: &first)
     if first == CKPT_ROUNDS_MAGIC {
-      rounds = try Rounds.take(&stream)
+      rounds = try PrecopiedMemory.take(&stream)
       stream.goOn(at: 0)
     } else {
       prefix = first
     }
   }
-  var chain = Chain(map)
+  var chain = OpenedChain(map)
   try chain.open(&stream, behind: prefix)
   if let rounds { stream.goOn(at: rounds.dataEnd) }
   var image = try chain.flattened()
   image.stream = stream
-  image.rounds = rounds
+  image.precopied = rounds
   return image
 }
 
@@ -85,7 +85,7 @@ extension OpenedImage {
   }
 }
 
-extension Chain {
+extension OpenedChain {
   /// Takes the one image of a stream.
   mutating func open(
     _ stream: inout StreamInput, behind word: UInt64?

@@ -14,16 +14,16 @@ enum StreamRestore {
   ///   - own: what `restart` itself has open; the caller says there what goes wrong.
   static func run(
     _ image: LoadedImage, _ stream: StreamInput, _ handoff: ckpt_handoff,
-    _ arguments: ProgramArguments, _ own: inout OwnDescriptors
+    _ arguments: ProgramArguments, _ own: inout RestartDescriptors
   ) throws(RestartFailure) -> Never {
     let place = AddressRange(start: handoff.own_start, end: handoff.own_end) ?? .empty
     let live = try LiveMappings()
     let plan = try MemoryPlan(
       image, own: place, live: live, isLazy: false, argumentByteCount: arguments.byteCount)
     try MemoryRestore.put(arguments, at: plan)
-    var work = try Workspace(at: plan.scratch, for: image, isLazy: false)
-    guard let room = work.stream else { throw stream.endedEarly }
-    let rounds = try noteRounds(&work, room, plan)
+    var work = try RestoreArena(at: plan.scratch, for: image, isLazy: false)
+    guard let layout = work.stream else { throw stream.endedEarly }
+    let precopied = try notePrecopied(&work, layout, plan)
     var kernel = KernelMappings(in: live)
     let service = try KernelService(work, work.reader(0), kernel)
     let hugePages = HugePages(for: work)
@@ -33,16 +33,16 @@ enum StreamRestore {
     try RegionMapper(
       work: work, reader: work.reader(0), service: service, notes: own.errors >= 0 ? own.errors : 2
     ).mapPrivate()
-    try rounds?.run()
+    try precopied?.run()
     RegionFill(work: work, service: service, hugePages: hugePages).adviseHugePages()
 
-    let spool = try read(stream, work, room, service, hugePages)
+    let spool = try read(stream, work, layout, service, hugePages)
     try makeShared(&work, spool, service, &own)
     try service.patch(kernel, work)
     try RegionState(work: work, service: service, notes: own.errors).apply()
     work.image.closeSources()
     try LockRestore.run(work.image, isExecutable: own.isExecutable)
-    try Stage.awaitWord(on: own.channel)
+    try StagedStart.awaitWord(on: own.channel)
     if own.errors >= 0 { closeDescriptor(own.errors) }
     var handoff = handoff
     handoff.arguments = plan.arguments.start.rawValue
@@ -52,15 +52,15 @@ enum StreamRestore {
   }
 
   /// Finds what came ahead of the image, and brings it out of the way.
-  private static func noteRounds(
-    _ work: inout Workspace, _ room: StreamRoom, _ plan: MemoryPlan
-  ) throws(RestartFailure) -> RoundsFill? {
-    guard var rounds = work.image.rounds else { return nil }
+  private static func notePrecopied(
+    _ work: inout RestoreArena, _ layout: StreamLayout, _ plan: MemoryPlan
+  ) throws(RestartFailure) -> PrecopiedFill? {
+    guard var precopied = work.image.precopied else { return nil }
     try during("cannot bring memory out of the way") { () throws(Errno) in
-      try rounds.move(to: plan.rounds)
+      try precopied.move(to: plan.precopied)
     }
-    work.image.rounds = rounds
-    let fill = RoundsFill(work: work, rounds: rounds, digests: room.digests)
+    work.image.precopied = precopied
+    let fill = PrecopiedFill(work: work, precopied: precopied, digests: layout.digests)
     try fill.noteDigests()
     return fill
   }
@@ -74,14 +74,14 @@ enum StreamRestore {
 
   /// - Returns: the file with the contents of objects, -1: there are none.
   private static func read(
-    _ stream: StreamInput, _ work: Workspace, _ room: StreamRoom, _ service: KernelService,
+    _ stream: StreamInput, _ work: RestoreArena, _ layout: StreamLayout, _ service: KernelService,
     _ hugePages: HugePages
   ) throws(RestartFailure) -> Int32 {
-    var fill = StreamFill(work, room, stream, service, hugePages)
+    var fill = StreamFill(work, layout, stream, service, hugePages)
     let spool = try fill.run()
-    var check = StreamCheck(work: work, room: room, stream: fill.stream)
+    var check = StreamCheck(work: work, layout: layout, stream: fill.stream)
     try check.run()
-    PrivateFiles(work: work, reader: work.reader(0)).sealAll(room)
+    PrivateFiles(work: work, reader: work.reader(0)).sealAll(layout)
     closeDescriptor(stream.descriptor)
     work.image.sources.update(0) {
       $0.descriptor = spool
@@ -95,11 +95,12 @@ enum StreamRestore {
   /// The tables that this takes lie where the kernel puts them, perhaps where shared memory belongs:
   /// they go before that comes.
   private static func makeShared(
-    _ work: inout Workspace, _ spool: Int32, _ service: KernelService, _ own: inout OwnDescriptors
+    _ work: inout RestoreArena, _ spool: Int32, _ service: KernelService,
+    _ own: inout RestartDescriptors
   ) throws(RestartFailure) {
     work.endNotes()
     let before = own
-    own = OwnDescriptors(sources: work.image.sources, status: before.status)
+    own = RestartDescriptors(sources: work.image.sources, status: before.status)
     own.executable = before.executable
     own.isExecutable = before.isExecutable
     own.channel = before.channel

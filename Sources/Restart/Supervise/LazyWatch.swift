@@ -112,7 +112,7 @@ enum Orphans {
 
   /// Ends all children, and theirs.
   static func killAll() {
-    while kill() { Child.reapAny() }
+    while kill() { ChildProcess.reapAny() }
   }
 
   /// - Returns: whether there were any.

@@ -4,11 +4,11 @@ internal import KernelABI
 /// `--pidfile`: made before anything else is changed, filled once the program runs.
 struct PIDFile {
   private var temporary = PathBuffer()
-  private let path: Text
+  private let path: ByteString
   private let descriptor: Int32
 
   /// Makes an empty file beside the one that is wanted.
-  init(at path: Text) throws(RestartFailure) {
+  init(at path: ByteString) throws(RestartFailure) {
     self.path = path
     var temporary = PathBuffer()
     descriptor = try during(

@@ -7,7 +7,7 @@ internal import KernelABI
 /// All signals are blocked and taken one by one.
 struct Supervisor {
   let child: Int32
-  let keeper: Keeper
+  let namespaceInit: NamespaceInit
   let job: JobPlan
   var terminal: Terminal
   /// Nobody waits for this process: it does not stop with the program.
@@ -18,10 +18,10 @@ struct Supervisor {
   private var group: Int32 { job == .shareGroup ? Process.ownGroup : child }
 
   init(
-    child: Int32, keeper: Keeper, job: JobPlan, terminal: Terminal, isDetached: Bool
+    child: Int32, namespaceInit: NamespaceInit, job: JobPlan, terminal: Terminal, isDetached: Bool
   ) {
     self.child = child
-    self.keeper = keeper
+    self.namespaceInit = namespaceInit
     self.job = job
     self.terminal = terminal
     self.isDetached = isDetached
@@ -58,11 +58,11 @@ struct Supervisor {
       // Nothing is left to be said there, and whoever reads it may wait for its end.
       if !wasOver, lazy.isOver { closeDescriptor(2) }
       if untilWhole, lazy.isOver { return .exited(status: 0) }
-      while let event = Child.nextEvent(of: child) {
+      while let event = ChildProcess.nextEvent(of: child) {
         switch event {
         case .exited, .killed:
           takeTerminalBack()
-          keeper.release()
+          namespaceInit.release()
           return lazy.conclude(event)
         case .stopped(let signal): follow(signal)
         case .continued: break

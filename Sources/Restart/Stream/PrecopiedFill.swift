@@ -4,9 +4,9 @@ internal import Kernel
 internal import KernelABI
 
 /// Brings memory that came ahead to its place in the program.
-struct RoundsFill {
-  let work: Workspace
-  let rounds: Rounds
+struct PrecopiedFill {
+  let work: RestoreArena
+  let precopied: PrecopiedMemory
 
   /// By piece, the digests of what was read.
   let digests: Address
@@ -17,13 +17,13 @@ struct RoundsFill {
   func noteDigests() throws(RestartFailure) {
     for index in 0..<work.image.spans.count {
       let span = work.image.spans[index]
-      guard rounds.has(span) else { continue }
+      guard precopied.has(span) else { continue }
       guard work.image.regions[Int(span.region)].kind == CKPT_REGION_ANONYMOUS, !span.isClean
-      else { throw Rounds.damage }
+      else { throw PrecopiedMemory.damage }
       for page in 0..<span.byteCount / pageByteCount {
         let offset = page * pageByteCount
         Memory.store(
-          try rounds.digest(of: span.address + offset, at: span.fileOffset + offset),
+          try precopied.digest(of: span.address + offset, at: span.fileOffset + offset),
           at: digests + (span.piece + page) * 8)
       }
     }
@@ -39,27 +39,27 @@ struct RoundsFill {
       let region = work.image.regions[index]
       let moved = area(for: region)
       if let moved { try move(region, spans, from: moved) }
-      for number in spans where rounds.has(work.image.spans[number]) {
+      for number in spans where precopied.has(work.image.spans[number]) {
         try copy(work.image.spans[number], exceptFrom: moved)
       }
     }
-    try? Mapping.unmap(rounds.hull)
+    try? Mapping.unmap(precopied.hull)
   }
 
   private func isAhead(any spans: Range<Int>) -> Bool {
-    for number in spans where rounds.has(work.image.spans[number]) { return true }
+    for number in spans where precopied.has(work.image.spans[number]) { return true }
     return false
   }
 
   /// The area that all of a region can be moved from, `nil`: none.
   ///
   /// A region stays one mapping: the program may move it as one (mremap(2)).
-  private func area(for region: ckpt_region) -> RoundArea? {
+  private func area(for region: ckpt_region) -> PrecopiedArea? {
     guard !region.has(CKPT_REGION_HUGE_TLB | CKPT_REGION_GROWS_DOWN) else { return nil }
-    var best: RoundArea?
+    var best: PrecopiedArea?
     var most: UInt64 = 0
-    for index in 0..<rounds.areas.count {
-      let area = rounds.areas[index]
+    for index in 0..<precopied.areas.count {
+      let area = precopied.areas[index]
       guard area.range.overlaps(region.range), area.room.start <= region.range.start,
         region.range.end <= area.room.end
       else { continue }
@@ -71,9 +71,9 @@ struct RoundsFill {
   }
 
   private func move(
-    _ region: ckpt_region, _ spans: Range<Int>, from area: RoundArea
+    _ region: ckpt_region, _ spans: Range<Int>, from area: PrecopiedArea
   ) throws(RestartFailure) {
-    let place = area.place(of: region.range.start, from: rounds.hull.start)
+    let place = area.place(of: region.range.start, from: precopied.hull.start)
     try during(
       "cannot bring data to its place in region", number: region.start,
       numberStyle: .hexadecimal
@@ -90,7 +90,7 @@ struct RoundsFill {
     var position = region.range.start
     for number in spans {
       let span = work.image.spans[number]
-      guard rounds.has(span) else { continue }
+      guard precopied.has(span) else { continue }
       try empty(from: position, to: span.address)
       position = span.end
     }
@@ -109,14 +109,14 @@ struct RoundsFill {
   private static let smallestHole: UInt64 = 64 << 10
 
   /// Copies those pages of a span that were not moved.
-  private func copy(_ span: Span, exceptFrom moved: RoundArea?) throws(RestartFailure) {
+  private func copy(_ span: Span, exceptFrom moved: PrecopiedArea?) throws(RestartFailure) {
     var position = span.address
     while position < span.end {
-      guard let area = rounds.areas.area(at: position) else { throw Rounds.damage }
+      guard let area = precopied.areas.area(at: position) else { throw PrecopiedMemory.damage }
       let end = min(area.range.end, span.end)
       if area.offset != moved?.offset {
         Memory.copy(
-          from: area.place(of: position, from: rounds.hull.start), to: position,
+          from: area.place(of: position, from: precopied.hull.start), to: position,
           byteCount: end - position)
       }
       position = end

@@ -4,7 +4,7 @@ internal import Kernel
 public import KernelABI
 
 /// `restart`, from its first instruction in Swift to the program's end.
-public enum Front {
+public enum RestartMain {
   /// - Parameters:
   ///   - stack: what the kernel laid down for a new process.
   ///   - own: where this program lies, its stack included.
@@ -14,7 +14,7 @@ public enum Front {
       let arguments = Arguments(stack: stack)
       let options =
         OwnExecutable.isOne(note)
-        ? Options(ofExecutable: arguments) : try Options(parsing: arguments)
+        ? RestartOptions(ofExecutable: arguments) : try RestartOptions(parsing: arguments)
       switch options.request {
       case .help: say(helpText)
       case .version: say(versionText)
@@ -39,7 +39,7 @@ public enum Front {
   }
 
   private static func restart(
-    _ options: Options, _ arguments: Arguments, own: AddressRange
+    _ options: RestartOptions, _ arguments: Arguments, own: AddressRange
   ) throws(RestartFailure) -> Never {
     // Memory may come ahead of the image, and is for one process only.
     let waiter = options.detaches && options.staged != nil ? try Waiter.leave() : nil
@@ -55,7 +55,7 @@ public enum Front {
 
   /// - Parameter waiter: who waits already for it to be detached.
   private static func restart(
-    _ options: Options, _ arguments: Arguments, own: AddressRange, waiter: Waiter?
+    _ options: RestartOptions, _ arguments: Arguments, own: AddressRange, waiter: Waiter?
   ) throws(RestartFailure) -> Never {
     let image =
       options.isExecutable
@@ -67,13 +67,13 @@ public enum Front {
     }
     try checkMachine(for: image, own: own)
     if image.stream != nil { options.laziness = .none }
-    var launch = try Launch(image, options, own: own, waiter: waiter)
+    var launch = try RestartRun(image, options, own: own, waiter: waiter)
     launch.run()
   }
 
   /// Opens the image, wherever it comes from.
   private static func open(
-    _ options: Options, _ arguments: Arguments
+    _ options: RestartOptions, _ arguments: Arguments
   ) throws(RestartFailure) -> LoadedImage {
     if options.stream == nil, options.feed == nil, Unpacker.isNeeded(for: options.image) {
       try options.checkStream()
@@ -92,7 +92,7 @@ public enum Front {
 
   /// - Returns: `nil` when the image is a file that can be read as it is.
   private static func stream(
-    _ options: Options, _ arguments: Arguments
+    _ options: RestartOptions, _ arguments: Arguments
   ) throws(RestartFailure) -> StreamInput? {
     if let number = options.stream {
       try options.checkStream()
@@ -111,7 +111,7 @@ public enum Front {
     guard Packing(of: options.image) != nil else { return nil }
     try options.checkStream()
     var words = Feeder.Words()
-    try words.append(Text("--"))
+    try words.append(ByteString("--"))
     try words.append(options.image)
     return try Feeder.start(words, environment: arguments.environment)
   }

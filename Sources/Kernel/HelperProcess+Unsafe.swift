@@ -4,7 +4,7 @@ public import KernelABI
 /// A process that shares our memory (CLONE_VM), runs one function on a stack of its own and ends.
 ///
 /// Stopped-world safe.
-public enum SharedMemoryProcess {
+public enum HelperProcess {
   /// How one is made; its end sends no signal, so that only `__WCLONE` sees it.
   public struct Options: BitwiseCopyable {
     public var flags: CloneFlags

@@ -7,7 +7,7 @@ internal import KernelABI
 /// So that exactly one of two runs: whoever sends it holds the original still, hears here on
 /// descriptor N that all is in place, answers on the stream, and hears how it went. Who gets no
 /// answer has not run.
-struct Stage: BitwiseCopyable {
+struct StagedStart: BitwiseCopyable {
   /// Where words go; -1: it is no such restart.
   private let words: Int32
 
@@ -44,7 +44,7 @@ struct Stage: BitwiseCopyable {
     var word: UInt64 = 0
     let isGo = try? withAddress(of: &word) { (address) throws(Errno) in
       guard (try? input.readUpTo(goByteCount, to: address)) == goByteCount else { return false }
-      return Text(address: address, byteCount: Int(goByteCount)) == go
+      return ByteString(address: address, byteCount: Int(goByteCount)) == go
     }
     return isGo == true
   }

@@ -17,42 +17,44 @@ struct MappedRegion: BitwiseCopyable {
   }
 }
 
-/// What a mapped restart keeps in the workspace until all memory is there.
-struct MappedRoom: BitwiseCopyable {
+/// What a mapped restart keeps in the restore arena until all memory is there.
+struct MappedLayout: BitwiseCopyable {
   let regions: Table<MappedRegion>
 
   /// Parts of regions that the program has unmapped or put something else into, and that it has
   /// dropped; in any order, perhaps several times.
   let taken: Table<AddressRange>
   let dropped: Table<AddressRange>
-  let tracees: Table<Tracee>
+  let tracees: Table<TracedThread>
 
   /// Room for what PAGEMAP_SCAN finds.
   let found: Table<PageRun>
 
   /// What reads the image, its stack, and why it failed.
-  let fill: Address
+  let fill: Slot<MappedFill>
   let stack: AddressRange
-  let failure: Address
+  let failure: Slot<RestartFailure>
+
+  private let words: Address
 
   /// How the reading went: 0, it goes on.
-  var fillEnd: FutexWord { FutexWord(at: failure - 64) }
+  var fillEnd: FutexWord { FutexWord(at: words) }
 
   /// Why nobody may trace the program: an errno.
-  var refusal: FutexWord { FutexWord(at: failure - 60) }
+  var refusal: FutexWord { FutexWord(at: words + 4) }
 
   private static let partCapacity = 4096
   private static let traceeCapacity = 65_536
   private static let foundCapacity = 4096
   private static let stackByteCount: UInt64 = 64 << 10
-  private static let fillByteCount: UInt64 = 4 << 10
 
   static func byteCount(for image: LoadedImage) -> UInt64 {
     UInt64(
       image.regions.count * MemoryLayout<MappedRegion>.stride
         + 2 * partCapacity * MemoryLayout<AddressRange>.stride
-        + traceeCapacity * MemoryLayout<Tracee>.stride
-        + foundCapacity * MemoryLayout<PageRun>.stride) + stackByteCount + fillByteCount
+        + traceeCapacity * MemoryLayout<TracedThread>.stride
+        + foundCapacity * MemoryLayout<PageRun>.stride) + stackByteCount
+      + Slot<MappedFill>.byteCount + Slot<RestartFailure>.byteCount
       + (16 << 10)
   }
 
@@ -62,11 +64,12 @@ struct MappedRoom: BitwiseCopyable {
     dropped = try Table(in: &arena, capacity: Self.partCapacity)
     tracees = try Table(in: &arena, capacity: Self.traceeCapacity)
     found = try Table(in: &arena, capacity: Self.foundCapacity)
-    fill = try arena.reserve(Self.fillByteCount, alignment: 64)
+    fill = try Slot(in: &arena)
     stack =
       AddressRange(
         start: try arena.reserve(Self.stackByteCount, alignment: pageByteCount),
         byteCount: Self.stackByteCount) ?? .empty
-    failure = try arena.reserve(1024, alignment: 64) + 64
+    failure = try Slot(in: &arena)
+    words = try arena.reserve(64, alignment: 64)
   }
 }

@@ -2,7 +2,7 @@ internal import CImage
 internal import Kernel
 internal import KernelABI
 
-extension Companion {
+extension Tracer {
   private var image: LoadedImage { plan.work.image }
 
   /// Checks what the program may have seen, before it ends by what it made of it.

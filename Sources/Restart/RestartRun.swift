@@ -4,19 +4,19 @@ internal import Kernel
 internal import KernelABI
 
 /// One restart of an image that was found good: makes the process, and stays with it.
-struct Launch {
+struct RestartRun {
   private let image: LoadedImage
-  private let options: Options
+  private let options: RestartOptions
   private let own: AddressRange
   private var pidFile: PIDFile?
   private var lazy = LazyWatch()
-  private var stage = Stage(words: -1, channel: -1)
+  private var stage = StagedStart(words: -1, channel: -1)
 
   private var waiter: Waiter
 
   /// - Parameter waiter: who waits already for it to be detached.
   init(
-    _ image: LoadedImage, _ options: Options, own: AddressRange, waiter: Waiter?
+    _ image: LoadedImage, _ options: RestartOptions, own: AddressRange, waiter: Waiter?
   ) throws(RestartFailure) {
     self.waiter = waiter ?? Waiter()
     self.image = image
@@ -57,7 +57,7 @@ struct Launch {
     let identity = try Identity.make(plan, for: image)
     if identity.pid == 0 {
       waiter.forget()
-      identity.keeper.forget()
+      identity.namespaceInit.forget()
       pidFile?.forget()
       closeDescriptor(status.reader)
       if channel.first >= 0 { closeDescriptor(channel.first) }
@@ -73,14 +73,14 @@ struct Launch {
     closeDescriptor(status.writer)
     if channel.second >= 0 { closeDescriptor(channel.second) }
     if let words = options.staged {
-      stage = Stage(words: words, channel: channel.first)
+      stage = StagedStart(words: words, channel: channel.first)
     } else {
       if let stream = image.stream { closeDescriptor(stream.descriptor) }
       lazy = LazyWatch(channel: channel.first)
     }
     if options.isVerbose { tell(identity) }
     return Supervisor(
-      child: identity.pid, keeper: identity.keeper, job: job, terminal: terminal,
+      child: identity.pid, namespaceInit: identity.namespaceInit, job: job, terminal: terminal,
       isDetached: options.detaches)
   }
 
@@ -91,15 +91,15 @@ struct Launch {
     stage.pass(image.stream)
     let outcome = supervisor.awaitOutcome(status.reader)
     guard outcome == .runs else { giveUp(outcome, supervisor, waiter) }
-    if let stream = image.stream, stream.feeder > 0 { Child.reap(stream.feeder) }
+    if let stream = image.stream, stream.feeder > 0 { ChildProcess.reap(stream.feeder) }
     lazy.begin()
     do throws(RestartFailure) { try pidFile?.commit(supervisor.child) } catch { error.report() }
     stage.sayRuns(supervisor.child)
     // Not before: to unmap takes as long as all the rest, and the processor.
-    image.rounds?.drop()
+    image.precopied?.drop()
     waiter.tell(0)
     // Without a namespace to keep, a detached program needs nobody.
-    let leaves = options.detaches && supervisor.keeper.pid == 0
+    let leaves = options.detaches && supervisor.namespaceInit.pid == 0
     if leaves, lazy.isOver { exitGroup(status: 0) }
     travelLight(supervisor)
     supervisor.awaitEnd(&lazy, untilWhole: leaves).imitate()
@@ -108,7 +108,7 @@ struct Launch {
   /// Lets go of all that is the program's now.
   private func travelLight(_ supervisor: Supervisor) {
     let others: InlineArray<2, Int32> = [
-      supervisor.terminal.descriptor, supervisor.keeper.lifeline,
+      supervisor.terminal.descriptor, supervisor.namespaceInit.lifeline,
     ]
     // What goes wrong with memory that is still being read is said as long as it is.
     let spared: Int32 = lazy.isOver ? -1 : 2

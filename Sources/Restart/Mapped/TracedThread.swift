@@ -2,7 +2,7 @@ internal import Kernel
 internal import KernelABI
 
 /// A thread of the program, as its tracer knows it.
-struct Tracee: BitwiseCopyable {
+struct TracedThread: BitwiseCopyable {
   enum State: UInt8, BitwiseCopyable {
     case runs
     /// It waits for its tracer.
@@ -33,17 +33,17 @@ struct Tracee: BitwiseCopyable {
 }
 
 /// The threads of the program.
-struct Tracees: BitwiseCopyable {
-  private(set) var table: Table<Tracee>
+struct TracedThreads: BitwiseCopyable {
+  private(set) var table: Table<TracedThread>
 
   /// Where the last one was found: often the next is the same.
   private var last = 0
 
-  init(_ table: Table<Tracee>) { self.table = table }
+  init(_ table: Table<TracedThread>) { self.table = table }
 
   var count: Int { table.count }
 
-  subscript(index: Int) -> Tracee {
+  subscript(index: Int) -> TracedThread {
     get { table[index] }
     nonmutating set { table[index] = newValue }
   }
@@ -53,7 +53,7 @@ struct Tracees: BitwiseCopyable {
   /// - Throws: `Errno.outOfMemory` when there are too many.
   mutating func index(of thread: Int32) throws(Errno) -> Int {
     if let index = find(thread) { return index }
-    return try table.append(Tracee(thread))
+    return try table.append(TracedThread(thread))
   }
 
   mutating func remove(_ thread: Int32) {
@@ -72,7 +72,7 @@ struct Tracees: BitwiseCopyable {
   }
 
   /// Whether all of them fulfil a condition.
-  func all(_ condition: (Tracee) -> Bool) -> Bool {
+  func all(_ condition: (TracedThread) -> Bool) -> Bool {
     for index in 0..<table.count where !condition(table[index]) { return false }
     return true
   }

@@ -25,7 +25,7 @@ enum ChildEvent: Equatable, BitwiseCopyable {
   }
 }
 
-enum Child {
+enum ChildProcess {
   /// What has happened to `pid` and wasn't told yet.
   static func nextEvent(of pid: Int32) -> ChildEvent? {
     event(of: pid, .noHang | .stopped | .exited | .continued)

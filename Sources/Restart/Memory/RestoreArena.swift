@@ -6,7 +6,7 @@ internal import KernelABI
 /// What `restart` needs besides itself while it rebuilds the program's memory.
 ///
 /// One mapping, at an address that the program doesn't use. The agent unmaps it.
-struct Workspace: BitwiseCopyable {
+struct RestoreArena: BitwiseCopyable {
   /// The image, whose head lies in here.
   var image: LoadedImage
 
@@ -43,10 +43,10 @@ struct Workspace: BitwiseCopyable {
   static let pathCapacity: UInt64 = 4096
 
   /// What a lazy restart needs; `nil`: it isn't one.
-  private(set) var lazy: LazyRoom?
+  private(set) var lazy: LazyLayout?
 
   /// What a restart from a stream needs; `nil`: it isn't one.
-  private(set) var stream: StreamRoom?
+  private(set) var stream: StreamLayout?
 
   /// Whether digests are noted: nothing is compared yet.
   private var notes = false
@@ -61,16 +61,16 @@ struct Workspace: BitwiseCopyable {
       image.spans.byteCount + image.firstSpans.byteCount + image.sources.byteCount
       + FillUnit.capacity(for: image.spans) * UInt64(MemoryLayout<FillUnit>.stride)
       + regions * 9 + UInt64(image.objects.count) * 8
-      + (image.rounds?.areas.byteCount ?? 0)
+      + (image.precopied?.areas.byteCount ?? 0)
     for index in 0..<image.sources.count {
       let source = image.sources[index]
       tables += source.end.blockCount * 8 + UInt64(source.nameByteCount) + 32
     }
     return roundedUpToPage(image.headByteCount) + roundedUpToPage(tables)
-      + (hugePageByteCount + FillWorker.byteCount) * UInt64(FillWorker.limit)
+      + (hugePageByteCount + WorkerLayout.byteCount) * UInt64(FillWorker.limit)
       + DataPieces.byteCountLimit + pathCapacity + (64 << 10)
-      + (isLazy ? LazyRoom.byteCount(for: image) : 0)
-      + (image.stream == nil ? 0 : StreamRoom.byteCount(for: image))
+      + (isLazy ? LazyLayout.byteCount(for: image) : 0)
+      + (image.stream == nil ? 0 : StreamLayout.byteCount(for: image))
   }
 
   /// Maps it and copies the head of the image and what was made of it into it.
@@ -90,15 +90,15 @@ struct Workspace: BitwiseCopyable {
       let workerCount = UInt64(FillWorker.limit)
       stages = try arena.reserve(
         Self.hugePageByteCount * workerCount, alignment: pageByteCount)
-      workers = try arena.reserve(FillWorker.byteCount * workerCount, alignment: pageByteCount)
+      workers = try arena.reserve(WorkerLayout.byteCount * workerCount, alignment: pageByteCount)
       buffer = try arena.reserve(DataPieces.byteCountLimit, alignment: pageByteCount)
       self.image.head = try Self.copy(
         image.head, byteCount: image.headByteCount, to: &arena)
       path = try arena.reserve(Self.pathCapacity)
       self.image.spans = try Self.copy(image.spans, to: &arena)
       self.image.firstSpans = try Self.copy(image.firstSpans, to: &arena)
-      if let rounds = image.rounds {
-        self.image.rounds = rounds.keeping(areas: try Self.copy(rounds.areas, to: &arena))
+      if let precopied = image.precopied {
+        self.image.precopied = precopied.keeping(areas: try Self.copy(precopied.areas, to: &arena))
       }
       self.image.sources = try Self.copySources(image.sources, to: &arena)
       units = try Table(
@@ -110,9 +110,9 @@ struct Workspace: BitwiseCopyable {
       var isMapped = try Table<UInt8>(in: &arena, capacity: image.regions.count)
       for _ in 0..<image.regions.count { try isMapped.append(0) }
       self.isMapped = isMapped
-      lazy = isLazy ? try LazyRoom(for: image, in: &arena) : nil
+      lazy = isLazy ? try LazyLayout(for: image, in: &arena) : nil
       if image.stream != nil {
-        stream = try StreamRoom(for: image, in: &arena)
+        stream = try StreamLayout(for: image, in: &arena)
         notes = true
       }
       self.arena = arena
@@ -185,14 +185,18 @@ struct Workspace: BitwiseCopyable {
   }
 }
 
-extension Workspace {
+extension RestoreArena {
   /// Where a worker's huge page lies.
   func stage(_ worker: Int) -> Address { stages + UInt64(worker) * Self.hugePageByteCount }
+
+  func workerLayout(_ worker: Int) -> WorkerLayout {
+    WorkerLayout(at: workers + UInt64(worker) * WorkerLayout.byteCount)
+  }
 
   /// A reader with a worker's own room for digests.
   func reader(_ worker: Int) -> DataReader {
     var reader = DataReader(
-      image.sources, cache: workers + UInt64(worker) * FillWorker.byteCount)
+      image.sources, cache: workerLayout(worker).digests)
     if notes, let stream { reader.notes = stream.digests }
     reader.isLate = isLate
     return reader

@@ -3,7 +3,7 @@ internal import Kernel
 /// Numbers that `restart` itself still needs while the program's descriptors are put in place.
 ///
 /// `DescriptorRestore.run` moves them above the program's highest number; -1: none.
-struct OwnDescriptors: BitwiseCopyable {
+struct RestartDescriptors: BitwiseCopyable {
   /// What the image's data is read from.
   let sources: Table<Source>
   var status: Int32

@@ -12,7 +12,7 @@ internal import KernelABI
 /// (`MappedFill`). Then all threads are stopped for a moment, what they have written is copied, the
 /// new memory takes the place of the old, and the program is let go. When something is wrong with
 /// the image, or when this process is killed, the program ends.
-struct Companion: BitwiseCopyable {
+struct Tracer: BitwiseCopyable {
   let plan: MappedPlan
   let own: AddressRange
 
@@ -29,7 +29,7 @@ struct Companion: BitwiseCopyable {
   var training: Training
 
   var memory: MappedMemory
-  var tracees: Tracees
+  var tracees: TracedThreads
   let reader: DataReader
 
   /// How threads go on that stood.
@@ -56,25 +56,25 @@ struct Companion: BitwiseCopyable {
     self.notes = notes
     self.training = Training(descriptor: training)
     memory = MappedMemory(plan)
-    tracees = Tracees(plan.room.mapped.tracees)
+    tracees = TracedThreads(plan.layout.mapped.tracees)
     var work = plan.work
     work.isLate = true
     reader = work.reader(FillWorker.limit - 1)
   }
 
-  private var room: LazyRoom { plan.room }
+  private var layout: LazyLayout { plan.layout }
 
   /// How far the agent is: `ckpt_lazy`.
-  private var woken: FutexWord { FutexWord(at: room.record + 20) }
+  private var woken: FutexWord { FutexWord(at: layout.record + 20) }
   private static let isGoing: UInt32 = 2
 
-  /// What the restart tells by `LazyRoom.go`.
+  /// What the restart tells by `LazyLayout.go`.
   enum Go {
     static let trace: UInt32 = 1
     static let run: UInt32 = 2
   }
 
-  /// What it is told by `LazyRoom.ready`.
+  /// What it is told by `LazyLayout.ready`.
   enum Ready {
     static let traces: UInt32 = 1
     static let refused: UInt32 = 2
@@ -102,33 +102,33 @@ struct Companion: BitwiseCopyable {
 
   private func leaveProgram() {
     let own: InlineArray<4, Int32> = [plan.pageMap, channel, notes, training.descriptor]
-    BesideProcess.leaveProgram(keeping: reader.sources.count + 4) {
+    SharedMemoryProcess.leaveProgram(keeping: reader.sources.count + 4) {
       $0 < 4 ? own[$0] : reader.sources[$0 - 4].descriptor
     }
     try? Signal.setAction(ckernel_sigaction(), of: Signal.child)
   }
 
   private mutating func seize() {
-    while room.go.value == 0 { room.go.wait(while: 0) }
+    while layout.go.value == 0 { layout.go.wait(while: 0) }
     do throws(Errno) {
       // Threads that it makes are traced as well, and it does not outlive its tracer.
       try Ptrace.seize(program, .callsAsSuch | .newThreads | .killsAtEnd)
       _ = try tracees.index(of: program)
     } catch {
-      room.mapped.refusal.store(UInt32(bitPattern: error.rawValue))
-      room.ready.store(Ready.refused)
-      room.ready.wakeAll()
+      layout.mapped.refusal.store(UInt32(bitPattern: error.rawValue))
+      layout.ready.store(Ready.refused)
+      layout.ready.wakeAll()
       exitGroup(status: 0)
     }
-    room.ready.store(Ready.traces)
-    room.ready.wakeAll()
+    layout.ready.store(Ready.traces)
+    layout.ready.wakeAll()
   }
 
   /// Until the agent has made all threads.
   private mutating func awaitWaking() throws(RestartFailure) {
-    while room.go.value != Go.run || woken.value == 0 {
+    while layout.go.value != Go.run || woken.value == 0 {
       try takeStops()
-      room.go.value == Go.run
+      layout.go.value == Go.run
         ? woken.wait(while: 0, atMost: Self.wakingInterval)
         : Self.pause(nanoseconds: Self.wakingInterval)
     }
@@ -142,7 +142,7 @@ struct Companion: BitwiseCopyable {
       try takeStops()
       if !tracees.all({ $0.isWatched }) { Self.pause(nanoseconds: 1_000_000) }
     }
-    let watched = FutexWord(at: room.record + 24)
+    let watched = FutexWord(at: layout.record + 24)
     watched.store(1)
     watched.wakeAll()
   }
@@ -154,12 +154,12 @@ struct Companion: BitwiseCopyable {
   }
 
   private mutating func awaitFill() throws(RestartFailure) {
-    while room.mapped.fillEnd.value == 0 {
+    while layout.mapped.fillEnd.value == 0 {
       try takeStops()
-      if room.mapped.fillEnd.value == 0 { Self.pause(nanoseconds: Self.patience) }
+      if layout.mapped.fillEnd.value == 0 { Self.pause(nanoseconds: Self.patience) }
     }
-    guard room.mapped.fillEnd.value == MappedFill.End.well else {
-      throw Memory.load(RestartFailure.self, at: room.mapped.failure)
+    guard layout.mapped.fillEnd.value == MappedFill.End.well else {
+      throw layout.mapped.failure.load()
     }
     isChecked = true
   }
@@ -232,7 +232,7 @@ struct Companion: BitwiseCopyable {
 
   /// All is as it should be.
   private func leave() -> Never {
-    let record = Memory.load(ckpt_lazy.self, at: room.record)
+    let record = Memory.load(ckpt_lazy.self, at: layout.record)
     let scratch = plan.work.range
     ckernel_leave_to(
       scratch.start.rawValue, scratch.byteCount, own.start.rawValue, own.byteCount,

@@ -3,8 +3,8 @@ internal import CheckpointImage
 internal import Kernel
 internal import KernelABI
 
-/// What a restart from a stream needs besides, in the workspace.
-struct StreamRoom: BitwiseCopyable {
+/// What a restart from a stream needs besides, in the restore arena.
+struct StreamLayout: BitwiseCopyable {
   /// The digests of all pieces, as they were read.
   let digests: Address
 
@@ -30,7 +30,7 @@ struct StreamRoom: BitwiseCopyable {
     for _ in 0..<image.regions.count { try files.append(-1) }
     for index in 0..<image.spans.count where image.spans[index].source == 0 {
       let span = image.spans[index]
-      if let rounds = image.rounds, rounds.has(span) { continue }
+      if let precopied = image.precopied, precopied.has(span) { continue }
       try parts.append(
         StreamPart(fileOffset: span.fileOffset, index: UInt32(index), isExtent: false))
     }

@@ -1,7 +1,7 @@
 internal import KernelABI
 
 /// What the user asked for.
-struct Options: BitwiseCopyable {
+struct RestartOptions: BitwiseCopyable {
   /// How the program's process and thread IDs come back.
   enum IDs: UInt8, BitwiseCopyable {
     /// The same ones, in this PID namespace if that may be, else in one of its own.
@@ -41,11 +41,11 @@ struct Options: BitwiseCopyable {
   var detaches = false
   var isVerbose = false
   var laziness = Laziness.none
-  var pidFile: Text?
+  var pidFile: ByteString?
 
   /// Which paths differ on this machine.
   var map = PathMap()
-  var image = Text("")
+  var image = ByteString("")
 
   /// What the program can ask for as its new arguments and environment.
   var arguments = ProgramArguments()
@@ -85,7 +85,7 @@ struct Options: BitwiseCopyable {
       index += 1
       if hasImage || stream != nil || feed != nil, word == "--" {
         hasArguments = true
-        self.arguments = arguments.rest(from: index, name: hasImage ? image : Text("-"))
+        self.arguments = arguments.rest(from: index, name: hasImage ? image : ByteString("-"))
         break
       } else if takesOptions, word == "--" {
         takesOptions = false
@@ -117,7 +117,7 @@ struct Options: BitwiseCopyable {
       }
     }
     let comes = stream != nil || feed != nil
-    if comes { image = Text("-") }
+    if comes { image = ByteString("-") }
     guard comes != hasImage, !image.isEmpty else {
       throw Self.usage(hasImage ? "one image at a time" : "no image given")
     }
@@ -130,7 +130,7 @@ struct Options: BitwiseCopyable {
   }
 
   /// Takes an option that stands for itself.
-  private mutating func take(_ word: Text) throws(RestartFailure) {
+  private mutating func take(_ word: ByteString) throws(RestartFailure) {
     if word == "--help" || word == "-h" {
       request = .help
     } else if word == "--version" {
@@ -171,7 +171,7 @@ struct Options: BitwiseCopyable {
 
   /// The decimal number behind the first bytes of a word.
   private static func number(
-    _ word: Text, after count: Int, atMost limit: Int32
+    _ word: ByteString, after count: Int, atMost limit: Int32
   ) throws(RestartFailure) -> Int32 {
     var value: Int32 = 0
     for index in count..<word.byteCount {
@@ -201,7 +201,9 @@ struct Options: BitwiseCopyable {
     ids = choice
   }
 
-  private static func usage(_ what: StaticString, _ word: Text = Text("")) -> RestartFailure {
+  private static func usage(_ what: StaticString, _ word: ByteString = ByteString(""))
+    -> RestartFailure
+  {
     RestartFailure(
       .usage, what, hint: "`restart --help` lists the options", name: word.address,
       nameByteCount: word.byteCount)

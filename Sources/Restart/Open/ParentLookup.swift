@@ -5,7 +5,7 @@ internal import KernelABI
 
 /// Finds the image that another one refers to: beside it under the name that it had, else where it
 /// was when the other one was written.
-struct ParentSearch {
+struct ParentLookup {
   let child: OpenedImage
   let parent: ckpt_parent
 
@@ -47,7 +47,7 @@ struct ParentSearch {
 
   /// Whatever is there is opened, and its own failure told: only what isn't there is looked for
   /// elsewhere.
-  private static func exists(_ path: Text) -> Bool {
+  private static func exists(_ path: ByteString) -> Bool {
     do throws(Errno) {
       try Files.checkAccess(path: path.address, .exists)
       return true
@@ -57,7 +57,7 @@ struct ParentSearch {
   }
 
   /// In a page of its own, that stays: it is the image's name in messages.
-  private func path(isBeside: Bool) throws(RestartFailure) -> Text {
+  private func path(isBeside: Bool) throws(RestartFailure) -> ByteString {
     do throws(Errno) {
       let page = try Mapping.map(
         byteCount: pageByteCount, .read | .write, .private | .anonymous)
@@ -69,11 +69,12 @@ struct ParentSearch {
       Memory.copy(
         from: child.strings + UInt64(text.offset), to: page + count,
         byteCount: UInt64(text.byte_count))
-      return Text(address: page, byteCount: Int(count) + Int(text.byte_count))
+      return ByteString(address: page, byteCount: Int(count) + Int(text.byte_count))
     } catch {
       throw failure(
         "cannot restart: an image is missing, the parent of",
-        Text(address: child.source.name, byteCount: child.source.nameByteCount), error, why: "",
+        ByteString(address: child.source.name, byteCount: child.source.nameByteCount), error,
+        why: "",
         hint: "")
     }
   }
@@ -87,7 +88,7 @@ struct ParentSearch {
   }
 
   private func failure(
-    _ what: StaticString, _ path: Text, _ errno: Errno = Errno.none, why: StaticString,
+    _ what: StaticString, _ path: ByteString, _ errno: Errno = Errno.none, why: StaticString,
     hint: StaticString
   ) -> RestartFailure {
     RestartFailure(

@@ -2,11 +2,11 @@ internal import Kernel
 internal import KernelABI
 
 /// Clears the descriptor table for the program's numbers.
-enum NumberRoom {
+enum FreeNumbers {
   /// Moves what `own` lists to `first` and above and closes all else but 0, 1 and 2, which stay
   /// until they are replaced.
   static func make(
-    from first: Int32, keeping own: inout OwnDescriptors
+    from first: Int32, keeping own: inout RestartDescriptors
   ) throws(RestartFailure) {
     do throws(Errno) {
       for index in 0..<own.sources.count {
@@ -34,7 +34,7 @@ enum NumberRoom {
     return moved
   }
 
-  private static func closeOthers(_ own: OwnDescriptors) throws(Errno) {
+  private static func closeOthers(_ own: RestartDescriptors) throws(Errno) {
     var next: UInt32 = 3
     while let kept = lowest(of: own, from: next) {
       if kept > next { try Descriptors.close(next, through: kept - 1) }
@@ -43,7 +43,7 @@ enum NumberRoom {
     try Descriptors.close(next, through: .max)
   }
 
-  private static func lowest(of own: OwnDescriptors, from first: UInt32) -> UInt32? {
+  private static func lowest(of own: RestartDescriptors, from first: UInt32) -> UInt32? {
     var best: UInt32?
     for index in 0..<own.count where own[index] >= 0 && UInt32(own[index]) >= first {
       best = min(best ?? .max, UInt32(own[index]))

@@ -3,7 +3,7 @@ internal import Kernel
 internal import KernelABI
 
 /// A region that is copied ahead, and where its pages wait.
-struct RoundArea: BitwiseCopyable {
+struct PrecopiedArea: BitwiseCopyable {
   /// Where it lies in the program.
   let range: AddressRange
 
@@ -17,7 +17,7 @@ struct RoundArea: BitwiseCopyable {
   let firstPage: UInt64
 
   /// Page tables are moved as a whole where both ends lie alike in what one of them covers.
-  private static let alignment = Workspace.hugePageByteCount
+  private static let alignment = RestoreArena.hugePageByteCount
 
   /// A region grows by as much as it has, and at most so far, on either side.
   private static let leastGrowth: UInt64 = 64 << 20
@@ -49,9 +49,9 @@ struct RoundArea: BitwiseCopyable {
   }
 }
 
-extension Table<RoundArea> {
+extension Table<PrecopiedArea> {
   /// The area that has an address, `nil`: none has.
-  func area(at address: Address) -> RoundArea? {
+  func area(at address: Address) -> PrecopiedArea? {
     var low = 0
     var high = count
     while low < high {

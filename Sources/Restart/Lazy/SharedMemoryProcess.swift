@@ -4,7 +4,7 @@ internal import KernelABI
 
 /// A process that shares the program's memory and is a child of the supervisor, which hears of its
 /// end.
-struct BesideProcess: BitwiseCopyable {
+struct SharedMemoryProcess: BitwiseCopyable {
   /// As the program sees it.
   let identifier: Int32
 
@@ -25,9 +25,9 @@ struct BesideProcess: BitwiseCopyable {
     var identifiers = FreeIdentifier(threads)
     var descriptor: Int32 = -1
     (identifier, self.descriptor) = try withAddress(of: &descriptor) { (place) throws(Errno) in
-      var options = SharedMemoryProcess.Options(.descriptor | .parent, stack: stack)
+      var options = HelperProcess.Options(.descriptor | .parent, stack: stack)
       options.descriptorPlace = place
-      let process = try SharedMemoryProcess.start(
+      let process = try HelperProcess.start(
         options, asOneOf: { mayChoose ? identifiers.next() : nil }, body, argument)
       return (process, Memory.load(Int32.self, at: place))
     }

@@ -7,8 +7,8 @@ internal import KernelABI
 ///
 /// It waits in ordinary memory, page for page as it will be used: in the end it is moved, not copied.
 /// Whether a page is the one that the image means is told by its place, and by its digest.
-struct Rounds: BitwiseCopyable {
-  private(set) var areas: Table<RoundArea>
+struct PrecopiedMemory: BitwiseCopyable {
+  private(set) var areas: Table<PrecopiedArea>
 
   /// Where the pages wait.
   private(set) var hull: AddressRange
@@ -34,7 +34,7 @@ struct Rounds: BitwiseCopyable {
   static let pageLimit: UInt64 = 1 << 30
   private static let offsetLimit: UInt64 = 1 << 56
 
-  private init(_ areas: Table<RoundArea>, _ start: ckpt_rounds) throws(Errno) {
+  private init(_ areas: Table<PrecopiedArea>, _ start: ckpt_rounds) throws(Errno) {
     let last = areas.count > 0 ? areas[areas.count - 1] : nil
     let byteCount = last.map { $0.offset + $0.room.byteCount } ?? 0
     let pageCount = start.page_count
@@ -55,7 +55,7 @@ struct Rounds: BitwiseCopyable {
   ///
   /// Where it can be had it counts as memory that is used, as that of most programs does.
   private static func room(_ byteCount: UInt64) throws(Errno) -> AddressRange {
-    let size = byteCount + Workspace.hugePageByteCount
+    let size = byteCount + RestoreArena.hugePageByteCount
     let start: Address
     do throws(Errno) {
       start = try Mapping.map(byteCount: size, .read | .write, .private | .anonymous)
@@ -63,7 +63,7 @@ struct Rounds: BitwiseCopyable {
       start = try Mapping.map(
         byteCount: size, .read | .write, .private | .anonymous | .noReserve)
     }
-    let mask = Workspace.hugePageByteCount - 1
+    let mask = RestoreArena.hugePageByteCount - 1
     let aligned = Address((start.rawValue + mask) & ~mask)
     guard let range = AddressRange(start: aligned, byteCount: byteCount) else {
       throw .outOfMemory
@@ -81,14 +81,14 @@ struct Rounds: BitwiseCopyable {
   ///
   /// - Parameter stream: behind the first 8 bytes, which were CKPT_ROUNDS_MAGIC.
   /// - Returns: `nil` when they do not count: the image has all of the memory.
-  static func take(_ stream: inout StreamInput) throws(RestartFailure) -> Rounds? {
+  static func take(_ stream: inout StreamInput) throws(RestartFailure) -> PrecopiedMemory? {
     var start = ckpt_rounds()
     start.magic = CKPT_ROUNDS_MAGIC
     try stream.read(into: &start, from: 8)
     guard start.version == CKPT_ROUNDS_VERSION else { throw damage }
     let areas = try readAreas(start, &stream)
     var rounds = try during("cannot get memory for the program") { () throws(Errno) in
-      try Rounds(areas, start)
+      try PrecopiedMemory(areas, start)
     }
     while true {
       var frame = ckpt_round_frame()
@@ -115,7 +115,7 @@ struct Rounds: BitwiseCopyable {
     for index in 0..<areas.count { collapse(areas[index]) }
   }
 
-  private func collapse(_ area: RoundArea) {
+  private func collapse(_ area: PrecopiedArea) {
     let size = HugePages.size
     let first = Address((area.range.start.rawValue + size - 1) & ~(size - 1))
     var (start, end) = (first, first)
@@ -144,14 +144,15 @@ struct Rounds: BitwiseCopyable {
 
   private static func readAreas(
     _ start: ckpt_rounds, _ stream: inout StreamInput
-  ) throws(RestartFailure) -> Table<RoundArea> {
+  ) throws(RestartFailure) -> Table<PrecopiedArea> {
     let count = Int(start.region_count)
     guard count <= areaLimit, start.page_count < pageLimit,
       start.data_start < offsetLimit, start.data_start % pageByteCount == 0
     else { throw damage }
     var areas = try during("cannot get memory for the restart") { () throws(Errno) in
-      var arena = try Arena(mapping: UInt64((count + 1) * MemoryLayout<RoundArea>.stride) + 4096)
-      return try Table<RoundArea>(in: &arena, capacity: count)
+      var arena = try Arena(
+        mapping: UInt64((count + 1) * MemoryLayout<PrecopiedArea>.stride) + 4096)
+      return try Table<PrecopiedArea>(in: &arena, capacity: count)
     }
     var (offset, page, end) = (UInt64(0), UInt64(0), UInt64(0))
     for _ in 0..<count {
@@ -161,7 +162,7 @@ struct Rounds: BitwiseCopyable {
         region.start >= end, range.end <= FreeSpace.end,
         (region.start | region.end) % pageByteCount == 0
       else { throw damage }
-      let area = RoundArea(range, offset: offset, firstPage: page)
+      let area = PrecopiedArea(range, offset: offset, firstPage: page)
       guard (try? areas.append(area)) != nil else { throw damage }
       offset += area.room.byteCount
       page += range.byteCount / pageByteCount
@@ -200,7 +201,7 @@ struct Rounds: BitwiseCopyable {
     }
   }
 
-  private mutating func end(_ frame: ckpt_round_frame) throws(RestartFailure) -> Rounds? {
+  private mutating func end(_ frame: ckpt_round_frame) throws(RestartFailure) -> PrecopiedMemory? {
     guard frame.count == 1 else {
       drop()
       return nil
@@ -256,7 +257,7 @@ struct Rounds: BitwiseCopyable {
   }
 
   /// The same with a table that lies elsewhere.
-  func keeping(areas: Table<RoundArea>) -> Rounds {
+  func keeping(areas: Table<PrecopiedArea>) -> PrecopiedMemory {
     var rounds = self
     rounds.areas = areas
     return rounds

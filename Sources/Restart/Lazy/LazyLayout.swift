@@ -2,8 +2,8 @@ internal import CImage
 internal import Kernel
 internal import KernelABI
 
-/// What a lazy restart keeps in the workspace, until all memory is there.
-struct LazyRoom: BitwiseCopyable {
+/// What a lazy restart keeps in the restore arena, until all memory is there.
+struct LazyLayout: BitwiseCopyable {
   /// The `ckpt_lazy` that the agent sees.
   let record: Address
 
@@ -13,8 +13,9 @@ struct LazyRoom: BitwiseCopyable {
   /// By region: 1 when it is filled while the program runs.
   let isLazy: Table<UInt8>
 
-  /// The pager and its stack.
-  let pager: Address
+  /// The pager or the tracer, and its stack.
+  let pager: Slot<Pager>
+  let tracer: Slot<Tracer>
   let stack: AddressRange
 
   /// What the pager works with.
@@ -24,14 +25,13 @@ struct LazyRoom: BitwiseCopyable {
   let faults: Table<LazyFault>
   let polls: Table<PollEntry>
 
-  let mapped: MappedRoom
+  let mapped: MappedLayout
 
   /// The pager and the restart tell each other when to go on.
   var ready: FutexWord { FutexWord(at: record + 40) }
   var go: FutexWord { FutexWord(at: record + 44) }
 
   private static let stackByteCount: UInt64 = 128 << 10
-  private static let pagerByteCount: UInt64 = 8 << 10
   private static let faultCapacity = 4096
 
   /// How many parts the missing memory of one process may come to lie in.
@@ -44,8 +44,9 @@ struct LazyRoom: BitwiseCopyable {
         + rangeCapacity(for: image) * MemoryLayout<AddressRange>.stride
         + image.regions.count
         + LazySpace.limit * (MemoryLayout<LazySpace>.stride + 8)
-        + faultCapacity * MemoryLayout<LazyFault>.stride) + stackByteCount + pagerByteCount
-      + MappedRoom.byteCount(for: image)
+        + faultCapacity * MemoryLayout<LazyFault>.stride) + stackByteCount
+      + Slot<Pager>.byteCount + Slot<Tracer>.byteCount
+      + MappedLayout.byteCount(for: image)
       + (64 << 10)
   }
 
@@ -55,7 +56,8 @@ struct LazyRoom: BitwiseCopyable {
       AddressRange(
         start: try arena.reserve(pageByteCount, alignment: pageByteCount),
         byteCount: pageByteCount) ?? .empty
-    pager = try arena.reserve(Self.pagerByteCount, alignment: pageByteCount)
+    pager = try Slot(in: &arena)
+    tracer = try Slot(in: &arena)
     stack =
       AddressRange(start: try arena.reserve(Self.stackByteCount), byteCount: Self.stackByteCount)
       ?? .empty
@@ -67,7 +69,7 @@ struct LazyRoom: BitwiseCopyable {
     spaces = try Table(in: &arena, capacity: LazySpace.limit)
     faults = try Table(in: &arena, capacity: Self.faultCapacity)
     polls = try Table(in: &arena, capacity: LazySpace.limit + 2)
-    mapped = try MappedRoom(for: image, in: &arena)
+    mapped = try MappedLayout(for: image, in: &arena)
   }
 }
 

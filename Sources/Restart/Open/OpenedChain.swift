@@ -8,8 +8,8 @@ internal import KernelABI
 /// Nothing else is touched, and the data behind the heads is not read.
 ///
 /// - Parameter map: which paths differ on this machine.
-func openImage(_ path: Text, _ map: PathMap) throws(RestartFailure) -> LoadedImage {
-  var chain = Chain(map)
+func openImage(_ path: ByteString, _ map: PathMap) throws(RestartFailure) -> LoadedImage {
+  var chain = OpenedChain(map)
   try chain.open(path)
   return try chain.flattened()
 }
@@ -41,7 +41,7 @@ struct OpenedImage: BitwiseCopyable {
 }
 
 /// The images that a restart takes memory from.
-struct Chain {
+struct OpenedChain {
   private var images = Table<OpenedImage>(at: .zero, count: 0)
 
   /// The images have the paths of this machine.
@@ -52,7 +52,7 @@ struct Chain {
   /// Opens the newest image and all that it refers to.
   ///
   /// - Parameter name: for messages; `nil`: the path.
-  mutating func open(_ path: Text, called name: Text? = nil) throws(RestartFailure) {
+  mutating func open(_ path: ByteString, called name: ByteString? = nil) throws(RestartFailure) {
     var last = try OpenedImage(opening: path, called: name ?? path)
     try last.rename(by: &map)
     let count = 1 + Int(last.parent?.depth ?? 0)
@@ -63,7 +63,7 @@ struct Chain {
         throw Self.failure(
           "cannot restart", last.source, why: "the chain of images is longer than it says")
       }
-      last = try ParentSearch(child: last, parent: parent).open()
+      last = try ParentLookup(child: last, parent: parent).open()
       try last.rename(by: &map)
       try append(last)
     }
@@ -172,11 +172,13 @@ struct Chain {
 }
 
 extension OpenedImage {
-  init(opening path: Text) throws(RestartFailure) { try self.init(opening: path, called: path) }
+  init(opening path: ByteString) throws(RestartFailure) {
+    try self.init(opening: path, called: path)
+  }
 
   /// - Parameter name: stays where it is, for messages.
-  init(opening path: Text, called name: Text) throws(RestartFailure) {
-    var file = try ImageFile(opening: path, called: name)
+  init(opening path: ByteString, called name: ByteString) throws(RestartFailure) {
+    var file = try UncheckedImage(opening: path, called: name)
     try file.findImage()
     head = try file.readHead()
     index = try file.index(of: head)

@@ -1,7 +1,7 @@
 internal import Kernel
 internal import KernelABI
 
-extension Companion {
+extension Tracer {
   /// Takes in all that has happened to the program's threads.
   ///
   /// Source: wait(2), ptrace(2).

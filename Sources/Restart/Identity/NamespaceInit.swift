@@ -7,25 +7,25 @@ internal import KernelABI
 /// It reaps the orphans. It dies with the supervisor, and everyone in the namespace with it: so a
 /// supervisor that is killed takes the program along, as it seems to be the program. But a program
 /// that ends by itself may leave others running: then the supervisor calls `release` first.
-struct Keeper: BitwiseCopyable {
+struct NamespaceInit: BitwiseCopyable {
   /// As the supervisor sees it; 0: there is none.
   var pid: Int32 = 0
 
-  /// A pipe that the keeper holds open while it depends on the supervisor.
+  /// A pipe that the init process holds open while it depends on the supervisor.
   private(set) var lifeline: Int32 = -1
 
-  /// How long the supervisor waits for the keeper's answer, ms.
+  /// How long the supervisor waits for the init process's answer, ms.
   private static let patience = 1000
 
   /// - Precondition: the next child is the first of its namespace, and all signals are blocked.
-  static func start() throws(Errno) -> Keeper {
+  static func start() throws(Errno) -> NamespaceInit {
     let ends = try Pipes.make()
     let pid = try Process.fork()
     if pid == 0 { keep(ends.writer) }
     closeDescriptor(ends.writer)
-    let keeper = Keeper(pid: pid, lifeline: ends.reader)
-    guard keeper.hears() else { throw .noChild }
-    return keeper
+    let namespaceInit = NamespaceInit(pid: pid, lifeline: ends.reader)
+    guard namespaceInit.hears() else { throw .noChild }
+    return namespaceInit
   }
 
   private init(pid: Int32, lifeline: Int32) {
@@ -48,10 +48,10 @@ struct Keeper: BitwiseCopyable {
     try? Process.send(Signal.terminate, to: pid)
     var poll = PollEntry(descriptor: lifeline)
     poll.wait(milliseconds: Self.patience)
-    if poll.isReady, !hears() { Child.reap(pid) }
+    if poll.isReady, !hears() { ChildProcess.reap(pid) }
   }
 
-  /// Waits for the keeper's byte: it stays.
+  /// Waits for the init process's byte: it stays.
   ///
   /// Without one, it has ended or is about to.
   private func hears() -> Bool {
@@ -59,7 +59,7 @@ struct Keeper: BitwiseCopyable {
     return (try? Files.read(lifeline, into: &byte)) == 1
   }
 
-  // In the keeper.
+  // In the init process.
 
   private static func keep(_ lifeline: Int32) -> Never {
     let root: StaticString = "/"
@@ -69,7 +69,7 @@ struct Keeper: BitwiseCopyable {
     Descriptors.closeAll(but: lifeline)
     guard say(on: lifeline) else { exitGroup(status: 1) }
     let wanted = Signal.bit(Signal.child) | Signal.bit(Signal.terminate)
-    while SignalWait.next(of: wanted)?.signal != Signal.terminate { Child.reapAll() }
+    while SignalWait.next(of: wanted)?.signal != Signal.terminate { ChildProcess.reapAll() }
     leaveIfAlone()
     Prctl.setDeathSignal(0)
     _ = say(on: lifeline)
@@ -90,7 +90,7 @@ struct Keeper: BitwiseCopyable {
   ///
   /// Who entered it from outside is no child, and so is looked for.
   private static func leaveIfAlone() {
-    Child.reapAll()
+    ChildProcess.reapAll()
     // Everyone but the caller: kill(2).
     do throws(Errno) { try Process.send(0, to: -1) } catch { exitGroup(status: 0) }
   }
