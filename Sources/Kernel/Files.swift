@@ -117,6 +117,16 @@ public enum Files {
     }
   }
 
+  /// Source: mkdir(2).
+  public static func makeDirectory(path: Address, mode: UInt32) throws(Errno) {
+    try systemCall(SyscallNumber.mkdir, path.argument, Int(mode))
+  }
+
+  /// Source: rmdir(2).
+  public static func removeDirectory(path: Address) throws(Errno) {
+    try systemCall(SyscallNumber.rmdir, path.argument)
+  }
+
   /// Source: chdir(2).
   public static func changeDirectory(path: Address) throws(Errno) {
     try systemCall(SyscallNumber.chdir, path.argument)

@@ -50,6 +50,13 @@ public enum Mapping {
       SyscallNumber.mlock2, range.start.argument, Int(range.byteCount), onFault ? 1 : 0)
   }
 
+  /// - Parameter flags: MCL_ bits.
+  ///
+  /// Source: mlockall(2).
+  public static func lockAll(_ flags: UInt32) throws(Errno) {
+    try systemCall(SyscallNumber.mlockall, Int(flags))
+  }
+
   /// Source: mseal(2), Linux 6.10.
   public static func seal(_ range: AddressRange) throws(Errno) {
     try systemCall(SyscallNumber.mseal, range.start.argument, Int(range.byteCount))

@@ -19,10 +19,14 @@ public enum Prctl {
   public static let getName = Operation(rawValue: 16)
   public static let readBoundingSet = Operation(rawValue: 23)
   public static let dropBoundingSet = Operation(rawValue: 24)
+  public static let getTSC = Operation(rawValue: 25)
+  public static let setTSC = Operation(rawValue: 26)
   public static let getSecurebits = Operation(rawValue: 27)
   public static let setSecurebits = Operation(rawValue: 28)
   public static let setTimerSlack = Operation(rawValue: 29)
   public static let getTimerSlack = Operation(rawValue: 30)
+  public static let setMachineCheck = Operation(rawValue: 33)
+  public static let getMachineCheck = Operation(rawValue: 34)
   public static let setMemoryMap = Operation(rawValue: 35)
   public static let setSubreaper = Operation(rawValue: 36)
   public static let getSubreaper = Operation(rawValue: 37)
@@ -32,6 +36,14 @@ public enum Prctl {
   public static let setTHPDisable = Operation(rawValue: 41)
   public static let getTHPDisable = Operation(rawValue: 42)
   public static let ambientCapabilities = Operation(rawValue: 47)
+  public static let getSpeculation = Operation(rawValue: 52)
+  public static let setSpeculation = Operation(rawValue: 53)
+  public static let setIOFlusher = Operation(rawValue: 57)
+  public static let getIOFlusher = Operation(rawValue: 58)
+  public static let setMDWE = Operation(rawValue: 65)
+  public static let getMDWE = Operation(rawValue: 66)
+  public static let setMemoryMerge = Operation(rawValue: 67)
+  public static let getMemoryMerge = Operation(rawValue: 68)
   public static let timerCreateRestoreIDs = Operation(rawValue: 77)
   public static let setTracer = Operation(rawValue: 0x5961_6d61)
 
@@ -78,6 +90,9 @@ public enum Prctl {
   ///
   /// Source: PR_SET_CHILD_SUBREAPER(2const).
   public static func adoptOrphans() { _ = result(setSubreaper, 1) }
+
+  /// PR_SET_PTRACER_ANY.
+  public static let anyProcess: Int32 = -1
 
   /// Lets a process trace the caller where Yama asks who may, 0: none.
   ///

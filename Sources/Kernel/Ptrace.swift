@@ -6,6 +6,9 @@ public import KernelABI
 /// Source: ptrace(2); `include/uapi/linux/ptrace.h`.
 public enum Ptrace {
   private enum Request {
+    static let step = 9
+    static let filter = 0x420c
+    static let dispatch = 0x4211
     static let getRegisters = 12
     static let setRegisters = 13
     static let rseq = 0x420f
@@ -111,6 +114,46 @@ public enum Ptrace {
         SyscallNumber.ptrace, Request.callInformation, Int(thread), 88, address.argument)
     }
     return TracedCall(record)
+  }
+
+  /// Makes one instruction, or the step into a signal's handler.
+  ///
+  /// Source: ptrace(2), PTRACE_SINGLESTEP.
+  public static func step(_ thread: Int32, signal: Int32 = 0) throws(Errno) {
+    try systemCall(SyscallNumber.ptrace, Request.step, Int(thread), 0, Int(signal))
+  }
+
+  /// As `detach`, for who has to know that it worked.
+  public static func release(_ thread: Int32, signal: Int32) throws(Errno) {
+    try systemCall(SyscallNumber.ptrace, Request.detach, Int(thread), 0, Int(signal))
+  }
+
+  /// How many instructions a filter of seccomp(2) has, by age: 0 is the newest.
+  ///
+  /// - Throws: `accessDenied` without CAP_SYS_ADMIN, `noSuchFile` beyond the oldest.
+  ///
+  /// Source: ptrace(2), PTRACE_SECCOMP_GET_FILTER.
+  public static func filterLength(_ index: Int, of thread: Int32) throws(Errno) -> Int {
+    try systemCall(SyscallNumber.ptrace, Request.filter, Int(thread), index, 0)
+  }
+
+  /// Puts the filter at an address, 8 bytes an instruction.
+  public static func readFilter(
+    _ index: Int, of thread: Int32, to address: Address
+  ) throws(Errno) {
+    try systemCall(SyscallNumber.ptrace, Request.filter, Int(thread), index, address.argument)
+  }
+
+  /// Whether a thread's system calls are dispatched to a handler of its own, `nil`: the kernel
+  /// (before 6.4) doesn't tell.
+  ///
+  /// Source: `Documentation/admin-guide/syscall-user-dispatch.rst`, `struct ptrace_sud_config`.
+  public static func dispatchesCalls(_ thread: Int32) -> Bool? {
+    var record = InlineArray<4, UInt64>(repeating: 0)
+    let result = try? withAddress(of: &record) { (address) throws(Errno) in
+      try systemCall(SyscallNumber.ptrace, Request.dispatch, Int(thread), 32, address.argument)
+    }
+    return result == nil ? nil : record[0] != 0
   }
 
   public static func registers(of thread: Int32) throws(Errno) -> ckernel_user_regs {

@@ -42,6 +42,7 @@ public struct Errno: Error, Equatable, Sendable, BitwiseCopyable {
   public static let notImplemented = Errno(rawValue: 38)  // ENOSYS
   public static let notSupported = Errno(rawValue: 95)  // EOPNOTSUPP
   public static let addressInUse = Errno(rawValue: 98)  // EADDRINUSE
+  public static let addressNotAvailable = Errno(rawValue: 99)  // EADDRNOTAVAIL
   public static let connectionReset = Errno(rawValue: 104)  // ECONNRESET
   public static let notConnected = Errno(rawValue: 107)  // ENOTCONN
   public static let timedOut = Errno(rawValue: 110)  // ETIMEDOUT

@@ -55,6 +55,9 @@ struct RestartRun {
       }
     }
     let identity = try Identity.make(plan, for: image)
+    if identity.pid != 0, identity.hasUserNamespace, !options.isExecutable {
+      GroupsNote.write(for: image)
+    }
     if identity.pid == 0 {
       waiter.forget()
       identity.namespaceInit.forget()
@@ -62,12 +65,10 @@ struct RestartRun {
       closeDescriptor(status.reader)
       if channel.first >= 0 { closeDescriptor(channel.first) }
       Program(
-        image: image, identity: identity, job: job, terminal: terminal, isInFront: isInFront,
-        isDetached: options.detaches, isVerbose: options.isVerbose, own: own, status: status.writer,
-        laziness: options.laziness, arguments: options.arguments,
-        training: options.training,
-        isExecutable: options.isExecutable, isStaged: options.staged != nil,
-        channel: channel.second
+        job: RestartJob(
+          image: image, options: options, own: own, identity: identity, place: job,
+          terminal: terminal, isInFront: isInFront, status: status.writer,
+          channel: channel.second)
       ).run()
     }
     closeDescriptor(status.writer)
@@ -94,6 +95,7 @@ struct RestartRun {
     if let stream = image.stream, stream.feeder > 0 { ChildProcess.reap(stream.feeder) }
     lazy.begin()
     do throws(RestartFailure) { try pidFile?.commit(supervisor.child) } catch { error.report() }
+    redraw(supervisor)
     stage.sayRuns(supervisor.child)
     // Not before: to unmap takes as long as all the rest, and the processor.
     image.precopied?.drop()
@@ -103,6 +105,18 @@ struct RestartRun {
     if leaves, lazy.isOver { exitGroup(status: 0) }
     travelLight(supervisor)
     supervisor.awaitEnd(&lazy, untilWhole: leaves).imitate()
+  }
+
+  /// Lets a program that had a terminal draw itself again on this one, whatever its size.
+  ///
+  /// Who does not care for the size of its terminal ignores the signal.
+  ///
+  /// Source: signal(7), SIGWINCH.
+  private func redraw(_ supervisor: Supervisor) {
+    guard image.process.flags & CKPT_PROCESS_HAS_TERMINAL != 0, supervisor.terminal.exists,
+      !options.detaches
+    else { return }
+    try? Process.send(Signal.windowChange, to: supervisor.child)
   }
 
   /// Lets go of all that is the program's now.

@@ -3,7 +3,7 @@ internal import CKernel
 internal import Kernel
 internal import KernelABI
 
-/// One checkpoint, from the signal to the file: quiesce, survey, write, resume.
+/// One checkpoint, from the signal to the file: quiesce, draft, write, resume.
 ///
 /// Runs on the agent's own stack, on the thread that took the signal.
 enum CheckpointRun {
@@ -224,6 +224,7 @@ enum CheckpointRun {
     try during(.prepare) { () throws(Errno) in
       try draft.root.threads.append(ckpt_thread())
       try draft.root.samples.append(control.sample)
+      try draft.root.attributes.append(ThreadAttributes())
       try draft.root.pendingSets.append(0)
     }
     draft.root.publish()

@@ -13,6 +13,12 @@ struct ProcessState: BitwiseCopyable {
   /// Whether it was before the checkpoint: `OpenedProcess` changes it.
   var isDumpable = true
 
+  /// What the process once asked for.
+  var registrations = Registrations()
+
+  /// Processor time that it had used, in nanoseconds.
+  var processorTime: UInt64 = 0
+
   /// In RLIMIT_ order.
   var limits: Table<ckpt_limit>
 
@@ -58,6 +64,8 @@ extension ProcessState {
   ///   people look at stays absent instead.
   mutating func capture(into draft: inout ImageDraft) throws(Errno) {
     record = ckpt_process()
+    registrations = .noted(&draft.scratch)
+    processorTime = Clock.processorTime
     try captureIdentity()
     captureFlags()
     try captureLayout()

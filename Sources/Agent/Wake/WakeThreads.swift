@@ -120,11 +120,19 @@ struct WakeThreads {
     let handoff = Memory.load(ckpt_handoff.self, at: root.handoff)
     let tid = OwnThread.identifier
     replaceIdentifier(record, tid)
+    var losses = RestoreLosses.none
     if record.flags & CKPT_THREAD_EXITED == 0 {
-      _ = ThreadState.restore(
+      losses = ThreadState.restore(
         from: record, affinity: root.details.base + UInt64(record.affinity.offset))
     }
-    _ = Credentials.restore(record, root.process, situation(handoff))
+    let attributes = Memory.load(ThreadAttributes.self, at: root.attributes.address(of: index))
+    losses = losses | attributes.restore()
+    losses =
+      losses
+      | Credentials.restore(
+        record, securebits: attributes.securebits, root.process, situation(handoff))
+    attributes.restoreDeathSignal()
+    root.note(losses)
     _ = root.signals.requeue(
       of: record.tid, process: Process.ownID, current: tid,
       dropping: root.signals.agentSignals)
@@ -147,7 +155,11 @@ struct WakeThreads {
   /// The main thread's own state, last: it had the privileges that the others needed.
   func restoreMain() -> RestoreLosses {
     _ = Self.restore(main)
-    return .none
+    let losses = RestoreLosses(rawValue: root.losses.value)
+    if losses.contains(.securebits) {
+      WakeReport.fail(.securebits, handoff, .notPermitted, subject: 0)
+    }
+    return losses
   }
 
   /// In a thread that is back in its signal handler: a call of the program's runs all hooks itself.

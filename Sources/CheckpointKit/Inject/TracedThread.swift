@@ -58,6 +58,16 @@ struct TracedThread: ~Copyable {
     try Ptrace.goOn(tid, .byCalls, signal: signal)
   }
 
+  /// Lets it take a signal, and stop before the first instruction of the handler.
+  borrowing func enterHandler(of signal: Int32) throws(Errno) {
+    try Ptrace.step(tid, signal: signal)
+  }
+
+  /// Lets it go on for good, with the signal that it stands before, or with none.
+  borrowing func release(with signal: Int32 = 0) throws(Errno) {
+    try Ptrace.release(tid, signal: signal)
+  }
+
   /// Waits until it stands still.
   ///
   /// - Throws: `timedOut`; a thread in an uninterruptible wait does not stop.
@@ -113,4 +123,24 @@ struct TracedThread: ~Copyable {
 
   /// Where its rseq area is, 0: it has none, or the kernel (before 5.13) doesn't tell.
   borrowing func rseqArea() -> UInt64 { (try? Ptrace.rseqArea(of: tid)) ?? 0 }
+
+  /// A filter of seccomp(2), by age: 0 is the newest; in the kernel's layout of classic BPF.
+  ///
+  /// - Throws: `accessDenied` without CAP_SYS_ADMIN, `noSuchFile` beyond the oldest.
+  borrowing func filter(_ index: Int) throws(Errno) -> [UInt8] {
+    var code = [UInt8](repeating: 0, count: try Ptrace.filterLength(index, of: tid) * 8)
+    let tid = tid
+    _ = try withAddress(ofMutableBytes: &code) { address throws(Errno) in
+      try Ptrace.readFilter(index, of: tid, to: address)
+    }
+    return code
+  }
+
+  /// Whether its system calls are dispatched to a handler of its own, `nil`: the kernel (before 6.4)
+  /// doesn't tell.
+  ///
+  /// Source: `Documentation/admin-guide/syscall-user-dispatch.rst`, `struct ptrace_sud_config`.
+  borrowing func dispatchesCalls() -> Bool? {
+    Ptrace.dispatchesCalls(tid)
+  }
 }

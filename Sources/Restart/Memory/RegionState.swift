@@ -88,7 +88,8 @@ struct RegionState {
     advise(CKPT_REGION_SEQUENTIAL, Advice.sequential)
     advise(CKPT_REGION_RANDOM, Advice.random)
     advise(CKPT_REGION_DONT_FORK, Advice.dontFork)
-    advise(CKPT_REGION_WIPE_ON_FORK, Advice.wipeOnFork)
+    // Droppable memory is wiped anyway.
+    if !region.has(CKPT_REGION_DROPPABLE) { advise(CKPT_REGION_WIPE_ON_FORK, Advice.wipeOnFork) }
     advise(CKPT_REGION_MERGEABLE, Advice.mergeable)
     // The kernel puts it on huge pages of hugetlbfs by itself, and refuses to be told.
     if !region.has(CKPT_REGION_HUGE_TLB) { advise(CKPT_REGION_DONT_DUMP, Advice.dontDump) }

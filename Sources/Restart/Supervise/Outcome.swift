@@ -45,6 +45,10 @@ extension Outcome {
         hint: errno == .exists
           ? "use --private-pids, or --fresh-pids for any other ID" : "", number: subject,
         numberStyle: .decimal)
+    case 3:
+      return RestartFailure(
+        .permission, "cannot take from the program what it had given up for good (securebits)",
+        errno: errno, hint: "restart it as root, or with --private-pids")
     default:
       return RestartFailure(
         .failed, "the agent in the program could not finish the restart, at its step",
