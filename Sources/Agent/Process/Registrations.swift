@@ -30,7 +30,7 @@ struct Registrations: BitwiseCopyable {
     return registrations
   }
 
-  private static func word(_ operation: Int) -> UInt32 {
+  private static func word(_ operation: Prctl.Operation) -> UInt32 {
     UInt32(truncatingIfNeeded: Prctl.result(operation))
   }
 
