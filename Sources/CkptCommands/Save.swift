@@ -138,6 +138,8 @@ struct Save: ParsableCommand {
     do throws(SaveFailure) {
       let target = try target().withAgent(isQuiet: quiet)
       childCount = target.childCount()
+      // While there is still time to interrupt it.
+      if kill, childCount > 0, !quiet { writeError(childNote(childCount)) }
       var order = SaveOrder(target: target, patience: timeout * 1_000_000_000)
       order.output = output
       order.stream = stream
@@ -170,7 +172,7 @@ struct Save: ParsableCommand {
           ? "note: the program changes memory faster than it could be copied ahead, or can't be watched\n"
           : "note: memory is copied ahead only for the program's own CKPT_FILE, not with -o\n")
     }
-    if childCount > 0 { writeError(childNote(childCount)) }
+    if !kill, childCount > 0 { writeError(childNote(childCount)) }
     let words = (json ? try jsonText(SaveReport(saved)) : saved.sentence) + "\n"
     // Standard output has the image.
     if stream?.place == .standard { writeError(words) } else { writeOutput(words) }
