@@ -41,6 +41,9 @@ struct Save: ParsableCommand {
   @Flag(help: "Let the program stand still from then on, until `ckpt thaw`.")
   var freeze = false
 
+  @Flag(help: "Save a program that has seccomp filters; it comes back without them.")
+  var withoutSeccomp = false
+
   @Option(help: ArgumentHelp("Words to keep in the image.", valueName: "text"))
   var label = ""
 
@@ -141,6 +144,7 @@ struct Save: ParsableCommand {
       order.label = label
       order.kills = kill
       order.freezes = freeze
+      order.forgoesSeccomp = withoutSeccomp
       order.manner = self.order
       if exe { order.restartProgram = restart }
       saved = try save(order) {

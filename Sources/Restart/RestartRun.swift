@@ -65,12 +65,10 @@ struct RestartRun {
       closeDescriptor(status.reader)
       if channel.first >= 0 { closeDescriptor(channel.first) }
       Program(
-        image: image, identity: identity, job: job, terminal: terminal, isInFront: isInFront,
-        isDetached: options.detaches, isVerbose: options.isVerbose, own: own, status: status.writer,
-        laziness: options.laziness, arguments: options.arguments,
-        training: options.training,
-        isExecutable: options.isExecutable, isStaged: options.staged != nil,
-        channel: channel.second
+        job: RestartJob(
+          image: image, options: options, own: own, identity: identity, place: job,
+          terminal: terminal, isInFront: isInFront, status: status.writer,
+          channel: channel.second)
       ).run()
     }
     closeDescriptor(status.writer)

@@ -56,23 +56,27 @@ private let regular: UInt32 = 0o100644
     let writer = try listing.add(7, inode: 1, flags: .writeOnly)
     let search = listing.search
     #expect(
-      try search.pipe(reader) { _ in throw CaptureFailure(.prepare, .invalid) } == .own(writer))
+      try search.pipe(reader) { (_) throws(CaptureFailure) in
+        throw CaptureFailure(.prepare, .invalid)
+      } == .own(writer))
     #expect(
-      try search.pipe(writer) { _ in throw CaptureFailure(.prepare, .invalid) } == .own(reader))
+      try search.pipe(writer) { (_) throws(CaptureFailure) in
+        throw CaptureFailure(.prepare, .invalid)
+      } == .own(reader))
     try listing.end()
   }
 
   @Test func anEndOpenedForPathsIsNoEnd() throws {
     var listing = try Listing()
     let reader = try listing.add(5, inode: 1)
-    try listing.add(7, inode: 1, flags: [.writeOnly, .path])
+    try listing.add(7, inode: 1, flags: .writeOnly | .path)
     #expect(listing.search.ends(ofPipe: reader) == .init(reader: reader, writer: nil))
     try listing.end()
   }
 
   @Test func oneDescriptionForBothIsBothEnds() throws {
     var listing = try Listing()
-    let both = try listing.add(5, inode: 1, flags: [.readWrite, .direct])
+    let both = try listing.add(5, inode: 1, flags: .readWrite | .direct)
     #expect(
       listing.search.ends(ofPipe: both) == .init(reader: both, writer: both, hasPackets: true))
     try listing.end()

@@ -1,12 +1,19 @@
 """Fixtures of the end-to-end tests; see README.md."""
 
 import os
+import re
 import shutil
 import signal
+from pathlib import Path
 
 import pytest
 
 from harness import Identity, Program, Stage, users_of
+from harness.lazy import chain  # noqa: F401 (fixtures)
+from harness.reaper import start_reaper
+from harness.traveller import pair, relay, traveller  # noqa: F401 (fixtures)
+
+FAILURES = os.environ.get("CKPT_FAILURES")
 
 
 def pytest_sessionstart(session):
@@ -17,6 +24,7 @@ def pytest_sessionstart(session):
     elif not config.option.collectonly:
         Identity("user")
         config.stage = Stage.make()
+        config.reaper = start_reaper(config.stage.base)
 
 
 def pytest_configure_node(node):
@@ -34,6 +42,7 @@ def pytest_sessionfinish(session):
     if config.left and session.exitstatus == 0:
         session.exitstatus = 1
     config.stage.remove()
+    config.reaper.dismiss()
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +69,16 @@ def pytest_runtest_makereport(item, call):
         if report.failed:
             for program in getattr(item, "programs", []):
                 report.sections.append((f"replay ({program.identity.name})", program.replay()))
+
+
+def pytest_runtest_logreport(report):
+    """Leaves what a failed test said in a file of its own, with the test's name in the first line: for .ci/test."""
+    if FAILURES and report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
+        file = Path(FAILURES) / re.sub(r"[^A-Za-z0-9_.-]+", "-", report.nodeid)[-120:]
+        head = "" if file.exists() else f"Tests/EndToEnd/{report.nodeid}\n"
+        parts = [report.longreprtext, *(f"--- {title} ---\n{text}" for title, text in report.sections)]
+        with open(file, "a") as output:
+            output.write(head + "\n".join(parts) + "\n")
 
 
 @pytest.fixture

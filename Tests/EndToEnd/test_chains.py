@@ -6,8 +6,7 @@ import shutil
 
 import pytest
 
-from harness import refused
-from test_incremental import Series, restart_from
+from harness import Series, refused, restart_from
 
 LINKS = 4
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness import refused
-from images import Image, demand_everything
+from harness.images import Image, demand_everything
 
 # In a mount namespace of its own: puts something else over files, and becomes a user and a program.
 ELSEWHERE = """

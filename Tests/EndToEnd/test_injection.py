@@ -5,14 +5,13 @@ import random
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import time
 
 import pytest
 
-from harness import VICTIMS, Identity, refused, until
-from test_victims import CALLS, PLAIN, report, verdict
+from harness import Identity, refused, until
+from harness.calls import CALLS, PLAIN, report, verdict
 
 LOOPS = int(os.environ.get("CKPT_LOOPS", "20"))
 

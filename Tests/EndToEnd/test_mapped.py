@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from harness import until
-from test_lazy import VICTIMS, chain, errors, flags, helpers, overwrite, saved, shape, truncate  # noqa: F401
+from harness.lazy import BEHAVIOURS, errors, helpers, overwrite, saved, shape, truncate
 
 # The image is read in the background, or (`touched`) not before somebody has to wait for all of it.
 BACKGROUND = ["--lazy-mapped"]
@@ -31,7 +31,7 @@ def tracer(program):
 
 
 @WAYS
-@pytest.mark.parametrize("victim", [*VICTIMS, "calls", "signalled"])
+@pytest.mark.parametrize("victim", [*BEHAVIOURS, "calls", "signalled"])
 def test_behaves(program, victim, way):
     saved(program, victim)
     program.restart(*way)

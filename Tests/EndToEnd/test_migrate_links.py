@@ -11,8 +11,7 @@ import subprocess
 import pytest
 
 from harness import DEADLINE, marked_processes, until
-from test_migrate import PYTHON, Traveller, left_behind, pair, relay, traveller  # noqa: F401
-from test_migrate import test_undecided as undecided
+from harness.traveller import PYTHON, Traveller, left_behind, undecided
 
 # A port over there; each machine has its own.
 PORT = 7790
@@ -62,7 +61,7 @@ sys.exit(child.wait())
 '''
 
 
-def script(traveller, name, text):  # noqa: F811
+def script(traveller, name, text):
     path = traveller.program.folder / name
     path.write_text(text)
     path.chmod(0o755)
@@ -70,7 +69,7 @@ def script(traveller, name, text):  # noqa: F811
 
 
 @pytest.fixture
-def proxy(traveller, pair):  # noqa: F811
+def proxy(traveller, pair):
     """Starts one on this machine; it ends with the test."""
     path = script(traveller, "proxy.py", PROXY)
 
@@ -85,7 +84,7 @@ def proxy(traveller, pair):  # noqa: F811
 
 
 @pytest.fixture(scope="module")
-def tools(pair, stage):  # noqa: F811
+def tools(pair, stage):
     """Both machines have a `ckpt` of their own, which need not be sent then."""
     for machine in pair.machines:
         machine.run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/usr/local/bin")
@@ -108,7 +107,7 @@ def bare(tools):
 @pytest.mark.parametrize("options", [["--via", "tcp"], ["--via", "tcp", "--compress", "zstd", "--port", str(PORT)],
                                      ["--compress", "lz4", "--fresh-pids"]],
                          ids=lambda options: "".join(options))
-def test_ways(traveller, tools, pair, options):  # noqa: F811
+def test_ways(traveller, tools, pair, options):
     """The image comes another way, and the program is the same; nothing is left on the other side."""
     before = left_behind(pair.machines[1])
     traveller.goes(*options)
@@ -117,7 +116,7 @@ def test_ways(traveller, tools, pair, options):  # noqa: F811
     traveller.check()
 
 
-def test_strangers_at_the_port(traveller, tools, pair):  # noqa: F811
+def test_strangers_at_the_port(traveller, tools, pair):
     """Whoever is first at the port without knowing the secret is let to stand there."""
     path = script(traveller, "strangers.py", STRANGERS)
     result = traveller.migrate("--via", "tcp", ssh=f"{PYTHON} {path} {pair.ssh(traveller.identity)}")
@@ -131,25 +130,25 @@ def test_strangers_at_the_port(traveller, tools, pair):  # noqa: F811
     ("cut", 1 << 20, "ended with status 65 while the image was sent"), ("flip", 3 << 20, "is not what was encrypted there"),
     ("stall", 1 << 20, "nothing moved for 2 s"),
 ])
-def test_tcp_goes_wrong(traveller, tools, proxy, how, amount, reason):  # noqa: F811
+def test_tcp_goes_wrong(traveller, tools, proxy, how, amount, reason):
     """The connection is cut, stalls, or somebody changes what goes over it: the program goes on here."""
     traveller.stays(traveller.migrate("--idle-timeout", "2s", *proxy(how, amount)), reason)
 
 
 @pytest.mark.parametrize("word", ["have", "10.213.", "ready"])
-def test_control_is_cut(traveller, tools, relay, word):  # noqa: F811
+def test_control_is_cut(traveller, tools, relay, word):
     """ssh ends, and the other connection would not: nothing runs there."""
     traveller.stays(traveller.migrate("--via", "tcp", ssh=relay("word", word)), "connection ended", "goes on here")
 
 
 @pytest.mark.parametrize("where", ["before", "after"])
-def test_undecided_over_tcp(traveller, tools, relay, where):  # noqa: F811
+def test_undecided_over_tcp(traveller, tools, relay, where):
     """As when the image goes through ssh."""
     traveller.migrate = functools.partial(traveller.migrate, "--via", "tcp")
     undecided(traveller, relay, where)
 
 
-def test_slow_receiver(traveller, tools, proxy, pair):  # noqa: F811
+def test_slow_receiver(traveller, tools, proxy, pair):
     """Slower than the time-out, but it moves."""
     result = traveller.migrate("--idle-timeout", "2s", *proxy("slow", 4 << 20))
     assert result.returncode == 0, result.stderr
@@ -158,15 +157,15 @@ def test_slow_receiver(traveller, tools, proxy, pair):  # noqa: F811
     traveller.check()
 
 
-def test_port_that_is_not_reached(traveller, tools):  # noqa: F811
+def test_port_that_is_not_reached(traveller, tools):
     traveller.stays(traveller.migrate("--via", "tcp", "--address", "127.0.0.1"), "ECONNREFUSED", "--address")
 
 
-def test_port_that_is_taken(traveller, tools):  # noqa: F811
+def test_port_that_is_taken(traveller, tools):
     traveller.stays(traveller.migrate("--via", "tcp", "--port", "2222"), "EADDRINUSE")
 
 
-def test_installed_over_there(traveller, relay, tools):  # noqa: F811
+def test_installed_over_there(traveller, relay, tools):
     """A `ckpt` that is there is not sent."""
     result = traveller.migrate("--via", "tcp", ssh=relay("word", "need"))
     assert result.returncode == 0, result.stderr
@@ -175,7 +174,7 @@ def test_installed_over_there(traveller, relay, tools):  # noqa: F811
     traveller.check()
 
 
-def test_sent_ahead(traveller, relay, bare):  # noqa: F811
+def test_sent_ahead(traveller, relay, bare):
     """One that is not there is, and it leaves nothing behind."""
     before = left_behind(bare)
     traveller.stays(traveller.migrate("--via", "tcp", ssh=relay("word", "need")), "connection ended")
@@ -184,7 +183,7 @@ def test_sent_ahead(traveller, relay, bare):  # noqa: F811
     traveller.check()
 
 
-def test_paths_that_differ(traveller, tools):  # noqa: F811
+def test_paths_that_differ(traveller, tools):
     """The other way takes the same options."""
     there = tools.machines[1]
     here, other = traveller.program.folder, traveller.program.folder.with_name(traveller.program.folder.name + ".other")
@@ -205,13 +204,13 @@ def test_paths_that_differ(traveller, tools):  # noqa: F811
         shutil.rmtree(other)
 
 
-def test_another_version_over_there(traveller, bare):  # noqa: F811
+def test_another_version_over_there(traveller, bare):
     """A `ckpt` that does not understand this one is not used."""
     bare.run("sh", "-c", "echo 'echo 0' > /usr/local/bin/ckpt; chmod 755 /usr/local/bin/ckpt")
     traveller.goes("--compress", "lz4")
 
 
-def test_program_that_does_not_run_there(traveller, bare):  # noqa: F811
+def test_program_that_does_not_run_there(traveller, bare):
     """What it lacks there is said; without it, it goes."""
     library = next(line.split()[2] for line in subprocess.run(["ldd", traveller.program.stage.build / "ckpt"], stdout=subprocess.PIPE,
                                                               text=True).stdout.splitlines() if "libunwind-coredump" in line)
@@ -223,7 +222,7 @@ def test_program_that_does_not_run_there(traveller, bare):  # noqa: F811
 
 
 @pytest.mark.parametrize("options", [[], ["--via", "tcp"]], ids=["ssh", "tcp"])
-def test_no_space(traveller, bare, options):  # noqa: F811
+def test_no_space(traveller, bare, options):
     """No room for the programs over there: it says so, and leaves nothing."""
     there = bare
     size = sum((traveller.program.stage.build / name).stat().st_size for name in ("restart", "ckpt")[:1 + len(options)])
@@ -307,7 +306,7 @@ class Talker(Traveller):
 
 
 @pytest.fixture
-def talker(program, tools, pair):  # noqa: F811
+def talker(program, tools, pair):
     return Talker(program, pair).begin()
 
 
@@ -378,7 +377,7 @@ def answers(master, questions):
     return shown
 
 
-def interactive(traveller, pair, *options):  # noqa: F811
+def interactive(traveller, pair, *options):
     master, slave = pty.openpty()
     command = [*traveller.at.enter(), *traveller.prefix(), traveller.program.stage.build / "ckpt", "migrate",
                "--ssh", pair.ssh(traveller.identity), *options]
@@ -402,7 +401,7 @@ def rest(process, master):
             return shown.decode()
 
 
-def test_asks_for_what_it_needs(traveller, pair):  # noqa: F811
+def test_asks_for_what_it_needs(traveller, pair):
     (traveller.program.folder / ".ssh").mkdir()
     there = pair.user(traveller.identity, pair.machines[1])
     (traveller.program.folder / ".ssh" / "config").write_text(f"Host *\n  Port 22\nHost {there} other\n")
@@ -418,7 +417,7 @@ def test_asks_for_what_it_needs(traveller, pair):  # noqa: F811
 
 
 @pytest.mark.parametrize("word", ["n", "\x04"], ids=["no", "end of input"])
-def test_asked_and_declined(traveller, pair, word):  # noqa: F811
+def test_asked_and_declined(traveller, pair, word):
     pid = traveller.at.inside(traveller.pid())
     process, master = interactive(traveller, pair)
     answers(master, [("Which process?", str(pid)), ("user@host", "me@there"), (" now? [Y/n]", word)])
@@ -427,7 +426,7 @@ def test_asked_and_declined(traveller, pair, word):  # noqa: F811
     traveller.still_here()
 
 
-def test_asked_with_nothing_to_move(make_program, identity, pair):  # noqa: F811
+def test_asked_with_nothing_to_move(make_program, identity, pair):
     """Nobody's process is shown who may not be moved."""
     traveller = Traveller(make_program(identity), pair)
     process, master = interactive(traveller, pair)

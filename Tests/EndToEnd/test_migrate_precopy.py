@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from harness import until
-from test_migrate import RELAY, PYTHON, Traveller, left_behind, pair  # noqa: F401 (a fixture)
+from harness.traveller import PYTHON, RELAY, Traveller, left_behind
 
 # Cuts also where the last round is over: CKPT_FRAME_END of ckpt_rounds.h.
 LINK = RELAY.replace('said = b""', 'said = tail = b""').replace(
@@ -44,12 +44,12 @@ class Writer(Traveller):
 
 
 @pytest.fixture
-def writer(program, pair):  # noqa: F811
+def writer(program, pair):
     return Writer(program, pair, *LOAD).begin()
 
 
 @pytest.fixture
-def relay(writer, pair):  # noqa: F811
+def relay(writer, pair):
     path = writer.program.folder / "relay.py"
     path.write_text(LINK)
     return lambda how, where: f"{PYTHON} {path} {how} {where} {pair.ssh(writer.identity)}"
@@ -72,7 +72,7 @@ def test_in_turns_with_ordinary_ones(writer):
     writer.check()
 
 
-def test_leaves_nothing_behind(writer, pair):  # noqa: F811
+def test_leaves_nothing_behind(writer, pair):
     before = left_behind(pair.machines[1])
     writer.goes("--precopy")
     assert left_behind(pair.machines[1]) == before
@@ -144,7 +144,7 @@ def companions(writer):
     return found
 
 
-def test_nothing_large(program, pair):  # noqa: F811
+def test_nothing_large(program, pair):
     """Nothing to copy ahead: it is moved all the same, and that is said."""
     writer = Writer(program, pair, "16", "16").begin()
     result = writer.goes("--precopy")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness import until
-from test_migrate import PYTHON, Traveller, pair   # noqa: F401 (a fixture)
+from harness.traveller import PYTHON, Traveller
 
 # Counts into a file of the folder it is told to go to, and says where that is.
 COUNTER = """

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from harness import DEADLINE, until
-from test_executables import ECHO, descendants, is_victim, refuse_executable, start
+from harness.executables import ECHO, descendants, is_victim, refuse_executable, start
 
 VICTIMS = (
     "registers/sse", "threads/many 8", "memory/heap", "memory/protections", "memory/shared_anonymous", "memory/memfd_mapping",

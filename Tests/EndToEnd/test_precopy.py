@@ -5,8 +5,7 @@ import signal
 
 import pytest
 
-from harness import marked_processes, until
-from test_incremental import ROUNDS, Series, restart_from
+from harness import ROUNDS, Series, marked_processes, restart_from, until
 
 # Pages per thread, and how many of them it writes: a few, so that little is left for the standstill; or all.
 LOADS = {"few": ("8192", "32"), "all": ("8192", "8192")}

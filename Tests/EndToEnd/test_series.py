@@ -7,18 +7,12 @@ from pathlib import Path
 import pytest
 
 from harness import until
-from test_victims import CALLS, finish_eintr, report, verdict
+from harness.calls import CALLS, finish_eintr, report, verdict
+from harness.periodic import AGENTS_VALUE, ticks
 
-# What the agent's timer carries: its sigev_value in /proc/PID/timers.
-AGENTS_VALUE = "71c457c9c4b70001"
 
 TIMED = [name for name, needs, ends in CALLS if needs == "plain" and ends]
 ENDLESS = [name for name, needs, ends in CALLS if needs == "plain" and not ends]
-
-
-def ticks(program):
-    """Periodic checkpoints that the agent has told of."""
-    return program.err.read_text(errors="replace").count("ckpt: saved")
 
 
 def start_blocked(make_program, identity, name, timeout):

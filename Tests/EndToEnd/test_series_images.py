@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from harness import marked_processes, refused, until
-from test_series import AGENTS_VALUE, ticks
+from harness.periodic import AGENTS_VALUE, ticks
 
 
 def images(program, name="myckpt", folder=None):

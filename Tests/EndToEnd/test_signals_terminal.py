@@ -8,7 +8,6 @@ import resource
 import shutil
 import signal
 import struct
-import subprocess
 import termios
 from pathlib import Path
 

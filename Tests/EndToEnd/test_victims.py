@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from harness import VICTIMS, Identity, until
+from harness.calls import CALLS, PLAIN, finish_eintr, report, verdict
 
 KINDS = ("registers", "threads", "memory", "process", "files", "ipc", "signals", "lazy")
 
@@ -28,7 +29,8 @@ IMPATIENT = {"threads/all_blocked": "2", "refused/vfork": "2"}
 
 # Not self-checking, or in need of something that only a test of their own gives them.
 SPECIAL = {"memory/library", "memory/program_gone", "memory/reserve", "ipc/outside_connection", "process/terminal",
-           "files/full_table", "signals/takes_over", "process/confined", "lazy/chained", "lazy/family"}
+           "files/full_table", "signals/takes_over", "signals/executes", "signals/waits_for_all", "process/fenced", "process/dispatched", "process/confined",
+           "lazy/chained", "lazy/family"}
 
 # Kinds beyond the list of what must be restored: refusing them by name is an answer too. To each a pattern of
 # how it may be named.
@@ -321,16 +323,7 @@ def test_clock_of_another_boot(make_program, identity):
 
 # Blocking calls
 
-def blocking_calls():
-    """Names of the calls in eintr.c, with what each needs and whether it ends by a time-out."""
-    source = (VICTIMS / "blocking" / "eintr.c").read_text()
-    table = source.split("static const struct call calls[] = {")[1].split("};")[0]
-    found = re.findall(r"(WAITS|WAITS_FOR_ROOM|ENDS|ENDS_AT|ENDS_COARSE|ENDS_FOR_ROOM)\((\w+), \"(\w+)\"", table)
-    return [(name, needs, kind.startswith("ENDS")) for kind, name, needs in found]
 
-
-CALLS = blocking_calls()
-PLAIN = [name for name, needs, _ in CALLS if needs == "plain"]
 FATES = ("on", "restarted")
 
 
@@ -338,27 +331,6 @@ def start_eintr(make_program, identity, *arguments, timeout):
     program = make_program(identity)
     program.start_victim("blocking/eintr", *arguments, env={"VICTIM_TIMEOUT": str(timeout)})
     return program
-
-
-def finish_eintr(program, fate):
-    program.go(fate)
-    program.wait_front(120)
-    return program.text()
-
-
-def verdict(text, name):
-    lines = [line for line in text.splitlines() if re.match(rf"(ok|failed) {name}\b", line)]
-    return lines[0] if lines else "no verdict"
-
-
-def report(verdicts):
-    """Fails with every call that went wrong; prints how late the late ones were."""
-    drifts = {name: float(line.split()[-1]) for name, line in verdicts.items() if " drift " in line}
-    late = {name: drift for name, drift in drifts.items() if drift > 0.3}
-    if late:
-        print("ended late by (s):", ", ".join(f"{name} {drift:.2f}" for name, drift in late.items()))
-    wrong = [line if line != "no verdict" else f"{name}: {line}" for name, line in verdicts.items() if not line.startswith("ok")]
-    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("fate", FATES)

@@ -39,7 +39,7 @@ extension Quiesce {
       if status.isZombie {
         dropEnded(index, &draft)
       } else if status.blocked & Signal.bit(Int32(asked[index])) != 0 {
-        if try !askAgain(index, status.blocked, draft) { blocking = tid }
+        if try !askAgain(index, status.blocked, &draft) { blocking = tid }
       }
     }
     try checkReachable(blocking)
@@ -47,12 +47,15 @@ extension Quiesce {
 
   /// - Returns: false when it blocks every signal.
   private mutating func askAgain(
-    _ index: Int, _ blocked: UInt64, _ draft: ImageDraft
+    _ index: Int, _ blocked: UInt64, _ draft: inout ImageDraft
   ) throws(CaptureFailure) -> Bool {
-    guard let signal = BorrowedSignals.reaching(blocked) else { return false }
-    metBlocked = true
     // It takes one of them, and must not meet the other later.
     Agent.errands.store(Agent.errands.value | Park.Errand.drain)
+    guard let signal = BorrowedSignals.reaching(blocked) else {
+      guard isTimeToTrace else { return false }
+      return try trace(index, &draft)
+    }
+    metBlocked = true
     _ = try send(signal, to: index, draft)
     return true
   }

@@ -43,6 +43,9 @@ struct TracedThread: ~Copyable {
     static let seize = 0x4206
     static let interrupt = 0x4207
     static let rseq = 0x420f
+    static let step = 9
+    static let filter = 0x420c
+    static let dispatch = 0x4211
   }
 
   /// PTRACE_O_TRACESYSGOOD, PTRACE_O_TRACEEXEC.
@@ -76,6 +79,16 @@ struct TracedThread: ~Copyable {
   /// Lets it run to the next begin or end of a system call.
   borrowing func resumeToCall(with signal: Int32 = 0) throws(Errno) {
     try systemCall(SyscallNumber.ptrace, Request.resumeToCall, Int(tid), 0, Int(signal))
+  }
+
+  /// Lets it take a signal, and stop before the first instruction of the handler.
+  borrowing func enterHandler(of signal: Int32) throws(Errno) {
+    try systemCall(SyscallNumber.ptrace, Request.step, Int(tid), 0, Int(signal))
+  }
+
+  /// Lets it go on for good, with the signal that it stands before, or with none.
+  borrowing func release(with signal: Int32 = 0) throws(Errno) {
+    try systemCall(SyscallNumber.ptrace, Request.detach, Int(tid), 0, Int(signal))
   }
 
   /// Waits until it stands still.
@@ -173,5 +186,31 @@ struct TracedThread: ~Copyable {
       try systemCall(SyscallNumber.ptrace, Request.rseq, tid, 24, address.argument)
     }
     return value(UInt64.self, in: information) ?? 0
+  }
+
+  /// A filter of seccomp(2), by age: 0 is the newest; in the kernel's layout of classic BPF.
+  ///
+  /// - Throws: `accessDenied` without CAP_SYS_ADMIN, `noSuchFile` beyond the oldest.
+  borrowing func filter(_ index: Int) throws(Errno) -> [UInt8] {
+    let count = try systemCall(SyscallNumber.ptrace, Request.filter, Int(tid), index, 0)
+    var code = [UInt8](repeating: 0, count: count * 8)
+    let tid = Int(tid)
+    _ = try withAddress(ofMutableBytes: &code) { address throws(Errno) in
+      try systemCall(SyscallNumber.ptrace, Request.filter, tid, index, address.argument)
+    }
+    return code
+  }
+
+  /// Whether its system calls are dispatched to a handler of its own, `nil`: the kernel (before 6.4)
+  /// doesn't tell.
+  ///
+  /// Source: `Documentation/admin-guide/syscall-user-dispatch.rst`, `struct ptrace_sud_config`.
+  borrowing func dispatchesCalls() -> Bool? {
+    var record = [UInt8](repeating: 0, count: 32)
+    let tid = Int(tid)
+    let result = try? withAddress(ofMutableBytes: &record) { address throws(Errno) in
+      try systemCall(SyscallNumber.ptrace, Request.dispatch, tid, 32, address.argument)
+    }
+    return result == nil ? nil : value(UInt64.self, in: record) != 0
   }
 }

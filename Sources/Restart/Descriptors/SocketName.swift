@@ -7,14 +7,14 @@ enum SocketName {
   private static let inUse = Errno(rawValue: 98)  // EADDRINUSE
 
   static func bind(
-    _ index: Int, _ record: ckpt_file_socket, _ bench: Workbench
+    _ index: Int, _ record: ckpt_file_socket, _ context: FileRestoreContext
   ) throws(RestartFailure) {
-    let number = bench.opened[index]
+    let number = context.opened[index]
     let address = SocketAddress(record.local)
     let deadline = Clock.monotonic + patience
     while true {
       do throws(Errno) {
-        return try bind(number, record, address, bench)
+        return try bind(number, record, address, context)
       } catch {
         if error == inUse, Clock.monotonic < deadline {
           // Nothing to be read from, so for 20 ms.
@@ -22,7 +22,7 @@ enum SocketName {
           nothing.wait(milliseconds: 20)
           continue
         }
-        try bench.doing(
+        try context.doing(
           "cannot bind again the address of descriptor", index, hint: hint(for: error)
         ) { () throws(Errno) in throw error }
       }
@@ -44,10 +44,10 @@ enum SocketName {
   }
 
   private static func bind(
-    _ number: Int32, _ record: ckpt_file_socket, _ address: SocketAddress, _ bench: Workbench
+    _ number: Int32, _ record: ckpt_file_socket, _ address: SocketAddress, _ context: FileRestoreContext
   ) throws(Errno) {
     switch record.family {
-    case Sockets.Family.unix: try bindUnix(number, record, address, bench)
+    case Sockets.Family.unix: try bindUnix(number, record, address, context)
     case Sockets.Family.netlink: try bindNetlink(number, address)
     default: try bindInet(number, record, address)
     }
@@ -74,7 +74,8 @@ enum SocketName {
   }
 
   private static func bindUnix(
-    _ number: Int32, _ record: ckpt_file_socket, _ address: SocketAddress, _ bench: Workbench
+    _ number: Int32, _ record: ckpt_file_socket, _ address: SocketAddress,
+    _ context: FileRestoreContext
   ) throws(Errno) {
     let isPath = address.byte(at: 2) != 0
     do throws(Errno) {
@@ -82,11 +83,11 @@ enum SocketName {
     } catch {
       guard error == inUse, isPath else { throw error }
       if record.flags & CKPT_SOCKET_PATH_GONE != 0 { return try bindAnywhere(number) }
-      try clear(address, record.type, bench)
+      try clear(address, record.type, context)
       try Sockets.bind(number, to: address)
     }
     guard isPath else { return }
-    let path = try bench.path(of: address)
+    let path = try context.path(of: address)
     if record.flags & CKPT_SOCKET_PATH_GONE != 0 {
       try? Files.unlink(path: path)
     } else {
@@ -96,9 +97,9 @@ enum SocketName {
 
   /// Removes the file of a socket that nobody listens on any more.
   private static func clear(
-    _ address: SocketAddress, _ type: Int32, _ bench: Workbench
+    _ address: SocketAddress, _ type: Int32, _ context: FileRestoreContext
   ) throws(Errno) {
-    let path = try bench.path(of: address)
+    let path = try context.path(of: address)
     guard try FileStatus(linkPath: path).kind == .socket else { throw inUse }
     let probe = FileDescriptor(adopting: try Sockets.make(Sockets.Family.unix, type, 0))
     do throws(Errno) {
@@ -118,7 +119,7 @@ enum SocketName {
   }
 }
 
-extension Workbench {
+extension FileRestoreContext {
   /// The path in the address of a Unix socket; good until the next path is asked for.
   func path(of address: SocketAddress) throws(Errno) -> Address {
     var length = 0

@@ -68,7 +68,7 @@ extension Pager {
 
   /// From now on there is one more process that lacks what its parent lacks.
   private mutating func addChild(of parent: Int, _ descriptor: Int32) throws(Errno) {
-    LazyChannel.send(LazyChannel.Message(first: descriptor), on: channel)
+    LazyChannel.send(LazyChannel.Message(first: descriptor), on: helper.channel)
     let space = try LazySpace(
       childOf: spaces[parent], descriptor: descriptor, near: plan.work.range.end + (64 << 20))
     if spaces.count == spaces.capacity { dropDead() }

@@ -39,7 +39,6 @@ struct ObjectRestore: BitwiseCopyable {
     } catch {
       throw RestartFailure(.failed, "cannot prepare the restart of shared memory", errno: error)
     }
-    try checkQueues()
   }
 
   /// The descriptor of an object, which is made and filled when it is asked for first.
@@ -136,23 +135,6 @@ struct ObjectRestore: BitwiseCopyable {
         try Files.write(number, from: buffer, byteCount: byteCount, at: place)
       }
       offset += byteCount
-    }
-  }
-
-  /// Checks the contents of queues, which are read piecemeal later.
-  private func checkQueues() throws(RestartFailure) {
-    let reader = DataReader(image.sources, cache: cache)
-    for object in 0..<image.objects.count {
-      let record = image.objects[object]
-      guard record.kind == CKPT_OBJECT_BYTES else { continue }
-      for extent in 0..<record.extent_count {
-        let index = Int(record.first_extent + extent)
-        var pieces = DataPieces(ofExtent: index, in: image, at: buffer)
-        while var piece = pieces.next() {
-          piece.address = buffer
-          try reader.read(piece)
-        }
-      }
     }
   }
 }

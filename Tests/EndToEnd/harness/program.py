@@ -1,172 +1,16 @@
-"""What the end-to-end tests share: where things lie, who runs them, and one program under test.
-
-A test drives a `Program`: start it under the agent, checkpoint it, kill it, restart it, tell it to go on, and
-look at how it ends. Nothing here sleeps to let something happen: every wait names its condition and fails the
-test after DEADLINE seconds.
-"""
+"""One program under test."""
 
 import os
-import pwd
 import re
 import shlex
-import shutil
 import signal
 import subprocess
 import tempfile
-import time
-from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-VICTIMS = REPOSITORY / "Tests" / "Victims"
-BUILD = Path(os.environ.get("CKPT_BUILD", REPOSITORY / "build"))
-ARTEFACTS = ("libckpt.so", "restart", "ckpt", "readckpt")
-DEADLINE = float(os.environ.get("CKPT_DEADLINE", "60"))
-USER = "ckpttest"
-
-# What a command of ours may end with when it refuses: documented in the manual pages.
-REFUSALS = {1, 64, 65, 69, 77}
-
-
-def until(condition, what, deadline=None):
-    """Waits for `condition()` to be true, and returns what it gave."""
-    end = time.monotonic() + (deadline or DEADLINE)
-    while True:
-        result = condition()
-        if result:
-            return result
-        if time.monotonic() > end:
-            pytest.fail(f"waited {deadline or DEADLINE:.0f} s in vain: {what}", pytrace=True)
-        time.sleep(0.003)
-
-
-class Identity:
-    """Who runs the program: root, or an ordinary user without any privilege."""
-
-    def __init__(self, name):
-        self.name = name
-        self.is_root = name == "root"
-        me = os.geteuid()
-        if self.is_root:
-            if me != 0:
-                pytest.skip("needs root")
-            self.uid = self.gid = 0
-        elif me != 0:
-            self.uid, self.gid = me, os.getegid()
-        else:
-            try:
-                entry = pwd.getpwnam(USER)
-            except KeyError:
-                subprocess.run(["useradd", "--system", "--user-group", "--no-create-home", "--shell",
-                                "/usr/sbin/nologin", USER], check=True)
-                entry = pwd.getpwnam(USER)
-            self.uid, self.gid = entry.pw_uid, entry.pw_gid
-
-    def popen_arguments(self):
-        if os.geteuid() == self.uid:
-            return {}
-        return {"user": self.uid, "group": self.gid, "extra_groups": [self.gid]}
-
-    def shell_prefix(self):
-        if self.is_root or os.geteuid() == self.uid:
-            return ""
-        return f"setpriv --reuid {self.uid} --regid {self.gid} --clear-groups "
-
-
-class Stage:
-    """A copy of what is under test in a place that every user can reach, and a folder per test.
-
-    Made once for a run; with several workers each has a folder of its own in it.
-    """
-
-    def __init__(self, base, worker=None):
-        self.base = Path(base)
-        self.build, self.victims = self.base / "build", self.base / "victims"
-        self.root = self.base / worker if worker else self.base
-        if worker:
-            self.root.mkdir(mode=0o755)
-        self._count = 0
-
-    @staticmethod
-    def make():
-        """Copies the programs and builds the victims."""
-        missing = [name for name in ARTEFACTS if not (BUILD / name).exists()]
-        if missing:
-            pytest.exit(f"{BUILD} lacks {', '.join(missing)}: run `make` first", returncode=2)
-        base = Path(tempfile.mkdtemp(prefix="ckpt-e2e."))
-        base.chmod(0o755)
-        stage = Stage(base)
-        stage.build.mkdir()
-        for name in ARTEFACTS:
-            shutil.copy(BUILD / name, stage.build / name)
-            (stage.build / name).chmod(0o755)
-        subprocess.run(["make", "--no-print-directory", "-j2", "-C", str(VICTIMS), f"OUT={stage.victims}"], check=True,
-                       stdout=subprocess.DEVNULL)
-        return stage
-
-    def folder(self, name, identity):
-        self._count += 1
-        folder = self.root / f"{self._count:04d}.{re.sub(r'[^A-Za-z0-9_.-]+', '-', name)[:80]}"
-        folder.mkdir(mode=0o755)
-        os.chown(folder, identity.uid, identity.gid)
-        return folder
-
-    def remove(self):
-        """Removes it, but for the folders of tests that failed, which are kept."""
-        for folder in (self.build, self.victims):
-            if not self.kept():
-                shutil.rmtree(folder, ignore_errors=True)
-        for folder in (*self.base.glob("gw*"), self.base):
-            if folder.exists() and not any(folder.iterdir()):
-                folder.rmdir()
-
-    def kept(self):
-        """The folders of tests that failed."""
-        return [p for pattern in ("[0-9]*.*", "gw*/[0-9]*.*") for p in self.base.glob(pattern)]
-
-
-def remove_ipc_objects(folder):
-    """Removes the System V objects that a victim left when it was killed, by the list that it keeps."""
-    try:
-        lines = (folder / "ipc.objects").read_text().splitlines()
-    except FileNotFoundError:
-        return
-    for line in lines:
-        kind, number = line.split()
-        subprocess.run(["ipcrm", {"msg": "-q", "sem": "-s"}[kind], number], stderr=subprocess.DEVNULL)
-
-
-def users_of(folder):
-    """The processes that have something open below a folder, or run a program of it: (ID, name)."""
-    found = []
-    for entry in os.scandir("/proc"):
-        if not entry.name.isdigit():
-            continue
-        try:
-            links = [f"/proc/{entry.name}/exe", f"/proc/{entry.name}/cwd", *(f.path for f in os.scandir(f"/proc/{entry.name}/fd"))]
-            if any(os.readlink(link).startswith(f"{folder}/") for link in links):
-                with open(f"/proc/{entry.name}/comm") as name:
-                    found.append((int(entry.name), name.read().strip()))
-        except OSError:
-            continue
-    return found
-
-
-def marked_processes(folder):
-    """The processes whose environment carries the mark of this test's folder."""
-    mark = f"CKPT_E2E={folder}".encode() + b"\0"
-    found = []
-    for entry in os.scandir("/proc"):
-        if not entry.name.isdigit():
-            continue
-        try:
-            with open(f"/proc/{entry.name}/environ", "rb") as environment:
-                if mark in environment.read() + b"\0":
-                    found.append(int(entry.name))
-        except OSError:
-            continue
-    return found
+from harness.processes import marked_processes, remove_ipc_objects
+from harness.waiting import DEADLINE, until
 
 
 class Program:
@@ -412,15 +256,3 @@ class Program:
         for process in self.started:
             process.wait()
         remove_ipc_objects(self.folder)
-
-
-def refused(result, names=()):
-    """Checks that a command refused: one line that says why (and maybe hints), a documented status, no trap."""
-    assert result.returncode in REFUSALS, f"ended with {result.returncode}: {result.stderr}"
-    lines = [line for line in result.stderr.splitlines() if line.strip()]
-    assert lines, "it refused without a word"
-    assert len([line for line in lines if not line.startswith("hint:")]) == 1, f"more than one line and hints: {result.stderr}"
-    assert "Fatal error" not in result.stderr
-    for name in names:
-        assert re.search(name, result.stderr, re.IGNORECASE), f"'{name}' is not named: {result.stderr}"
-    return lines[0]

@@ -10,7 +10,8 @@ import subprocess
 
 import pytest
 
-from harness import USER, until
+from harness.identity import USER
+from harness.waiting import until
 
 SSHD = "/usr/sbin/sshd"
 PORT = 2222
