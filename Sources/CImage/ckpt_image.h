@@ -181,6 +181,7 @@ enum : uint32_t {
   CKPT_REGION_RANDOM = 32768,
   CKPT_REGION_ARENA = 65536,        // the agent's own
   CKPT_REGION_WRITABLE_FILE = 131072,  // shared: may be made writable (VmFlags mw)
+  CKPT_REGION_DROPPABLE = 262144,   // MAP_DROPPABLE; its contents are not saved
 };
 
 struct ckpt_region {

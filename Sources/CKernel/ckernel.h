@@ -266,6 +266,11 @@ struct ckernel_msghdr {
   uint64_t iov, iov_count, control, control_bytes;
   uint32_t flags, pad2;
 };
+// Where the program's own file begins in memory, and where its code ends: by symbols of the linker's.
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+extern const char etext[] __attribute__((visibility("hidden")));
+static inline uint64_t ckernel_own_start(void) { return (uint64_t)__ehdr_start; }
+static inline uint64_t ckernel_own_code_end(void) { return (uint64_t)etext; }
 // arch/x86/include/asm/user_64.h, struct user_regs_struct, as in NT_PRSTATUS.
 struct ckernel_user_regs {
   uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi, orig_rax;

@@ -39,7 +39,8 @@ extension XXH3 {
   /// More than 240 bytes.
   static func long(_ bytes: RawSpan) -> UInt64 {
     unsafe bytes.withUnsafeBytes { input in
-      guard let start = input.baseAddress else { return 0 }
+      // Not empty: what has no base lies at address 0.
+      let start = unsafe unsafeBitCast(input.baseAddress, to: UnsafeRawPointer.self)
       return unsafe long(start, first: start, input.count)
     }
   }

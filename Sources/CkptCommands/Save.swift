@@ -41,6 +41,9 @@ struct Save: ParsableCommand {
   @Flag(help: "Let the program stand still from then on, until `ckpt thaw`.")
   var freeze = false
 
+  @Flag(help: "Save a program that has seccomp filters; it comes back without them.")
+  var withoutSeccomp = false
+
   @Option(help: ArgumentHelp("Words to keep in the image.", valueName: "text"))
   var label = ""
 
@@ -142,6 +145,8 @@ struct Save: ParsableCommand {
     do throws(SaveFailure) {
       let target = try target().withAgent(isQuiet: quiet)
       childCount = target.childCount()
+      // While there is still time to interrupt it.
+      if kill, childCount > 0, !quiet { writeError(childNote(childCount)) }
       var order = SaveOrder(target: target, patience: timeout * 1_000_000_000)
       order.output = output
       order.stream = stream
@@ -149,6 +154,7 @@ struct Save: ParsableCommand {
       order.kills = kill
       order.freezes = freeze
       order.trace = lines
+      order.forgoesSeccomp = withoutSeccomp
       order.manner = self.order
       if exe { order.restartProgram = restart }
       saved = try save(order) {
@@ -176,7 +182,7 @@ struct Save: ParsableCommand {
           ? "note: the program changes memory faster than it could be copied ahead, or can't be watched\n"
           : "note: memory is copied ahead only for the program's own CKPT_FILE, not with -o\n")
     }
-    if childCount > 0 { writeError(childNote(childCount)) }
+    if !kill, childCount > 0 { writeError(childNote(childCount)) }
     let words = (json ? try jsonText(SaveReport(saved)) : saved.sentence) + "\n"
     // Standard output has the image.
     if stream?.place == .standard { writeError(words) } else { writeOutput(words) }

@@ -105,8 +105,33 @@ extension TargetFailure {
         .failed, "`ckpt inject \(pid)` takes the agent's signals again")
     case .triggerBlocked(_, let signal):
       return cannot(
-        "every thread of it blocks \(signalName(signal))", .failed,
-        "start the program with another signal: ckpt run --signal RTMIN+5")
+        "every thread of it blocks \(signalName(signal)), and is at work in the agent", .failed,
+        "try again in a moment")
+    case .confinedStrictly:
+      return cannot(
+        "it is confined by seccomp(2) in strict mode, and would end at the agent's first system call"
+      )
+    case .filtered(_, let filters):
+      return cannot(
+        "its \(filters == 1 ? "seccomp filter" : "\(filters) seccomp filters") would be missing after a restart",
+        .failed, "`ckpt save --without-seccomp` saves it all the same; it then comes back without")
+    case .filterForbids(_, let call):
+      return cannot(
+        "its seccomp filters forbid \(call)(2), which the agent needs", .failed,
+        "let its filters allow what ckpt-save(1) lists under SECCOMP")
+    case .dispatches(_, let tid):
+      return cannot(
+        "the system calls of thread \(tid) go to a handler of its own "
+          + "(prctl(2), PR_SET_SYSCALL_USER_DISPATCH)", .failed,
+        "save it when it has switched that off")
+    case .triggerTaken(_, let signal):
+      return cannot(
+        "its threads block \(signalName(signal)) or wait for it themselves, and ptrace(2) is forbidden",
+        .permission, "let ckpt trace it: as root, or with sysctl kernel.yama.ptrace_scope=0")
+    case .confined(let pid, let root):
+      return cannot(
+        "its root directory is \(root) (chroot), and it would come back outside of it", .failed,
+        "save and restart it from inside: chroot \(root) ckpt save \(pid)")
     }
   }
 }
@@ -122,7 +147,4 @@ extension Errno {
     default: nil
     }
   }
-
-  private static var diskQuota: Errno { Errno(rawValue: 122) }
-  private static var readOnlyFileSystem: Errno { Errno(rawValue: 30) }
 }

@@ -9,6 +9,9 @@ public enum Clock {
   public static var monotonic: UInt64 { read(1) }
   public static var boottime: UInt64 { read(7) }
 
+  /// What all threads of the process have run, those that have ended too.
+  public static var processorTime: UInt64 { read(2) }
+
   /// What the calling thread has run, in user and kernel mode.
   public static var threadProcessor: UInt64 { read(3) }
 

@@ -147,11 +147,15 @@ public enum Descriptors {
 
   /// Whether entry `slot` of an epoll set watches what a descriptor refers to, `nil`: can't be said.
   ///
+  /// - Parameter place: which of the entries of that number, in the order of the set: one may be
+  ///   there several times, of files that had it one after another.
+  ///
   /// Source: kcmp(2), KCMP_EPOLL_TFD.
   public static func isWatched(
-    _ descriptor: ProcessDescriptor, by epoll: ProcessDescriptor, as slot: Int32
+    _ descriptor: ProcessDescriptor, by epoll: ProcessDescriptor, as slot: Int32,
+    place: UInt32 = 0
   ) -> Bool? {
-    var slot = (UInt32(bitPattern: epoll.number), UInt32(bitPattern: slot), UInt32(0))
+    var slot = (UInt32(bitPattern: epoll.number), UInt32(bitPattern: slot), place)
     let raw = try? withAddress(of: &slot) { (address) throws(Errno) in
       try systemCall(
         SyscallNumber.kcmp, Int(descriptor.process), Int(epoll.process), 7,

@@ -35,12 +35,11 @@ public enum Memory {
     return unsafe _overrideLifetime(RawSpan(_unsafeBytes: buffer), copying: ())
   }
 
+  /// Also of address 0, where a program may have memory (wine, dosemu; mmap(2) of root).
   @inline(__always)
   private static func pointer(_ address: Address) -> UnsafeMutableRawPointer {
-    guard let pointer = unsafe UnsafeMutableRawPointer(bitPattern: UInt(address.rawValue)) else {
-      fatalError("address 0")
-    }
-    return unsafe pointer
+    let pointer = unsafe UnsafeMutableRawPointer(bitPattern: UInt(address.rawValue))
+    return unsafe unsafeBitCast(pointer, to: UnsafeMutableRawPointer.self)
   }
 }
 

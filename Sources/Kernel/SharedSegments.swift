@@ -13,6 +13,10 @@ public enum SharedSegments {
     public let mode: UInt32
     public let byteCount: UInt64
 
+    /// When it was made or its owner changed, in seconds since 1970, and by which process it was made.
+    public let changed: Int64
+    public let creator: Int32
+
     /// How many times it is attached, by any process.
     public let attachCount: UInt64
   }
@@ -31,6 +35,7 @@ public enum SharedSegments {
     return Status(
       key: UInt32(truncatingIfNeeded: words[0]), owner: UInt32(truncatingIfNeeded: words[0] >> 32),
       mode: UInt32(truncatingIfNeeded: words[2] >> 32), byteCount: words[6],
+      changed: Int64(bitPattern: words[9]), creator: Int32(truncatingIfNeeded: words[10]),
       attachCount: words[11])
   }
 
@@ -50,6 +55,19 @@ public enum SharedSegments {
     Int32(
       truncatingIfNeeded: try systemCall(
         SyscallNumber.shmget, Int(Int32(bitPattern: key)), Int(byteCount), flags))
+  }
+
+  /// Asks for the identifier that the next new segment is to have.
+  ///
+  /// - Throws: without CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE in the first user namespace.
+  ///
+  /// Source: proc_sys_kernel(5), shm_next_id.
+  public static func setNext(_ identifier: Int32) throws(Errno) {
+    let file = try FileDescriptor("/proc/sys/kernel/shm_next_id", .writeOnly)
+    var line = Line()
+    line.append(decimal: Int64(identifier))
+    let count = UInt64(line.count)
+    try line.withPath { (text) throws(Errno) in try file.writeFully(from: text, byteCount: count) }
   }
 
   /// Attaches a segment.

@@ -70,6 +70,7 @@ public enum SyscallNumber {
   public static let fchdir = 81
   public static let rename = 82
   public static let mkdir = 83
+  public static let rmdir = 84
   public static let unlink = 87
   public static let symlink = 88
   public static let readlink = 89
@@ -107,6 +108,7 @@ public enum SyscallNumber {
   public static let fstatfs = 138
   public static let getpriority = 140
   public static let setpriority = 141
+  public static let mlockall = 151
   public static let prctl = 157
   public static let archPrctl = 158
   public static let mount = 165
@@ -167,6 +169,7 @@ public enum SyscallNumber {
   public static let getrandom = 318
   public static let memfdCreate = 319
   public static let userfaultfd = 323
+  public static let membarrier = 324
   public static let mlock2 = 325
   public static let copyFileRange = 326
   public static let pkeyMprotect = 329

@@ -37,6 +37,7 @@ public struct MapFlags: FlagSet {
   @inline(__always) public init(rawValue: Int32) { self.rawValue = rawValue }
   public static let shared = MapFlags(rawValue: 0x01)
   public static let `private` = MapFlags(rawValue: 0x02)
+  public static let droppable = MapFlags(rawValue: 0x08)
   public static let fixed = MapFlags(rawValue: 0x10)
   public static let anonymous = MapFlags(rawValue: 0x20)
   public static let growsDown = MapFlags(rawValue: 0x100)

@@ -95,6 +95,7 @@ public struct VMFlags: FlagSet {
   public static let userfaultfd = VMFlags(rawValue: 131072)  // um, ui
   public static let shadowStack = VMFlags(rawValue: 262144)  // ss
   public static let writeProtected = VMFlags(rawValue: 524288)  // uw
+  public static let droppable = VMFlags(rawValue: 1_048_576)  // dp
 
   /// Reads the flags up to the end of the line; unknown ones are passed over.
   @_lifetime(cursor: copy cursor)
@@ -134,6 +135,7 @@ public struct VMFlags: FlagSet {
     case (0x75, 0x6D), (0x75, 0x69): .userfaultfd
     case (0x75, 0x77): .writeProtected
     case (0x73, 0x73): .shadowStack
+    case (0x64, 0x70): .droppable
     default: .none
     }
   }

@@ -59,6 +59,9 @@ struct RestartRun {
       }
     }
     let identity = try Identity.make(plan, for: image)
+    if identity.pid != 0, identity.hasUserNamespace, !options.isExecutable {
+      GroupsNote.write(for: image)
+    }
     if identity.pid == 0 {
       waiter.forget()
       identity.namespaceInit.forget()
@@ -67,12 +70,10 @@ struct RestartRun {
       closeDescriptor(status.reader)
       if channel.first >= 0 { closeDescriptor(channel.first) }
       Program(
-        image: image, identity: identity, job: job, terminal: terminal, isInFront: isInFront,
-        isDetached: options.detaches, isVerbose: options.isVerbose, own: own, status: status.writer,
-        laziness: options.laziness, arguments: options.arguments,
-        training: options.training,
-        isExecutable: options.isExecutable, isStaged: options.staged != nil,
-        channel: channel.second
+        job: RestartJob(
+          image: image, options: options, own: own, identity: identity, place: job,
+          terminal: terminal, isInFront: isInFront, status: status.writer,
+          channel: channel.second)
       ).run()
     }
     closeDescriptor(status.writer)
@@ -109,6 +110,7 @@ struct RestartRun {
     trace("the program runs")
     report.write()
     do throws(RestartFailure) { try pidFile?.commit(supervisor.child) } catch { error.report() }
+    redraw(supervisor)
     stage.sayRuns(supervisor.child)
     // Not before: to unmap takes as long as all the rest, and the processor.
     image.precopied?.drop()
@@ -119,6 +121,18 @@ struct RestartRun {
     lazy.report = report
     travelLight(supervisor)
     supervisor.awaitEnd(&lazy, untilWhole: leaves).imitate()
+  }
+
+  /// Lets a program that had a terminal draw itself again on this one, whatever its size.
+  ///
+  /// Who does not care for the size of its terminal ignores the signal.
+  ///
+  /// Source: signal(7), SIGWINCH.
+  private func redraw(_ supervisor: Supervisor) {
+    guard image.process.flags & CKPT_PROCESS_HAS_TERMINAL != 0, supervisor.terminal.exists,
+      !options.detaches
+    else { return }
+    try? Process.send(Signal.windowChange, to: supervisor.child)
   }
 
   /// Lets go of all that is the program's now.
@@ -137,7 +151,7 @@ struct RestartRun {
     }
     if options.detaches {
       let root: StaticString = "/"
-      _ = rawSystemCall(SyscallNumber.chdir, root.address.argument)
+      try? Files.changeDirectory(path: root.address)
     }
   }
 

@@ -20,8 +20,14 @@ private func facts(
 }
 
 @Suite struct TargetTests {
-  @Test func theMainThreadIsAskedByTheAgentsOwnSignal() throws {
-    #expect(try facts(thread(39), thread(40)).delivery() == Delivery(signal: 64, tid: 40))
+  @Test func theAgentsOwnSignalGoesToAThreadWhoseNumberNoOtherTakesOver() throws {
+    #expect(try facts(thread(40)).delivery() == Delivery(signal: 64, tid: 40))
+    #expect(try facts(thread(40), thread(41)).delivery() == Delivery(signal: 64, tid: 41))
+  }
+
+  @Test func aThreadThatBlocksAllWillDoWhenItIsTraced() throws {
+    let target = facts(thread(40, blocking: 12, 64))
+    #expect(try target.delivery(opensMasks: true) == Delivery(signal: 64, tid: 40))
   }
 
   @Test func anotherThreadIsAskedWhenTheMainThreadCannotBe() throws {

@@ -64,7 +64,7 @@ def test_restart_shows_it(program, way):
     program.go("restarted")
     program.passes()
     text = (program.folder / "restart.1.err").read_text()
-    has(text, ("the head is good", "descriptors of", "the address space is clear", "the program runs") if way == "stream" else RESTART)
+    has(text, ("the head is good: process", "the address space is clear", "descriptors of", "the program runs") if way == "stream" else RESTART)
 
 
 def test_failure_shows_the_last_lines(program):

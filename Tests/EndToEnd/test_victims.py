@@ -8,26 +8,29 @@ import threading
 
 import pytest
 
-from harness import VICTIMS, until
+from harness import VICTIMS, Identity, until
 from harness.calls import CALLS, PLAIN, finish_eintr, report, verdict
 
 KINDS = ("registers", "threads", "memory", "process", "files", "ipc", "signals", "lazy")
 
 # Victims that need arguments, one entry per run.
 ARGUMENTS = {
+    "process/privileges": ("none", "ambient", "groups"),
+    "memory/locked_all": ("future", "onfault", "small"),
     "threads/many": ("1", "8", "100", "1000"),
     "ipc/socketpair": ("stream", "dgram", "seqpacket"),
 }
 
 # Victims that change their working directory, where the image would go.
-ABSOLUTE = {"process/identity"}
+ABSOLUTE = {"process/identity", "files/removed_directories"}
 
 # Victims with a thread that can't be stopped: how long the agent tries (seconds).
 IMPATIENT = {"threads/all_blocked": "2", "refused/vfork": "2"}
 
 # Not self-checking, or in need of something that only a test of their own gives them.
 SPECIAL = {"memory/library", "memory/program_gone", "memory/reserve", "ipc/outside_connection", "process/terminal",
-           "files/full_table", "signals/takes_over", "lazy/chained", "lazy/family"}
+           "files/full_table", "signals/takes_over", "signals/executes", "signals/waits_for_all", "process/fenced", "process/dispatched", "process/confined",
+           "lazy/chained", "lazy/family"}
 
 # Kinds beyond the list of what must be restored: refusing them by name is an answer too. To each a pattern of
 # how it may be named.
@@ -219,6 +222,29 @@ def test_program_and_library_gone(program):
     (program.folder / "liblibrary.so").write_bytes(os.urandom(20000))
     program.restart()
     program.go("restarted")
+    program.passes()
+
+
+def test_posix_shm_gone(program):
+    """Shared memory and a semaphore of /dev/shm that a reboot has removed are made again."""
+    program.start_victim("ipc/posix_shm")
+    program.checkpoint()
+    program.kill()
+    for name in (program.folder / "shm.objects").read_text().split():
+        os.unlink(name)
+    program.restart()
+    program.go("restarted")
+    program.passes()
+
+
+@pytest.mark.parametrize("kill", [False, True], ids=["", "kill"])
+def test_confined(make_program, kill):
+    """A program in a jail is refused from outside, before anything happens to it."""
+    program = make_program(Identity("root"))
+    program.start_victim("process/confined")
+    refusal = program.attempt(*(["--kill"] if kill else []))
+    assert refusal and "chroot" in refusal, f"not refused: {refusal}"
+    program.go("on")
     program.passes()
 
 

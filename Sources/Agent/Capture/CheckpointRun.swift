@@ -3,7 +3,7 @@ internal import CKernel
 internal import Kernel
 internal import KernelABI
 
-/// One checkpoint, from the signal to the file: quiesce, survey, write, resume.
+/// One checkpoint, from the signal to the file: quiesce, draft, write, resume.
 ///
 /// Runs on the agent's own stack, on the thread that took the signal.
 enum CheckpointRun {
@@ -25,7 +25,7 @@ enum CheckpointRun {
     var flags: UInt32 = 0
 
     /// Why the link to the newest image of the series doesn't lead to it, 0: it does.
-    var linkError = Errno(rawValue: 0)
+    var linkError = Errno.none
   }
 
   static func run(_ order: Trigger.Order) {
@@ -238,6 +238,7 @@ enum CheckpointRun {
     try during(.prepare) { () throws(Errno) in
       try draft.root.threads.append(ckpt_thread())
       try draft.root.samples.append(control.sample)
+      try draft.root.attributes.append(ThreadAttributes())
       try draft.root.pendingSets.append(0)
     }
     draft.root.publish()

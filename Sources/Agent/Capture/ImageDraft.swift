@@ -4,8 +4,10 @@ internal import KernelABI
 
 /// Where the bytes of an extent come from while the image is written.
 struct ExtentSource: BitwiseCopyable {
-  /// Memory to copy from, or `Address.zero`: then from `descriptor`.
+  /// Memory to copy from; it may be at address 0.
   var memory: Address
+
+  /// A file to copy from, -1: from memory.
   var descriptor: Int32
 
   /// Bytes from the start of the file behind `descriptor`.

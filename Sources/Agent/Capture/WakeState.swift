@@ -18,6 +18,9 @@ struct WakeState: BitwiseCopyable {
   /// One for each thread: what it was doing when it was asked to stop.
   var samples: Table<CallSample>
 
+  /// One for each thread: what prctl(2) keeps of it.
+  var attributes: Table<ThreadAttributes>
+
   /// Signals pending for each thread alone.
   var pendingSets: Table<UInt64>
   var signals: SignalTables
@@ -25,6 +28,9 @@ struct WakeState: BitwiseCopyable {
 
   /// The TIDs that the threads have after a restart, in the order of `threads`.
   var current: Table<Int32>
+
+  /// What threads could not put back: bits of `RestoreLosses`.
+  let losses: FutexWord
 
   /// What `ckpt_detail`s point to.
   var details: ByteTable
@@ -48,6 +54,8 @@ struct WakeState: BitwiseCopyable {
     handoff = try arena.reserve(UInt64(MemoryLayout<ckpt_handoff>.size))
     let stack = try arena.reserve(Self.wakeStackByteCount, alignment: pageByteCount)
     stackTop = stack + Self.wakeStackByteCount
+    losses = FutexWord(at: try arena.reserve(4))
+    losses.store(0)
     signals = try SignalTables(in: &arena)
     process = try ProcessState(in: &arena)
     // A small arena, where limits are tight, holds fewer threads.
@@ -56,13 +64,15 @@ struct WakeState: BitwiseCopyable {
     let room = Int(min(UInt64(Self.threadCapacity), share * 3 / UInt64(Self.bytesPerThread)))
     threads = try Table(in: &arena, capacity: room)
     samples = try Table(in: &arena, capacity: room)
+    attributes = try Table(in: &arena, capacity: room)
     pendingSets = try Table(in: &arena, capacity: room)
     current = try Table(in: &arena, capacity: room)
     self.arena = arena.range
   }
 
   private static var bytesPerThread: Int {
-    MemoryLayout<ckpt_thread>.stride + MemoryLayout<CallSample>.stride + 12
+    MemoryLayout<ckpt_thread>.stride + MemoryLayout<CallSample>.stride
+      + MemoryLayout<ThreadAttributes>.stride + 12
   }
 
   /// The root of the stop that is on, or of the image that wakes up.
@@ -72,8 +82,16 @@ struct WakeState: BitwiseCopyable {
   mutating func removeThreads() {
     threads.removeAll()
     samples.removeAll()
+    attributes.removeAll()
     pendingSets.removeAll()
     signals.removeAll()
+  }
+
+  /// Adds what a thread could not put back.
+  func note(_ losses: RestoreLosses) {
+    guard losses != .none else { return }
+    var known = self.losses.value
+    while !self.losses.exchange(known, for: known | losses.rawValue) { known = self.losses.value }
   }
 
   /// Makes this root the current one, as it is now.

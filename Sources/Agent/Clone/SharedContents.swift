@@ -28,14 +28,14 @@ enum SharedContents {
 
   /// Queued bytes lie in the scratch memory already.
   private static func isShared(_ source: ExtentSource, _ draft: ImageDraft) -> Bool {
-    source.memory == .zero || !draft.scratch.range.contains(source.memory)
+    source.descriptor >= 0 || !draft.scratch.range.contains(source.memory)
   }
 
   /// What can't be read any more stays zero.
   private static func copy(
     _ source: ExtentSource, _ byteCount: UInt64, to place: Address
   ) throws(Errno) {
-    if source.memory == .zero {
+    if source.descriptor >= 0 {
       let file = FileDescriptor(adopting: source.descriptor)
       let result: Result<UInt64, Errno>
       do throws(Errno) {

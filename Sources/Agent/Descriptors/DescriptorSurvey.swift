@@ -26,7 +26,7 @@ enum DescriptorSurvey {
     var last: Int32 = -1
     for index in 0..<draft.sources.count {
       let source = draft.sources[index]
-      guard source.memory == .zero, source.descriptor >= 0, source.descriptor != last,
+      guard source.descriptor >= 0, source.descriptor != last,
         !isProgram(source.descriptor, draft)
       else { continue }
       last = source.descriptor

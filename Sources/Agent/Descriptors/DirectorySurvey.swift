@@ -6,9 +6,7 @@ enum DirectorySurvey {
   static func run(
     _ item: OpenFile, _ file: inout ckpt_file, _ draft: inout ImageDraft
   ) throws(CaptureFailure) {
-    guard item.isNamed("/"), item.status.linkCount > 0 else {
-      throw item.refused(.contentsUnreadable)
-    }
+    guard item.isNamed("/") else { throw item.refused(.contentsUnreadable) }
     file.kind = CKPT_FILE_DIRECTORY
     file.path = try item.doing { () throws(Errno) in
       try draft.string(at: item.link, byteCount: item.linkByteCount)

@@ -38,6 +38,7 @@ struct PageSurvey: ~Copyable {
       switch region.kind {
       case CKPT_REGION_ANONYMOUS where region.flags & CKPT_REGION_WIPE_ON_FORK == 0:
         try addTouched(region, index, &draft)
+      case CKPT_REGION_ANONYMOUS: try addGuards(region, index, &draft)
       case CKPT_REGION_PRIVATE_FILE:
         try addAll(region, index, &draft)
       case CKPT_REGION_VDSO:
@@ -71,6 +72,35 @@ struct PageSurvey: ~Copyable {
       }
     }
     _ = consume readable
+  }
+
+  /// Memory that a child finds empty: only its guard pages, which a clone does not have either.
+  ///
+  /// So a clone asks for those of the program, which goes on meanwhile.
+  private mutating func addGuards(
+    _ region: ckpt_region, _ index: Int, _ draft: inout ImageDraft
+  ) throws(Errno) {
+    guard region.flags & CKPT_REGION_ARENA == 0 else { return }
+    guard draft.isInClone else { return try Self.addGuards(region, index, &resources, &draft) }
+    let mark = draft.scratch.next
+    defer { draft.scratch.rewind(to: mark) }
+    let leader = draft.threads[draft.root.leader].tid
+    var other = try PageWalk.Resources(in: &draft.scratch, of: leader)
+    try Self.addGuards(region, index, &other, &draft)
+  }
+
+  private static func addGuards(
+    _ region: ckpt_region, _ index: Int, _ resources: inout PageWalk.Resources,
+    _ draft: inout ImageDraft
+  ) throws(Errno) {
+    var walk = PageWalk(over: region.range)
+    while let pages = try walk.next(&resources) {
+      guard pages.isGuard else { continue }
+      try draft.runs.append(
+        ckpt_run(
+          address: pages.range.start.rawValue, byte_count: pages.range.byteCount, file_offset: 0,
+          kind: CKPT_RUN_GUARD, flags: 0, region: UInt32(index), reserved: 0))
+    }
   }
 
   /// Pages that are there: those that were written since the parent image, and those that it has.

@@ -24,12 +24,23 @@ struct PageWalk {
     var hasScan: Bool
     var hasGuards: Bool
 
-    init(in scratch: inout Arena) throws(Errno) {
+    /// - Parameter thread: of the process to look at, `nil`: this one.
+    init(in scratch: inout Arena, of thread: Int32? = nil) throws(Errno) {
       let room = try scratch.reserve(UInt64(PageWalk.capacity * 24))
-      pagemap = try FileDescriptor("/proc/thread-self/pagemap", .readOnly)
+      pagemap = try Self.open(thread)
       buffer = room
       hasScan = true
       hasGuards = true
+    }
+
+    private static func open(_ thread: Int32?) throws(Errno) -> FileDescriptor {
+      guard let thread else { return try FileDescriptor("/proc/thread-self/pagemap", .readOnly) }
+      var path = Line("/proc/")
+      path.append(decimal: UInt64(UInt32(bitPattern: thread)))
+      path.append("/pagemap")
+      return try path.withPath { (path) throws(Errno) in
+        try FileDescriptor(path: path, .readOnly)
+      }
     }
   }
 

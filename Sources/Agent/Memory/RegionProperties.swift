@@ -95,6 +95,7 @@ enum RegionProperties {
     add(.sealed, CKPT_REGION_SEALED)
     add(.sequential, CKPT_REGION_SEQUENTIAL)
     add(.random, CKPT_REGION_RANDOM)
+    add(.droppable, CKPT_REGION_DROPPABLE | CKPT_REGION_WIPE_ON_FORK)
     return flags
   }
 }

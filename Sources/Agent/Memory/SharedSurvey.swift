@@ -1,16 +1,19 @@
 internal import CImage
 internal import Kernel
 internal import KernelABI
+internal import Procfs
 
 /// Gives every shared region the object that it shows, and says where an object's bytes are.
 ///
-/// Objects that a descriptor shows too (a memfd) were already listed by the descriptor survey.
+/// Objects that a descriptor shows too (a memfd) were already listed by the descriptor draft.
 /// Stopped-world safe.
 enum SharedSurvey {
   static func run(_ draft: inout ImageDraft) throws(CaptureFailure) {
     for index in 0..<draft.regions.count {
       let region = draft.regions[index]
-      let isCopied = region.kind == CKPT_REGION_SHARED_FILE && isReadOnly(region)
+      let isCopied =
+        region.kind == CKPT_REGION_SHARED_FILE
+        && (isReadOnly(region) || isShortLived(region, draft))
       guard region.kind == CKPT_REGION_SHARED || isCopied, region.object == CKPT_NONE else {
         continue
       }
@@ -24,6 +27,14 @@ enum SharedSurvey {
   /// A file mapped shared that this process can only read: saved too, for when it is gone.
   private static func isReadOnly(_ region: ckpt_region) -> Bool {
     region.flags & CKPT_REGION_WRITABLE_FILE == 0
+  }
+
+  /// A file of shm_overview(7) or sem_overview(7), which does not outlive a reboot or a log-out.
+  private static func isShortLived(_ region: ckpt_region, _ draft: ImageDraft) -> Bool {
+    var cursor = TextCursor(
+      Memory.bytes(
+        at: draft.strings.base + UInt64(region.path.offset), count: Int(region.path.byte_count)))
+    return cursor.take("/dev/shm/")
   }
 
   private static func findOrAdd(
@@ -58,6 +69,9 @@ enum SharedSurvey {
     object.name = region.path
     object.byte_count = byteCount(of: region, draft)
     object.kind = kind(of: region, draft)
+    if object.kind == CKPT_OBJECT_SHARED_ANONYMOUS {
+      object.flags = HugePageFiles.flags(of: region)
+    }
     if object.kind == CKPT_OBJECT_SYSV {
       noteSegment(&object, region)
     }
@@ -68,9 +82,7 @@ enum SharedSurvey {
   }
 
   private static func kind(of region: ckpt_region, _ draft: ImageDraft) -> UInt32 {
-    let path = Memory.bytes(
-      at: draft.strings.base + UInt64(region.path.offset), count: Int(region.path.byte_count))
-    switch RegionName(path) {
+    switch name(of: region, draft) {
     case .memfd: return CKPT_OBJECT_MEMFD
     case .sysv: return CKPT_OBJECT_SYSV
     case .deleted: return CKPT_OBJECT_UNLINKED_FILE
@@ -79,12 +91,21 @@ enum SharedSurvey {
     }
   }
 
+  private static func name(of region: ckpt_region, _ draft: ImageDraft) -> RegionName {
+    RegionName(
+      Memory.bytes(
+        at: draft.strings.base + UInt64(region.path.offset), count: Int(region.path.byte_count)))
+  }
+
   /// The segment's own size, and whether it goes with its last user.
   private static func noteSegment(_ object: inout ckpt_object, _ region: ckpt_region) {
     object.sysv_id = Int32(truncatingIfNeeded: region.inode)
     guard let status = try? SharedSegments.status(of: object.sysv_id) else { return }
     object.sysv_key = Int32(bitPattern: status.key)
     object.mode = status.mode
+    // By these `restart` knows it again.
+    object.modified_seconds = status.changed
+    object.modified_nanoseconds = Int64(status.creator)
     object.byte_count = max(object.byte_count, status.byteCount)
   }
 
@@ -98,6 +119,7 @@ enum SharedSurvey {
     guard let status = try? path.withPath({ (path) throws(Errno) in try FileStatus(path: path) })
     else { return }
     object.byte_count = status.byteCount
+    object.mode = status.mode
     object.modified_seconds = status.modifiedSeconds
     object.modified_nanoseconds = status.modifiedNanoseconds
   }
@@ -145,22 +167,25 @@ enum SharedSurvey {
 
   /// Adds the pages in memory between two offsets of the object; the rest of it is zero.
   ///
-  /// mincore(2), not the page tables: a page that another process wrote may not be in ours.
+  /// mincore(2), not the page tables: a page that another process wrote may not be in ours. But of
+  /// huge pages it knows only those in the page tables, and a clone has none of them: each is
+  /// looked at, and so made if it was never there.
   private static func addResident(
     _ region: ckpt_region, from start: UInt64, to end: UInt64, _ draft: inout ImageDraft
   ) throws(Errno) {
+    let isHuge = HugePageFiles.flags(of: region) != 0
     let readable = try Readable(region)
     let first = Address(region.start + (start - region.file_offset))
     let pages = (end - start) / pageByteCount
     let mark = draft.scratch.next
     let residency = try draft.scratch.reserve(pages)
-    try systemCall(
-      SyscallNumber.mincore, first.argument, Int(pages * pageByteCount), residency.argument)
+    guard let range = AddressRange(start: first, byteCount: pages * pageByteCount) else { return }
+    try Mapping.residency(of: range, to: residency)
     var runStart: UInt64?
     for page in 0...pages {
       let address = first + page * pageByteCount
       let isThere =
-        page < pages && Memory.load(UInt8.self, at: residency + page) & 1 != 0
+        page < pages && (isHuge || Memory.load(UInt8.self, at: residency + page) & 1 != 0)
         && Memory.canRead(address) && !Memory.isZeroPage(at: address)
       if isThere {
         if runStart == nil { runStart = page }

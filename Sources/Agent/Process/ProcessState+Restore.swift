@@ -16,7 +16,6 @@ extension ProcessState {
         try ProcessAttributes.setPersonality(record.personality)
         if has(CKPT_PROCESS_NO_NEW_PRIVILEGES) { try Prctl.call(Prctl.setNoNewPrivileges, 1) }
         if has(CKPT_PROCESS_SUBREAPER) { try Prctl.call(Prctl.setSubreaper, 1) }
-        if has(CKPT_PROCESS_THP_DISABLED) { try Prctl.call(Prctl.setTHPDisable, 1) }
       }
     return losses | restoreOutOfMemoryScore()
   }
@@ -30,10 +29,9 @@ extension ProcessState {
     losses =
       losses
       | losing(.processFlags) { () throws(Errno) in
-        try Prctl.call(Prctl.setDeathSignal, Int(record.death_signal))
         try Prctl.call(Prctl.setDumpable, has(CKPT_PROCESS_DUMPABLE) ? 1 : 0)
       }
-    return losses
+    return losses | registrations.restore()
   }
 
   private func has(_ flag: UInt32) -> Bool { record.flags & flag != 0 }
@@ -60,7 +58,7 @@ extension ProcessState {
   private func restoreLimits() -> RestoreLosses {
     var losses = RestoreLosses.none
     for resource in 0..<limits.count {
-      let saved = limits[resource]
+      let saved = limit(resource)
       guard let own = try? ProcessAttributes.limit(resource) else { continue }
       guard own.current != saved.current || own.maximum != saved.maximum else { continue }
       let wanted = ckernel_rlimit(current: saved.current, maximum: saved.maximum)
@@ -73,6 +71,24 @@ extension ProcessState {
     return losses
   }
 
+  /// What the process may use from now on.
+  ///
+  /// The kernel counts its processor time from 0 again, so what it had used is taken off.
+  private func limit(_ resource: Int) -> ckpt_limit {
+    var limit = limits[resource]
+    guard resource == Self.processorTimeLimit else { return limit }
+    let used = processorTime / 1_000_000_000
+    func rest(_ seconds: UInt64) -> UInt64 {
+      seconds == .max ? seconds : seconds > used ? seconds - used : 1
+    }
+    limit.current = rest(limit.current)
+    limit.maximum = rest(limit.maximum)
+    return limit
+  }
+
+  /// RLIMIT_CPU, in seconds.
+  private static let processorTimeLimit = 0
+
   private func restoreOutOfMemoryScore() -> RestoreLosses {
     losing(.outOfMemoryScore) { () throws(Errno) in
       let file = try FileDescriptor("/proc/self/oom_score_adj", .writeOnly)
@@ -83,101 +99,5 @@ extension ProcessState {
         try file.writeFully(from: address, byteCount: UInt64(count))
       }
     }
-  }
-}
-
-/// Gives up what `restart` had and the program had not; on each thread, as its last step.
-enum Credentials {
-  /// How the restored process relates to the saved one's ids.
-  enum Situation {
-    /// In a user namespace of its own: all capabilities there came from making it.
-    case privateNamespace
-
-    /// In the namespace that `restart` was started in.
-    case sameNamespace
-  }
-
-  /// Takes the calling thread's ids and capabilities back to what was saved, never above what it
-  /// has now.
-  ///
-  /// Stopped-world safe.
-  ///
-  /// - Parameters:
-  ///   - thread: what this thread noted, for its capabilities.
-  ///   - process: for ids, groups and the bounding set.
-  /// - Returns: what could not be put back.
-  @inline(never)
-  static func restore(
-    _ thread: ckpt_thread, _ process: ProcessState, _ situation: Situation
-  ) -> RestoreLosses {
-    switch situation {
-    case .privateNamespace: dropAll()
-    case .sameNamespace: restoreAll(thread, process)
-    }
-  }
-
-  private static func dropAll() -> RestoreLosses {
-    losing(.capabilities) { () throws(Errno) in
-      _ = try? Capabilities.dropBounding(except: 0)
-      Capabilities.clearAmbient()
-      try Capabilities.none.apply()
-    }
-  }
-
-  private static func restoreAll(
-    _ thread: ckpt_thread, _ process: ProcessState
-  ) -> RestoreLosses {
-    guard let own = try? Capabilities.current() else { return .capabilities }
-    let permitted = thread.capabilities_permitted & own.permitted
-    let wanted = Capabilities(
-      effective: thread.capabilities_effective & permitted, permitted: permitted,
-      inheritable: thread.capabilities_inheritable & (permitted | own.inheritable))
-    var losses = RestoreLosses.none
-    if permitted != thread.capabilities_permitted { losses = .capabilities }
-    return losses
-      | losing(.capabilities) { () throws(Errno) in
-        _ = try? Capabilities.dropBounding(except: process.record.capabilities_bounding)
-        try restoreIDs(process, keepsCapabilities: permitted != 0)
-        if wanted != (try Capabilities.current()) { try wanted.apply() }
-        try restoreSecurebits(process.record)
-        let ambient = process.record.capabilities_ambient & wanted.inheritable & permitted
-        if ambient != Capabilities.ambient {
-          Capabilities.clearAmbient()
-          try Capabilities.raiseAmbient(ambient)
-        }
-      }
-  }
-
-  /// Changes ids that differ.
-  ///
-  /// From root to another user that takes all capabilities away, unless PR_SET_KEEPCAPS says to
-  /// keep the permitted ones.
-  private static func restoreIDs(
-    _ process: ProcessState, keepsCapabilities: Bool
-  ) throws(Errno) {
-    let record = process.record
-    let users = IDs(
-      real: record.uid, effective: record.euid, saved: record.suid, fileSystem: record.fsuid)
-    let owners = IDs(
-      real: record.gid, effective: record.egid, saved: record.sgid, fileSystem: record.fsgid)
-    let isOtherUser = users != Identity.users
-    guard isOtherUser || owners != Identity.groups else { return }
-    try Identity.setSupplementaryGroups(
-      at: process.groups.base, count: process.groups.count)
-    try Identity.setGroups(owners)
-    guard isOtherUser else { return }
-    if keepsCapabilities { _ = try? Prctl.call(Prctl.setKeepCapabilities, 1) }
-    try Identity.setUsers(users)
-  }
-
-  private static func restoreSecurebits(_ record: ckpt_process) throws(Errno) {
-    guard UInt32(truncatingIfNeeded: Prctl.result(Prctl.getSecurebits)) != record.securebits
-    else { return }
-    // SECBIT_KEEP_CAPS alone needs no privilege when set by its own call.
-    let keeps = record.flags & CKPT_PROCESS_KEEP_CAPABILITIES != 0
-    _ = try? Prctl.call(Prctl.setKeepCapabilities, keeps ? 1 : 0)
-    guard UInt32(truncatingIfNeeded: Prctl.result(Prctl.getSecurebits)) != record.securebits
-    else { return }
-    try Prctl.call(Prctl.setSecurebits, Int(record.securebits))
   }
 }

@@ -52,6 +52,7 @@ enum Park {
     record.frame = context.rawValue
     record.signal_mask = Memory.load(ckernel_ucontext.self, at: context).mask
     Memory.store(record, at: root.threads.address(of: index))
+    Memory.store(ThreadAttributes.noted(), at: root.attributes.address(of: index))
     Memory.store(
       root.signals.notePrivate(thread: record.tid), at: root.pendingSets.address(of: index))
   }

@@ -39,7 +39,7 @@ extension Quiesce {
       if status.isZombie {
         dropEnded(index, &draft)
       } else if status.blocked & Signal.bit(Int32(asked[index])) != 0 {
-        if try !askAgain(index, status.blocked, draft) { blocking = tid }
+        if try !askAgain(index, status.blocked, &draft) { blocking = tid }
       }
     }
     try checkReachable(blocking)
@@ -47,12 +47,15 @@ extension Quiesce {
 
   /// - Returns: false when it blocks every signal.
   private mutating func askAgain(
-    _ index: Int, _ blocked: UInt64, _ draft: ImageDraft
+    _ index: Int, _ blocked: UInt64, _ draft: inout ImageDraft
   ) throws(CaptureFailure) -> Bool {
-    guard let signal = BorrowedSignals.reaching(blocked) else { return false }
-    metBlocked = true
     // It takes one of them, and must not meet the other later.
     Agent.errands.store(Agent.errands.value | Park.Errand.drain)
+    guard let signal = BorrowedSignals.reaching(blocked) else {
+      guard isTimeToTrace else { return false }
+      return try trace(index, &draft)
+    }
+    metBlocked = true
     _ = try send(signal, to: index, draft)
     return true
   }
@@ -95,10 +98,12 @@ extension Quiesce {
     let all = draft.root
     draft.root.threads.removeAll()
     draft.root.samples.removeAll()
+    draft.root.attributes.removeAll()
     draft.root.pendingSets.removeAll()
     for index in 0..<all.threads.count where all.threads[index].tid != memberGone {
       _ = try? draft.root.threads.append(all.threads[index])
       _ = try? draft.root.samples.append(all.samples[index])
+      _ = try? draft.root.attributes.append(all.attributes[index])
       _ = try? draft.root.pendingSets.append(all.pendingSets[index])
     }
     draft.root.publish()

@@ -26,7 +26,7 @@ struct Quiesce: ~Copyable {
   /// That takes as long as all the rest of asking. So the agent's own signal is sent at once, and
   /// only those that don't stop are looked at; but not where the program has taken that signal for
   /// itself, or had threads that block it the last time.
-  let looksFirst: Bool
+  var looksFirst: Bool
 
   /// Whether a thread blocked the agent's own signal.
   var metBlocked = false
@@ -66,7 +66,7 @@ struct Quiesce: ~Copyable {
       repeat {
         try quiesce.stopNewcomers(&draft)
         try quiesce.awaitParked(&draft)
-        try quiesce.awaitReachable()
+        try quiesce.awaitReachable(&draft)
       } while try !quiesce.hasAll(draft)
     } catch {
       BorrowedSignals.giveBack()
@@ -86,10 +86,11 @@ struct Quiesce: ~Copyable {
     sampler = try CallSampler(in: &scratch)
     self.asked = asked
     self.text = text
-    looksFirst = Agent.state.looksFirst || !isOurs
+    let blocked = draft.threads[0].signal_mask & Signal.bit(Configuration.controlSignal) != 0
+    looksFirst = Agent.state.looksFirst || !isOurs || blocked
     epoch = Agent.gate.value
-    process = Int32(rawSystemCall(SyscallNumber.getpid))
-    own = Int32(rawSystemCall(SyscallNumber.gettid))
+    process = Process.ownID
+    own = OwnThread.identifier
     self.deadline = deadline
   }
 
@@ -182,13 +183,21 @@ struct Quiesce: ~Copyable {
   // MARK: Threads that block every signal
 
   /// Gives a thread that blocks every signal, and was not asked, a moment before the next listing.
-  private mutating func awaitReachable() throws(CaptureFailure) {
+  private mutating func awaitReachable(_ draft: inout ImageDraft) throws(CaptureFailure) {
+    guard unreachable != 0 else { return try checkReachable(0) }
+    if isTimeToTrace, try trace(newcomer: unreachable, &draft) { return try checkReachable(0) }
     try checkReachable(unreachable)
-    guard unreachable != 0 else { return }
     Agent.wanted.store(0)
     let parked = Agent.parked.value
     Agent.parked.wait(while: parked, atMost: 50_000)
   }
+
+  /// Whether a thread has blocked every signal for longer than one that is being made as a rule.
+  var isTimeToTrace: Bool {
+    unreachableSince != 0 && Clock.monotonic - unreachableSince > Self.tracingPatience
+  }
+
+  private static let tracingPatience: UInt64 = 2_000_000
 
   /// - Parameter tid: a thread that no signal reaches, 0: there is none.
   /// - Throws: when for too long there was one.

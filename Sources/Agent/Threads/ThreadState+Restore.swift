@@ -26,7 +26,13 @@ struct RestoreLosses: FlagSet {
   static let timers = RestoreLosses(rawValue: 16384)
   static let pendingSignals = RestoreLosses(rawValue: 32768)
   static let directory = RestoreLosses(rawValue: 65536)
-  static let threadAddresses = RestoreLosses(rawValue: 131072)
+  static let groups = RestoreLosses(rawValue: 1 << 17)
+  static let ids = RestoreLosses(rawValue: 1 << 18)
+  static let securebits = RestoreLosses(rawValue: 1 << 19)
+  static let threadAttributes = RestoreLosses(rawValue: 1 << 20)
+  static let registrations = RestoreLosses(rawValue: 1 << 21)
+  static let locks = RestoreLosses(rawValue: 1 << 22)
+  static let threadAddresses = RestoreLosses(rawValue: 1 << 23)
 
   /// Without them the program would run wrong: it must not run.
   static let fatal: RestoreLosses =

@@ -8,20 +8,21 @@ enum WakeReport {
   enum Step: UInt32 {
     case handoff = 1
     case cloneThread = 2  // subject: TID
-    case restoreState = 3  // subject: RestoreLosses
+    case securebits = 3  // of some thread
+    case restoreState = 4  // subject: RestoreLosses
   }
 
   /// The program is about to run: 4 zero bytes, then the end of the pipe.
   ///
-  /// - Parameter losses: what could not be put back; said when the program was started verbosely.
+  /// - Parameter losses: what could not be put back, which is said in the program's own errors.
   static func succeed(_ handoff: ckpt_handoff, _ losses: RestoreLosses) {
     var zero: UInt32 = 0
     write(&zero, handoff)
     closeDescriptor(handoff.status_descriptor)
-    guard losses.rawValue != 0, Agent.state.configuration.isVerbose else { return }
-    var line = Line("ckpt: restarted; not everything could be put back (0x")
-    line.append(hex: UInt64(losses.rawValue))
-    line.append(")\n")
+    guard losses != .none else { return }
+    var line = Line("ckpt: restarted, but not as it was: ")
+    losses.describe(in: &line)
+    line.append("\n")
     line.write(to: 2)
   }
 
@@ -38,14 +39,10 @@ enum WakeReport {
     var failure = ckpt_failure(
       step: step.rawValue, error: errno.rawValue, subject: subject, detail: 0)
     write(&failure, handoff)
-    while true { _ = rawSystemCall(SyscallNumber.exitGroup, 70) }
+    exitGroup(status: 70)
   }
 
   private static func write<T: BitwiseCopyable>(_ record: inout T, _ handoff: ckpt_handoff) {
-    _ = try? withAddress(of: &record) { (address) throws(Errno) in
-      try systemCall(
-        SyscallNumber.write, Int(handoff.status_descriptor), address.argument,
-        MemoryLayout<T>.size)
-    }
+    _ = try? Files.write(handoff.status_descriptor, record)
   }
 }

@@ -11,10 +11,6 @@ struct WakeThreads {
   /// Index of the main thread, which runs this.
   private let main: Int
 
-  /// CLONE_VM, FS, FILES, SIGHAND, THREAD, SYSVSEM, SETTLS.
-  private static let cloneFlags: UInt64 =
-    0x100 | 0x200 | 0x400 | 0x800 | 0x1_0000 | 0x4_0000 | 0x8_0000
-
   /// Bytes between a thread's signal frame and the stack it begins on: the frame's return address
   /// lies there, and nothing else that matters.
   private static let frameGap: UInt64 = 64
@@ -60,7 +56,9 @@ struct WakeThreads {
     let record = root.threads[index]
     var tid = record.tid
     var arguments = ckernel_clone_args()
-    arguments.flags = Self.cloneFlags
+    arguments.flags =
+      (.memory | .fileSystem | .files | .signalHandlers | .thread | .semaphoreUndo
+      | .threadPointer as CloneFlags).rawValue
     arguments.tls = record.fs_base
     let top = (record.frame - Self.frameGap) & ~15
     arguments.stack = top - Self.stackByteCount
@@ -122,12 +120,19 @@ struct WakeThreads {
     let handoff = Memory.load(ckpt_handoff.self, at: root.handoff)
     let tid = OwnThread.identifier
     replaceIdentifier(record, tid)
+    var losses = RestoreLosses.none
     if record.flags & CKPT_THREAD_EXITED == 0 {
-      let losses = ThreadState.restore(
+      losses = ThreadState.restore(
         from: record, affinity: root.details.base + UInt64(record.affinity.offset))
-      WakeReport.check(losses, handoff)
     }
-    _ = Credentials.restore(record, root.process, situation(handoff))
+    let attributes = Memory.load(ThreadAttributes.self, at: root.attributes.address(of: index))
+    losses = losses | attributes.restore()
+    losses =
+      losses
+      | Credentials.restore(
+        record, securebits: attributes.securebits, root.process, situation(handoff))
+    attributes.restoreDeathSignal()
+    root.note(losses)
     _ = root.signals.requeue(
       of: record.tid, process: Process.ownID, current: tid,
       dropping: root.signals.agentSignals)
@@ -150,7 +155,11 @@ struct WakeThreads {
   /// The main thread's own state, last: it had the privileges that the others needed.
   func restoreMain() -> RestoreLosses {
     _ = Self.restore(main)
-    return .none
+    let losses = RestoreLosses(rawValue: root.losses.value)
+    if losses.contains(.securebits) {
+      WakeReport.fail(.securebits, handoff, .notPermitted, subject: 0)
+    }
+    return losses
   }
 
   /// In a thread that is back in its signal handler: a call of the program's runs all hooks itself.

@@ -302,7 +302,7 @@ struct ImageWriter: ~Copyable {
     var done: UInt64 = 0
     while done < extent.byte_count {
       let count = min(Self.chunkByteCount, extent.byte_count - done)
-      if source.memory == .zero {
+      if source.descriptor >= 0 {
         try fillBounce(from: source.descriptor, at: source.offset + done, byteCount: count)
       } else {
         copyCarefully(from: source.memory + done, to: bounce, byteCount: count)

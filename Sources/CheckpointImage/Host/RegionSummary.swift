@@ -96,6 +96,7 @@ public struct RegionSummary: Codable, Sendable {
     FlagName(bit: CKPT_REGION_NO_HUGE_PAGES, name: "no-huge-pages"),
     FlagName(bit: CKPT_REGION_DONT_FORK, name: "dont-fork"),
     FlagName(bit: CKPT_REGION_WIPE_ON_FORK, name: "wipe-on-fork"),
+    FlagName(bit: CKPT_REGION_DROPPABLE, name: "droppable"),
     FlagName(bit: CKPT_REGION_DONT_DUMP, name: "dont-dump"),
     FlagName(bit: CKPT_REGION_LOCKED, name: "locked"),
     FlagName(bit: CKPT_REGION_LOCKED_ON_FAULT, name: "locked-on-fault"),

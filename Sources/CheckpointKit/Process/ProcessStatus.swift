@@ -106,6 +106,9 @@ public struct ThreadSample: Equatable, Sendable {
   public var waited: UInt64 = 0
 
   public static let notInCall: Int64 = -1
+
+  /// rt_sigtimedwait(2).
+  static let signalWait: Int64 = 128
   public static let unknown = ThreadSample(call: -2)
 
   public init(call: Int64) { self.call = call }

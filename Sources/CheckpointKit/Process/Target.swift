@@ -38,10 +38,14 @@ public struct TargetFacts: Equatable, Sendable {
     self.threads = threads
   }
 
-  /// What to send and where: the main thread if it can take it, else one that can.
+  /// What to send and where.
+  ///
+  /// One that is not the main thread is best: its number is gone when another one executes a program,
+  /// while the main thread's then is that program's.
   ///
   /// A signal to a process whose agent isn't listening would end it, so everything is checked.
-  public func delivery() throws(TargetFailure) -> Delivery {
+  /// - Parameter opensMasks: whether a thread that blocks the signals will do, since it will be traced.
+  public func delivery(opensMasks: Bool = false) throws(TargetFailure) -> Delivery {
     guard threads.contains(where: \.isAlive) else { throw .zombie(pid) }
     guard hasAgent else {
       throw isStopped ? .stopped(pid) : .noAgent(pid, name: status.name)
@@ -54,7 +58,10 @@ public struct TargetFacts: Equatable, Sendable {
     for signal in signals {
       if let tid = thread(taking: signal) { return Delivery(signal: signal, tid: tid) }
     }
-    throw .triggerBlocked(pid, signal: trigger)
+    guard opensMasks, let tid = best(threads.filter(\.isAlive)) else {
+      throw .triggerBlocked(pid, signal: trigger)
+    }
+    return Delivery(signal: signals[0], tid: tid)
   }
 
   /// Whether it could be saved but for the agent, which isn't in it.
@@ -67,13 +74,16 @@ public struct TargetFacts: Equatable, Sendable {
   }
 
   private func thread(taking signal: Int) -> Int32? {
-    let able = threads.filter { $0.isAlive && !$0.status.blocks(signal) }
-    // One in an uninterruptible wait would keep us waiting.
+    best(threads.filter { $0.isAlive && !$0.status.blocks(signal) })
+  }
+
+  /// One in an uninterruptible wait would keep us waiting.
+  private func best(_ able: [TargetThread]) -> Int32? {
     let awake = able.filter { $0.status.state != "D" }
     return (awake.isEmpty ? able : awake).map(\.tid).min { rank($0) < rank($1) }
   }
 
-  private func rank(_ tid: Int32) -> Int32 { tid == pid ? 0 : tid }
+  private func rank(_ tid: Int32) -> Int32 { tid == pid ? Int32.max : tid }
 }
 
 /// The agent takes this signal besides the one of CKPT_SIGNAL: the last real-time signal.
@@ -113,4 +123,21 @@ public enum TargetFailure: Error, Equatable, Sendable {
   case restartWithoutProgram(Int32)
   case triggerNotCaught(Int32, signal: Int)
   case triggerBlocked(Int32, signal: Int)
+
+  /// Seccomp(2) in strict mode: it would end at the agent's first system call.
+  case confinedStrictly(Int32)
+
+  /// It has filters of seccomp(2) of its own, which no restart brings back.
+  case filtered(Int32, filters: Int)
+
+  /// Its filters forbid a system call that the agent makes.
+  case filterForbids(Int32, call: String)
+
+  /// A thread's system calls go to a handler of its own: Syscall User Dispatch.
+  case dispatches(Int32, tid: Int32)
+
+  /// Its threads block the signal or wait for it, and ptrace(2) is forbidden.
+  case triggerTaken(Int32, signal: Int)
+  /// It sees another root directory than we do.
+  case confined(Int32, root: String)
 }

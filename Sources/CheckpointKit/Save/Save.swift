@@ -18,6 +18,9 @@ public struct SaveOrder: Equatable, Sendable {
 
   /// Where the agent's trace is to be put, `nil`: it isn't wanted.
   public var trace: TraceText?
+
+  /// Whether it may come back without the filters of seccomp(2) that it has.
+  public var forgoesSeccomp = false
   public var manner = SaveManner()
 
   /// The path of `restart`, for a snapshot executable in `output`; `nil`: an ordinary image.
@@ -146,18 +149,30 @@ extension SaveOrder {
 
 /// Nanoseconds that all threads may block the signals before we believe that they always do: they
 /// do while another checkpoint is taken.
-private let blockedPatience: UInt64 = 5_000_000_000
+private let blockedPatience: UInt64 = 300_000_000
+
+/// Nanoseconds that a program which has just begun may take to load its agent.
+private let loadPatience: UInt64 = 1_000_000_000
 
 func delivery(for order: SaveOrder) throws(SaveFailure) -> Delivery {
-  let deadline = Clock.monotonic + min(order.patience, blockedPatience)
+  do throws(TargetFailure) { try checkRoot(order.target.pid) } catch { throw .target(error) }
+  let start = Clock.monotonic
   var target = order.target
   while true {
+    let age = Clock.monotonic - start
     do throws(TargetFailure) {
-      return try target.delivery()
+      let delivery = try target.delivery(opensMasks: age > blockedPatience)
+      try Confinement.check(target, isKnown: order.forgoesSeccomp)
+      return delivery
     } catch {
-      guard case .triggerBlocked = error, Clock.monotonic < deadline else { throw .target(error) }
+      switch error {
+      case .triggerBlocked where age < order.patience: break
+      case .noAgent where age < min(loadPatience, order.patience): break
+      case .triggerNotCaught where age < min(loadPatience, order.patience): break
+      default: throw .target(error)
+      }
     }
-    _ = try? waitReadable([], until: Clock.monotonic + 20_000_000)
+    _ = try? waitReadable([], until: Clock.monotonic + 10_000_000)
     do throws(TargetFailure) { target = try .read(target.pid) } catch { throw .target(error) }
   }
 }

@@ -17,14 +17,18 @@ struct SaveAttempts {
   /// Signals the process, unless its agent calls unasked, and tells the agent what is wanted.
   ///
   /// - Parameters: as of `SaveSession.accept`.
-  func connect(
+  mutating func connect(
     _ session: borrowing SaveSession, passing descriptors: [Int32], as path: String
   ) throws(SaveFailure) -> ControlConnection {
     var sample = ThreadSample.unknown
-    if !isDeferred {
+    while !isDeferred {
       // The signal ends the wait that is to be seen.
       sample = .read(delivery.tid, of: order.target.pid)
-      try session.ask(by: delivery)
+      if try session.ask(by: delivery, doing: &sample) { break }
+      guard monotonicTime() < deadline else {
+        throw .busy(seconds: order.patience / 1_000_000_000)
+      }
+      delivery = try CheckpointKit.delivery(for: try order.looking())
     }
     return try session.accept(
       by: delivery, doing: sample, until: isDeferred ? deadline : nil, passing: descriptors,

@@ -30,12 +30,30 @@ struct SaveSession: ~Copyable {
   }
 
   /// Signals the thread.
-  borrowing func ask(by delivery: Delivery) throws(SaveFailure) {
-    do throws(Errno) {
-      try queueSignal(
-        delivery.signal, value: token.rawValue, to: delivery.tid, of: order.target.pid)
-    } catch {
-      throw error == .noSuchProcess ? .ended : .signal(error)
+  ///
+  /// - Parameter sample: what the thread is doing; corrected by what is seen on the way.
+  /// - Returns: false when the program is no longer the one that was looked at, or the thread is gone.
+  borrowing func ask(
+    by delivery: Delivery, doing sample: inout ThreadSample
+  ) throws(SaveFailure) -> Bool {
+    var signal = GuardedSignal(
+      signal: Int32(delivery.signal), value: token.rawValue, tid: delivery.tid,
+      pid: order.target.pid, deadline: monotonicTime() &+ order.patience, sample: sample)
+    let interruption = interruptions.descriptor.number
+    let outcome = signal.send {
+      let ready = try? waitReadable([interruption], until: monotonicTime() &+ 1_000_000)
+      return ready?.first != true
+    }
+    sample = signal.sample
+    switch outcome {
+    case .sent: return true
+    case .changed:
+      if hasEnded() { throw .ended }
+      return false
+    case .doesNotStop: throw .noAnswer(seconds: order.patience / 1_000_000_000)
+    case .interrupted: throw .interrupted(signal: (try? interruptions.next()) ?? 2)
+    case .wouldBeTaken:
+      throw .target(.triggerTaken(order.target.pid, signal: delivery.signal))
     }
   }
 
@@ -84,7 +102,7 @@ struct SaveSession: ~Copyable {
       }
       do throws(Errno) {
         let connection = try listener.accept()
-        if try connection.peer().pid == order.target.pid { return connection }
+        if try connection.peer().process == order.target.pid { return connection }
       } catch {
         throw .control(error)
       }
@@ -241,7 +259,7 @@ struct SaveSession: ~Copyable {
     throw .interrupted(signal: (try? interruptions.next()) ?? 2)
   }
 
-  private borrowing func hasEnded() -> Bool {
+  borrowing func hasEnded() -> Bool {
     (try? waitReadable([process.descriptor.number], until: 0))?.first ?? false
   }
 }

@@ -5,34 +5,34 @@ internal import KernelABI
 /// Connections: those within the program come back whole, others as closed by the peer.
 enum ConnectedSockets {
   static func openPair(
-    _ index: Int, _ record: ckpt_file_socket, _ bench: inout Workbench
+    _ index: Int, _ record: ckpt_file_socket, _ context: FileRestoreContext
   ) throws(RestartFailure) {
     let peer = Int(record.peer)
-    guard peer < bench.image.files.count, peer != index, bench.opened[peer] < 0 else {
-      throw bench.damaged(index)
+    guard peer < context.image.files.count, peer != index, context.opened[peer] < 0 else {
+      throw context.damaged(index)
     }
-    let other = try bench.record(peer, ckpt_file_socket.self)
+    let other = try context.record(peer, ckpt_file_socket.self)
     guard Int(other.peer) == index, other.family == record.family || !isUnix(record) else {
-      throw bench.damaged(index)
+      throw context.damaged(index)
     }
-    let pair = try bench.doing("cannot connect again descriptor", index) { () throws(Errno) in
+    let pair = try context.doing("cannot connect again descriptor", index) { () throws(Errno) in
       isUnix(record)
         ? try Sockets.makePair(record.type)
         : try LoopbackConnection.make(
           from: other, to: SocketAddress(record.local), type: record.type)
     }
-    try bench.keep(pair.first, as: index)
-    try bench.keep(pair.second, as: peer)
-    try fill(index, record, through: bench.opened[peer], &bench)
-    try fill(peer, other, through: bench.opened[index], &bench)
-    try SocketRestore.shutDown(index, record, bench)
-    try SocketRestore.shutDown(peer, other, bench)
+    try context.keep(pair.first, as: index)
+    try context.keep(pair.second, as: peer)
+    try fill(index, record, through: context.opened[peer], context)
+    try fill(peer, other, through: context.opened[index], context)
+    try SocketRestore.shutDown(index, record, context)
+    try SocketRestore.shutDown(peer, other, context)
   }
 
   static func openLost(
-    _ index: Int, _ record: ckpt_file_socket, _ bench: inout Workbench
+    _ index: Int, _ record: ckpt_file_socket, _ context: FileRestoreContext
   ) throws(RestartFailure) {
-    let pair = try bench.doing("cannot replace the connection of descriptor", index) {
+    let pair = try context.doing("cannot replace the connection of descriptor", index) {
       () throws(Errno) in
       guard !isUnix(record) else { return try Sockets.makePair(record.type) }
       do throws(Errno) {
@@ -42,18 +42,18 @@ enum ConnectedSockets {
       }
     }
     let peer = FileDescriptor(adopting: pair.second)
-    try bench.keep(pair.first, as: index)
-    try fill(index, record, through: peer.number, &bench)
-    try SocketRestore.shutDown(index, record, bench)
+    try context.keep(pair.first, as: index)
+    try fill(index, record, through: peer.number, context)
+    try SocketRestore.shutDown(index, record, context)
   }
 
   /// Sends a datagram socket what it had received, from a socket without a name.
   static func fillByName(
-    _ index: Int, _ record: ckpt_file_socket, _ bench: inout Workbench
+    _ index: Int, _ record: ckpt_file_socket, _ context: FileRestoreContext
   ) throws(RestartFailure) {
-    guard bench.image.files[index].object != CKPT_NONE else { return }
-    let number = bench.opened[index]
-    let sender = try bench.doing("cannot fill the queue of descriptor", index) {
+    guard context.image.files[index].object != CKPT_NONE else { return }
+    let number = context.opened[index]
+    let sender = try context.doing("cannot fill the queue of descriptor", index) {
       () throws(Errno) in
       let sender = try Sockets.make(record.family, record.type, 0)
       do throws(Errno) {
@@ -65,7 +65,7 @@ enum ConnectedSockets {
       return sender
     }
     defer { closeDescriptor(sender) }
-    try fill(index, record, through: sender, &bench)
+    try fill(index, record, through: sender, context)
   }
 
   private static func isUnix(_ record: ckpt_file_socket) -> Bool {
@@ -74,32 +74,29 @@ enum ConnectedSockets {
 
   /// Sends a socket from its peer what it had received.
   private static func fill(
-    _ index: Int, _ record: ckpt_file_socket, through peer: Int32, _ bench: inout Workbench
+    _ index: Int, _ record: ckpt_file_socket, through peer: Int32, _ context: FileRestoreContext
   ) throws(RestartFailure) {
-    let object = bench.image.files[index].object
+    let object = context.image.files[index].object
     guard object != CKPT_NONE else { return }
-    guard Int(object) < bench.image.objects.count else { throw bench.damaged(index) }
-    let mark = bench.scratch.next
-    var work = bench
-    try bench.doing("cannot fill the queue of descriptor", index) { () throws(Errno) in
-      let contents = try work.contents(of: object)
+    guard Int(object) < context.image.objects.count else { throw context.damaged(index) }
+    try context.doing("cannot fill the queue of descriptor", index) { () throws(Errno) in
+      let contents = try context.queues.bytes(of: object, in: context.image)
       let isFramed = record.flags & CKPT_SOCKET_MESSAGES != 0
-      let size = try Sockets.option(peer, 1, 7)
+      let size = try Sockets.option(peer, .sendBuffer)
       let needed = min(contents.byteCount * 4 + 65536, 1 << 30)
       let isLarger = UInt64(max(size, 0)) < needed
       if isLarger { enlarge(peer, Int32(needed)) }
       try contents.forEach(framed: isFramed) { (address, byteCount) throws(Errno) in
         try send(address, byteCount, isFramed, on: peer)
       }
-      if isLarger { try Sockets.setOption(peer, 1, 7, size / 2) }
+      if isLarger { try Sockets.setOption(peer, .sendBuffer, size / 2) }
     }
-    bench.scratch.rewind(to: mark)
   }
 
   /// SO_SNDBUFFORCE goes beyond the system's limit and needs CAP_NET_ADMIN.
   private static func enlarge(_ number: Int32, _ byteCount: Int32) {
-    if (try? Sockets.setOption(number, 1, 32, byteCount)) == nil {
-      try? Sockets.setOption(number, 1, 7, byteCount)
+    if (try? Sockets.setOption(number, .forcedSendBuffer, byteCount)) == nil {
+      try? Sockets.setOption(number, .sendBuffer, byteCount)
     }
   }
 

@@ -7,27 +7,47 @@ internal import KernelABI
 /// Every open file description is made first, at numbers above the program's own, then put at all
 /// of its numbers. Epoll sets are filled last, since their entries name final numbers.
 enum DescriptorRestore {
-  /// Makes all descriptors; the numbers in `own` move out of the way, those it does not list and
-  /// the image does not have are closed.
+  /// Moves the numbers in `own` above all of the program's and closes those that it does not list.
   ///
-  /// The sources of the image are among those. Locks are not taken yet (`LockRestore`).
+  /// The sources of the image are among those.
   ///
-  /// - Returns: what makes the objects that mappings show; it keeps those that descriptors showed.
-  static func run(
-    _ image: LoadedImage, keeping own: inout RestartDescriptors, in arena: inout Arena
-  ) throws(RestartFailure) -> ObjectRestore {
+  /// - Returns: the lowest number above all of the program's.
+  static func makeRoom(
+    for image: LoadedImage, keeping own: inout RestartDescriptors
+  ) throws(RestartFailure) -> Int32 {
     let first = try firstFreeNumber(image)
     try raiseLimit(image, above: first)
     try FreeNumbers.make(from: first, keeping: &own)
-    let objects = try ObjectRestore(image, firstNumber: first, in: &arena)
-    var bench = try Workbench(image, objects, own, in: &arena)
-    try open(&bench)
-    try place(bench)
-    for index in 0..<image.files.count where image.files[index].kind == CKPT_FILE_EPOLL {
-      try EpollRestore.fill(index, bench)
+    return first
+  }
+
+  /// Makes all descriptors.
+  ///
+  /// `objects` keeps those that descriptors show. Locks are not taken yet (`LockRestore`).
+  ///
+  /// - Precondition: `makeRoom` was called.
+  static func run(
+    _ image: LoadedImage, _ objects: ObjectRestore, _ queues: QueueContents,
+    keeping own: RestartDescriptors, in arena: inout Arena
+  ) throws(RestartFailure) {
+    let first = objects.firstNumber
+    let context: FileRestoreContext
+    var terminal: ControllingTerminal
+    do throws(Errno) {
+      context = try FileRestoreContext(
+        image, objects, queues, Warnings(to: own.errors, isQuiet: own.isExecutable),
+        try StandardStreams(above: first, isOn: own.isExecutable), in: &arena)
+      terminal = own.takesTerminal ? try .find(above: first) : .none
+    } catch {
+      throw RestartFailure(.failed, "cannot prepare the restart of descriptors", errno: error)
     }
-    bench.closeOpened()
-    return objects
+    try open(context, &terminal)
+    try place(context)
+    for index in 0..<image.files.count where image.files[index].kind == CKPT_FILE_EPOLL {
+      try EpollRestore.fill(index, context)
+    }
+    context.closeOpened()
+    terminal.close()
   }
 
   /// The lowest number above all of the program's.
@@ -63,48 +83,51 @@ enum DescriptorRestore {
     }
   }
 
-  private static func open(_ bench: inout Workbench) throws(RestartFailure) {
-    for index in 0..<bench.image.files.count {
-      let number = bench.streams.number(of: index, in: bench.image)
-      if number >= 0 { try takeStream(number, as: index, &bench) }
+  private static func open(
+    _ context: FileRestoreContext, _ terminal: inout ControllingTerminal
+  ) throws(RestartFailure) {
+    for index in 0..<context.image.files.count {
+      let number = context.streams.number(of: index, in: context.image)
+      if number >= 0 { try takeStream(number, as: index, context, &terminal) }
     }
-    for index in 0..<bench.image.files.count where SocketRestore.comesFirst(index, bench) {
-      try KindRestore.open(index, &bench)
+    for index in 0..<context.image.files.count where SocketRestore.comesFirst(index, context) {
+      try KindRestore.open(index, context, &terminal)
     }
-    for index in 0..<bench.image.files.count where bench.opened[index] < 0 {
-      try KindRestore.open(index, &bench)
+    for index in 0..<context.image.files.count where context.opened[index] < 0 {
+      try KindRestore.open(index, context, &terminal)
     }
-    for index in 0..<bench.image.files.count
-    where bench.streams.number(of: index, in: bench.image) < 0 {
-      try SocketRestore.finish(index, &bench)
-      try StatusRestore.restore(index, bench)
+    for index in 0..<context.image.files.count
+    where context.streams.number(of: index, in: context.image) < 0 {
+      try SocketRestore.finish(index, context)
+      try StatusRestore.restore(index, context)
     }
   }
 
   private static func takeStream(
-    _ number: Int32, as index: Int, _ bench: inout Workbench
+    _ number: Int32, as index: Int, _ context: FileRestoreContext,
+    _ terminal: inout ControllingTerminal
   ) throws(RestartFailure) {
-    let stream = bench.streams.stream(at: number)
-    let copy = try bench.doing("cannot take over the stream of descriptor", index) {
+    let stream = context.streams.stream(at: number)
+    let copy = try context.doing("cannot take over the stream of descriptor", index) {
       () throws(Errno) in try Descriptors.duplicate(stream, atLeast: 0)
     }
-    try bench.keep(copy, as: index)
-    if bench.image.files[index].kind == CKPT_FILE_TERMINAL {
-      try TerminalRestore.adapt(index, &bench)
+    try context.keep(copy, as: index)
+    if context.image.files[index].kind == CKPT_FILE_TERMINAL {
+      try TerminalRestore.adapt(index, context, &terminal)
     }
   }
 
-  private static func place(_ bench: Workbench) throws(RestartFailure) {
-    let descriptors = bench.image.descriptors
+  private static func place(_ context: FileRestoreContext) throws(RestartFailure) {
+    let descriptors = context.image.descriptors
     var standard = InlineArray<3, Bool>(repeating: false)
     for index in 0..<descriptors.count {
       let descriptor = descriptors[index]
       if descriptor.number <= 2 { standard[Int(descriptor.number)] = true }
-      let isStream = bench.streams.number(of: Int(descriptor.file), in: bench.image) >= 0
-      let stream = isStream ? bench.streams.stream(at: descriptor.number) : -1
-      try bench.doing("cannot place descriptor", Int(descriptor.file)) { () throws(Errno) in
+      let isStream = context.streams.number(of: Int(descriptor.file), in: context.image) >= 0
+      let stream = isStream ? context.streams.stream(at: descriptor.number) : -1
+      try context.doing("cannot place descriptor", Int(descriptor.file)) { () throws(Errno) in
         try Descriptors.duplicate(
-          stream >= 0 ? stream : bench.opened[Int(descriptor.file)], to: descriptor.number,
+          stream >= 0 ? stream : context.opened[Int(descriptor.file)], to: descriptor.number,
           closeOnExec: descriptor.flags & 1 != 0)
       }
     }

@@ -4,27 +4,27 @@ internal import KernelABI
 
 /// Epoll descriptors, and their sets once all numbers are in place.
 enum EpollRestore {
-  static func open(_ index: Int, _ bench: Workbench) throws(RestartFailure) {
-    let number = try bench.doing("cannot make the epoll set", index) { () throws(Errno) in
+  static func open(_ index: Int, _ context: FileRestoreContext) throws(RestartFailure) {
+    let number = try context.doing("cannot make the epoll set", index) { () throws(Errno) in
       try Events.makeEpoll()
     }
-    try bench.keep(number, as: index)
+    try context.keep(number, as: index)
   }
 
-  static func fill(_ index: Int, _ bench: Workbench) throws(RestartFailure) {
-    let entries = try bench.detail(index).array(after: 0, of: ckpt_epoll_entry.self)
+  static func fill(_ index: Int, _ context: FileRestoreContext) throws(RestartFailure) {
+    let entries = try context.detail(index).array(after: 0, of: ckpt_epoll_entry.self)
     for position in 0..<entries.count {
       let entry = entries[position]
-      guard Int(entry.file) < bench.image.files.count, entry.number >= 0,
-        entry.number < bench.objects.firstNumber + (1 << 20)
-      else { throw bench.damaged(index) }
+      guard Int(entry.file) < context.image.files.count, entry.number >= 0,
+        entry.number < context.objects.firstNumber + (1 << 20)
+      else { throw context.damaged(index) }
       // What is a file now can't be waited for.
-      if bench.streams.number(of: Int(entry.file), in: bench.image) >= 0 {
-        try? add(entry, to: bench.opened[index], bench)
+      if context.streams.number(of: Int(entry.file), in: context.image) >= 0 {
+        try? add(entry, to: context.opened[index], context)
         continue
       }
-      try bench.doing("cannot fill the epoll set", index) { () throws(Errno) in
-        try add(entry, to: bench.opened[index], bench)
+      try context.doing("cannot fill the epoll set", index) { () throws(Errno) in
+        try add(entry, to: context.opened[index], context)
       }
     }
   }
@@ -32,16 +32,16 @@ enum EpollRestore {
   /// An entry stays under the number that it was added as, whatever that number is now: the number
   /// is lent to it for a moment.
   private static func add(
-    _ entry: ckpt_epoll_entry, to epoll: Int32, _ bench: Workbench
+    _ entry: ckpt_epoll_entry, to epoll: Int32, _ context: FileRestoreContext
   ) throws(Errno) {
-    let target = bench.opened[Int(entry.file)]
-    if isAt(entry.number, Int(entry.file), bench.image) {
+    let target = context.opened[Int(entry.file)]
+    if isAt(entry.number, Int(entry.file), context.image) {
       return try Events.add(entry.number, to: epoll, events: entry.events, data: entry.data)
     }
     let flags = try? Descriptors.flags(entry.number)
     let aside =
       flags == nil
-      ? -1 : try Descriptors.duplicate(entry.number, atLeast: bench.objects.firstNumber)
+      ? -1 : try Descriptors.duplicate(entry.number, atLeast: context.objects.firstNumber)
     try Descriptors.duplicate(target, to: entry.number, closeOnExec: true)
     defer {
       if let flags, aside >= 0 {

@@ -4,14 +4,13 @@ internal import KernelABI
 
 /// Pipes with a name: opened again by it.
 enum FifoRestore {
-  static func open(_ index: Int, _ bench: inout Workbench) throws(RestartFailure) {
-    let file = bench.image.files[index]
+  static func open(_ index: Int, _ context: FileRestoreContext) throws(RestartFailure) {
+    let file = context.image.files[index]
     let flags = OpenFlags(rawValue: Int32(bitPattern: file.status_flags))
-    let copy = bench
-    let number = try bench.doing(
+    let number = try context.doing(
       "cannot reopen descriptor", index, hint: "bring the FIFO back to where it was"
     ) { () throws(Errno) in
-      let path = try copy.path(file.path)
+      let path = try context.path(file.path)
       guard !flags.contains(.path) else {
         return try Files.open(path: path, flags.forReopening)
       }
@@ -23,21 +22,20 @@ enum FifoRestore {
       _ = consume both
       return number
     }
-    try bench.keep(number, as: index)
+    try context.keep(number, as: index)
     guard file.object != CKPT_NONE, !flags.contains(.path) else { return }
-    try refill(index, &bench)
+    try refill(index, context)
   }
 
   /// Puts back what was in it, unless someone else kept it alive meanwhile.
-  private static func refill(_ index: Int, _ bench: inout Workbench) throws(RestartFailure) {
-    let record = try bench.record(index, ckpt_file_pipe.self)
-    let number = bench.opened[index]
-    var work = bench
-    try bench.doing("cannot fill the FIFO of descriptor", index) { () throws(Errno) in
+  private static func refill(_ index: Int, _ context: FileRestoreContext) throws(RestartFailure) {
+    let record = try context.record(index, ckpt_file_pipe.self)
+    let number = context.opened[index]
+    try context.doing("cannot fill the FIFO of descriptor", index) { () throws(Errno) in
       guard try Descriptors.readable(number) == 0 else { return }
       let writer = FileDescriptor(
         adopting: try Files.reopen(number, .readWrite | .nonBlocking))
-      try PipeRestore.fill(writer.number, index, record, &work)
+      try PipeRestore.fill(writer.number, index, record, context)
     }
   }
 }

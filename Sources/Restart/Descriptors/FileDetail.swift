@@ -40,7 +40,7 @@ struct FileDetail: BitwiseCopyable {
   }
 }
 
-extension Workbench {
+extension FileRestoreContext {
   func detail(_ index: Int) throws(RestartFailure) -> FileDetail {
     guard let detail = FileDetail(image.files[index], image) else { throw damaged(index) }
     return detail

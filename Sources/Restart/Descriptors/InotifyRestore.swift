@@ -5,36 +5,36 @@ internal import KernelABI
 
 /// An inotify descriptor, with its watches under their numbers.
 enum InotifyRestore {
-  static func open(_ index: Int, _ bench: Workbench) throws(RestartFailure) {
-    let number = try bench.doing("cannot make the inotify", index) { () throws(Errno) in
+  static func open(_ index: Int, _ context: FileRestoreContext) throws(RestartFailure) {
+    let number = try context.doing("cannot make the inotify", index) { () throws(Errno) in
       try Events.makeWatcher()
     }
-    try bench.keep(number, as: index)
-    let watches = try bench.detail(index).array(after: 0, of: ckpt_inotify_watch.self)
-    let strings = UInt64(bench.image.index.strings.count)
+    try context.keep(number, as: index)
+    let watches = try context.detail(index).array(after: 0, of: ckpt_inotify_watch.self)
+    let strings = UInt64(context.image.index.strings.count)
     var highest: Int32 = 0
     for position in 0..<watches.count {
       let watch = watches[position]
       guard UInt64(watch.path_offset) + UInt64(watch.path_bytes) <= strings,
         watch.identifier > 0, watch.identifier < .max
-      else { throw bench.damaged(index) }
-      try add(watch, index, bench)
+      else { throw context.damaged(index) }
+      try add(watch, index, context)
       highest = max(highest, watch.identifier)
     }
-    if highest > 0 { try? Events.setNextWatch(bench.opened[index], highest + 1) }
+    if highest > 0 { try? Events.setNextWatch(context.opened[index], highest + 1) }
   }
 
   private static func add(
-    _ watch: ckpt_inotify_watch, _ index: Int, _ bench: Workbench
+    _ watch: ckpt_inotify_watch, _ index: Int, _ context: FileRestoreContext
   ) throws(RestartFailure) {
     let name = ckpt_string(offset: watch.path_offset, byte_count: watch.path_bytes)
     try during(
       "cannot watch again", hint: "bring it back to where it was",
-      name: bench.image.address(of: name), nameByteCount: Int(name.byte_count)
+      name: context.image.address(of: name), nameByteCount: Int(name.byte_count)
     ) { () throws(Errno) in
-      try Events.setNextWatch(bench.opened[index], watch.identifier)
-      let path = try bench.path(name)
-      let identifier = try Events.watch(path, by: bench.opened[index], mask: watch.mask)
+      try Events.setNextWatch(context.opened[index], watch.identifier)
+      let path = try context.path(name)
+      let identifier = try Events.watch(path, by: context.opened[index], mask: watch.mask)
       guard identifier == watch.identifier else { throw .exists }
     }
   }

@@ -4,27 +4,29 @@ internal import KernelABI
 
 /// Has each kind of file made by its own restore.
 enum KindRestore {
-  static func open(_ index: Int, _ bench: inout Workbench) throws(RestartFailure) {
-    guard bench.opened[index] < 0 else { return }
-    let file = bench.image.files[index]
+  static func open(
+    _ index: Int, _ context: FileRestoreContext, _ terminal: inout ControllingTerminal
+  ) throws(RestartFailure) {
+    guard context.opened[index] < 0 else { return }
+    let file = context.image.files[index]
     switch file.kind {
-    case CKPT_FILE_REGULAR: try RegularFileRestore.open(index, bench)
-    case CKPT_FILE_DIRECTORY: try DirectoryRestore.open(index, bench)
-    case CKPT_FILE_UNLINKED, CKPT_FILE_MEMFD: try ObjectFileRestore.open(index, bench)
-    case CKPT_FILE_DEVICE: try DeviceRestore.open(index, bench)
-    case CKPT_FILE_TERMINAL: try TerminalRestore.open(index, &bench)
-    case CKPT_FILE_PIPE: try PipeRestore.open(index, &bench)
-    case CKPT_FILE_FIFO: try FifoRestore.open(index, &bench)
-    case CKPT_FILE_EVENTFD: try EventfdRestore.open(index, bench)
-    case CKPT_FILE_EPOLL: try EpollRestore.open(index, bench)
-    case CKPT_FILE_TIMERFD: try TimerfdRestore.open(index, bench)
-    case CKPT_FILE_SIGNALFD: try SignalfdRestore.open(index, bench)
-    case CKPT_FILE_PIDFD: try PidfdRestore.open(index, bench)
-    case CKPT_FILE_INOTIFY: try InotifyRestore.open(index, bench)
+    case CKPT_FILE_REGULAR: try RegularFileRestore.open(index, context)
+    case CKPT_FILE_DIRECTORY: try DirectoryRestore.open(index, context)
+    case CKPT_FILE_UNLINKED, CKPT_FILE_MEMFD: try ObjectFileRestore.open(index, context)
+    case CKPT_FILE_DEVICE: try DeviceRestore.open(index, context)
+    case CKPT_FILE_TERMINAL: try TerminalRestore.open(index, context, &terminal)
+    case CKPT_FILE_PIPE: try PipeRestore.open(index, context)
+    case CKPT_FILE_FIFO: try FifoRestore.open(index, context)
+    case CKPT_FILE_EVENTFD: try EventfdRestore.open(index, context)
+    case CKPT_FILE_EPOLL: try EpollRestore.open(index, context)
+    case CKPT_FILE_TIMERFD: try TimerfdRestore.open(index, context)
+    case CKPT_FILE_SIGNALFD: try SignalfdRestore.open(index, context)
+    case CKPT_FILE_PIDFD: try PidfdRestore.open(index, context)
+    case CKPT_FILE_INOTIFY: try InotifyRestore.open(index, context)
     case CKPT_FILE_UNIX_SOCKET, CKPT_FILE_INET_SOCKET, CKPT_FILE_NETLINK_SOCKET:
-      try SocketRestore.open(index, &bench)
+      try SocketRestore.open(index, context)
     default:
-      throw bench.failure(
+      throw context.failure(
         "cannot restore descriptor", index, why: "this restart does not know its kind",
         hint: "use the `restart` that belongs to the libckpt.so that wrote the image")
     }
@@ -34,18 +36,18 @@ enum KindRestore {
 /// What every kind of file has.
 enum StatusRestore {
   /// Status flags, and the receiver of SIGIO.
-  static func restore(_ index: Int, _ bench: Workbench) throws(RestartFailure) {
-    let file = bench.image.files[index]
+  static func restore(_ index: Int, _ context: FileRestoreContext) throws(RestartFailure) {
+    let file = context.image.files[index]
     let flags = OpenFlags(rawValue: Int32(bitPattern: file.status_flags))
     guard !flags.contains(.path) else { return }
-    let number = bench.opened[index]
-    try bench.doing("cannot set the flags of descriptor", index) { () throws(Errno) in
+    let number = context.opened[index]
+    try context.doing("cannot set the flags of descriptor", index) { () throws(Errno) in
       if try Descriptors.status(number).rawValue & changeable != flags.rawValue & changeable {
         try Descriptors.setStatus(number, flags)
       }
     }
     guard file.detail.byte_count > 0 else { return }
-    let common = try bench.detail(index).common
+    let common = try context.detail(index).common
     if common.owner != 0 {
       try? Descriptors.setOwner(
         number, Descriptors.Owner(type: common.owner_type, identifier: common.owner))

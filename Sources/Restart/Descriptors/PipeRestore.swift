@@ -4,58 +4,55 @@ internal import KernelABI
 
 /// Pipes: all ends that the program had, with the bytes that were in it.
 enum PipeRestore {
-  static func open(_ index: Int, _ bench: inout Workbench) throws(RestartFailure) {
-    let file = bench.image.files[index]
+  static func open(_ index: Int, _ context: FileRestoreContext) throws(RestartFailure) {
+    let file = context.image.files[index]
     if OpenFlags(rawValue: Int32(bitPattern: file.status_flags)).contains(.path) {
-      throw bench.failure("cannot reopen descriptor", index, why: "it is an O_PATH pipe")
+      throw context.failure("cannot reopen descriptor", index, why: "it is an O_PATH pipe")
     }
-    let record = try bench.record(index, ckpt_file_pipe.self)
+    let record = try context.record(index, ckpt_file_pipe.self)
     if record.flags & CKPT_PIPE_PEER_OUTSIDE != 0, (0...2).contains(record.standard) {
-      let copy = bench
-      let number = try bench.doing("cannot replace descriptor", index) { () throws(Errno) in
-        try copy.standard(record.standard)
+      let number = try context.doing("cannot replace descriptor", index) { () throws(Errno) in
+        try context.standard(record.standard)
       }
-      return try bench.keep(number, as: index)
+      return try context.keep(number, as: index)
     }
     if record.flags & CKPT_PIPE_PEER_OUTSIDE != 0 {
-      bench.warn("its other end was another process's, it is closed now:", index)
+      context.warn("its other end was another process's, it is closed now:", index)
     }
-    try make(index, record, &bench)
+    try make(index, record, context)
   }
 
   private static func make(
-    _ index: Int, _ record: ckpt_file_pipe, _ bench: inout Workbench
+    _ index: Int, _ record: ckpt_file_pipe, _ context: FileRestoreContext
   ) throws(RestartFailure) {
-    let ends = try bench.doing("cannot make the pipe of descriptor", index) { () throws(Errno) in
+    let ends = try context.doing("cannot make the pipe of descriptor", index) { () throws(Errno) in
       try Pipes.make(.nonBlocking)
     }
     let reader = FileDescriptor(adopting: ends.reader)
     let writer = FileDescriptor(adopting: ends.writer)
-    var work = bench
-    try bench.doing("cannot fill the pipe of descriptor", index) { () throws(Errno) in
-      try fill(writer.number, index, record, &work)
+    try context.doing("cannot fill the pipe of descriptor", index) { () throws(Errno) in
+      try fill(writer.number, index, record, context)
     }
-    let file = bench.image.files[index]
-    for other in index..<bench.image.files.count {
-      let end = bench.image.files[other]
+    let file = context.image.files[index]
+    for other in index..<context.image.files.count {
+      let end = context.image.files[other]
       guard end.kind == file.kind, end.inode == file.inode, end.device == file.device else {
         continue
       }
-      try openEnd(other, reader.number, writer.number, bench)
+      try openEnd(other, reader.number, writer.number, context)
     }
     _ = consume reader
     _ = consume writer
   }
 
   static func fill(
-    _ writer: Int32, _ index: Int, _ record: ckpt_file_pipe, _ bench: inout Workbench
+    _ writer: Int32, _ index: Int, _ record: ckpt_file_pipe, _ context: FileRestoreContext
   ) throws(Errno) {
     if try Pipes.capacity(writer) != Int(record.capacity) {
       try Pipes.setCapacity(writer, Int(record.capacity))
     }
     let isFramed = record.flags & CKPT_PIPE_MESSAGES != 0
-    let mark = bench.scratch.next
-    let contents = try bench.contents(of: object(of: index, bench))
+    let contents = try context.queues.bytes(of: object(of: index, context), in: context.image)
     if isFramed { try Descriptors.setStatus(writer, .nonBlocking | .direct) }
     try contents.forEach(framed: isFramed) { (address, byteCount) throws(Errno) in
       var done: UInt64 = 0
@@ -64,14 +61,13 @@ enum PipeRestore {
       }
     }
     if isFramed { try Descriptors.setStatus(writer, .nonBlocking) }
-    bench.scratch.rewind(to: mark)
   }
 
   /// What is in a pipe is noted with whichever of its ends.
-  private static func object(of index: Int, _ bench: Workbench) -> UInt32 {
-    let file = bench.image.files[index]
-    for other in 0..<bench.image.files.count {
-      let end = bench.image.files[other]
+  private static func object(of index: Int, _ context: FileRestoreContext) -> UInt32 {
+    let file = context.image.files[index]
+    for other in 0..<context.image.files.count {
+      let end = context.image.files[other]
       if end.kind == file.kind, end.inode == file.inode, end.device == file.device,
         end.object != CKPT_NONE
       {
@@ -83,12 +79,12 @@ enum PipeRestore {
 
   /// The first description of an end is the one that pipe(2) made, others are opened by it.
   private static func openEnd(
-    _ index: Int, _ reader: Int32, _ writer: Int32, _ bench: Workbench
+    _ index: Int, _ reader: Int32, _ writer: Int32, _ context: FileRestoreContext
   ) throws(RestartFailure) {
-    let flags = OpenFlags(rawValue: Int32(bitPattern: bench.image.files[index].status_flags))
+    let flags = OpenFlags(rawValue: Int32(bitPattern: context.image.files[index].status_flags))
     let access = OpenFlags(rawValue: flags.rawValue & 3)
     let end = access == .writeOnly ? writer : reader
-    let number = try bench.doing("cannot reopen the pipe as", index) { () throws(Errno) in
+    let number = try context.doing("cannot reopen the pipe as", index) { () throws(Errno) in
       do throws(Errno) {
         return try Files.reopen(end, access | .nonBlocking)
       } catch {
@@ -96,6 +92,6 @@ enum PipeRestore {
         return try Descriptors.duplicate(end, atLeast: 3)
       }
     }
-    try bench.keep(number, as: index)
+    try context.keep(number, as: index)
   }
 }

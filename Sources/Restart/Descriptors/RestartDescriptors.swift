@@ -2,10 +2,10 @@ internal import Kernel
 
 /// Numbers that `restart` itself still needs while the program's descriptors are put in place.
 ///
-/// `DescriptorRestore.run` moves them above the program's highest number; -1: none.
+/// `DescriptorRestore.makeRoom` moves them above the program's highest number; -1: none.
 struct RestartDescriptors: BitwiseCopyable {
   /// What the image's data is read from.
-  let sources: Table<Source>
+  var sources: Table<Source>
   var status: Int32
 
   /// The program's executable, for PR_SET_MM_MAP.
@@ -17,7 +17,7 @@ struct RestartDescriptors: BitwiseCopyable {
   /// Where the pages are listed that the program touches, -1: nowhere.
   var training: Int32 = -1
 
-  /// Where to say what goes wrong once 2 is the program's; `DescriptorRestore.run` makes it when
+  /// Where to say what goes wrong once 2 is the program's; `DescriptorRestore.makeRoom` makes it when
   /// it isn't yet.
   var errors: Int32 = -1
 

@@ -4,22 +4,51 @@ internal import KernelABI
 
 /// Gives sockets their addresses again.
 enum SocketName {
-  private static let inUse = Errno(rawValue: 98)  // EADDRINUSE
-
   static func bind(
-    _ index: Int, _ record: ckpt_file_socket, _ bench: Workbench
+    _ index: Int, _ record: ckpt_file_socket, _ context: FileRestoreContext
   ) throws(RestartFailure) {
-    let number = bench.opened[index]
+    let number = context.opened[index]
     let address = SocketAddress(record.local)
-    try bench.doing(
-      "cannot bind again the address of descriptor", index,
-      hint: "end the program that has the address now"
-    ) { () throws(Errno) in
-      switch record.family {
-      case Sockets.Family.unix: try bindUnix(number, record, address, bench)
-      case Sockets.Family.netlink: try bindNetlink(number, address)
-      default: try bindInet(number, record, address)
+    let deadline = Clock.monotonic + patience
+    while true {
+      do throws(Errno) {
+        return try bind(number, record, address, context)
+      } catch {
+        if error == .addressInUse, Clock.monotonic < deadline {
+          // Nothing to be read from, so for 20 ms.
+          var nothing = PollEntry(descriptor: -1)
+          nothing.wait(milliseconds: 20)
+          continue
+        }
+        try context.doing(
+          "cannot bind again the address of descriptor", index, hint: hint(for: error)
+        ) { () throws(Errno) in throw error }
       }
+    }
+  }
+
+  /// How long an address may still belong to a process that is just ending, in nanoseconds: the
+  /// program's own last life, mostly.
+  private static let patience: UInt64 = 3_000_000_000
+
+  private static func hint(for error: Errno) -> StaticString {
+    switch error {
+    case .addressInUse: "end the program that has the address now"
+    case .noSuchFile: "make the folder of the socket again"
+    case .accessDenied, .notPermitted: "restart it as the user that it belonged to"
+    case .addressNotAvailable: "this machine does not have the address (see `ip address`)"
+    default: ""
+    }
+  }
+
+  private static func bind(
+    _ number: Int32, _ record: ckpt_file_socket, _ address: SocketAddress,
+    _ context: FileRestoreContext
+  ) throws(Errno) {
+    switch record.family {
+    case Sockets.Family.unix: try bindUnix(number, record, address, context)
+    case Sockets.Family.netlink: try bindNetlink(number, address)
+    default: try bindInet(number, record, address)
     }
   }
 
@@ -28,7 +57,7 @@ enum SocketName {
   private static func bindInet(
     _ number: Int32, _ record: ckpt_file_socket, _ address: SocketAddress
   ) throws(Errno) {
-    if record.type == Sockets.Kind.stream { try Sockets.setOption(number, 1, 2, 1) }
+    if record.type == Sockets.Kind.stream { try Sockets.setOption(number, .reuseAddress, 1) }
     try Sockets.bind(number, to: address)
   }
 
@@ -44,19 +73,20 @@ enum SocketName {
   }
 
   private static func bindUnix(
-    _ number: Int32, _ record: ckpt_file_socket, _ address: SocketAddress, _ bench: Workbench
+    _ number: Int32, _ record: ckpt_file_socket, _ address: SocketAddress,
+    _ context: FileRestoreContext
   ) throws(Errno) {
     let isPath = address.byte(at: 2) != 0
     do throws(Errno) {
       try Sockets.bind(number, to: address)
     } catch {
-      guard error == inUse, isPath else { throw error }
+      guard error == .addressInUse, isPath else { throw error }
       if record.flags & CKPT_SOCKET_PATH_GONE != 0 { return try bindAnywhere(number) }
-      try clear(address, record.type, bench)
+      try clear(address, record.type, context)
       try Sockets.bind(number, to: address)
     }
     guard isPath else { return }
-    let path = try bench.path(of: address)
+    let path = try context.path(of: address)
     if record.flags & CKPT_SOCKET_PATH_GONE != 0 {
       try? Files.unlink(path: path)
     } else {
@@ -66,18 +96,18 @@ enum SocketName {
 
   /// Removes the file of a socket that nobody listens on any more.
   private static func clear(
-    _ address: SocketAddress, _ type: Int32, _ bench: Workbench
+    _ address: SocketAddress, _ type: Int32, _ context: FileRestoreContext
   ) throws(Errno) {
-    let path = try bench.path(of: address)
-    guard try FileStatus(linkPath: path).kind == .socket else { throw inUse }
+    let path = try context.path(of: address)
+    guard try FileStatus(linkPath: path).kind == .socket else { throw .addressInUse }
     let probe = FileDescriptor(adopting: try Sockets.make(Sockets.Family.unix, type, 0))
     do throws(Errno) {
       try Sockets.connect(probe.number, to: address)
     } catch {
-      guard error.rawValue == 111 else { throw inUse }  // ECONNREFUSED
+      guard error == .connectionRefused else { throw .addressInUse }
       return try Files.unlink(path: path)
     }
-    throw inUse
+    throw .addressInUse
   }
 
   /// Its path was another's already: nobody could reach it there, so any name does.
@@ -88,7 +118,7 @@ enum SocketName {
   }
 }
 
-extension Workbench {
+extension FileRestoreContext {
   /// The path in the address of a Unix socket; good until the next path is asked for.
   func path(of address: SocketAddress) throws(Errno) -> Address {
     var length = 0

@@ -4,47 +4,54 @@ internal import KernelABI
 
 /// The terminal of the program becomes the one that `restart` runs on.
 enum TerminalRestore {
-  static func open(_ index: Int, _ bench: inout Workbench) throws(RestartFailure) {
-    let record = try bench.record(index, ckpt_file_terminal.self)
-    let flags = OpenFlags(rawValue: Int32(bitPattern: bench.image.files[index].status_flags))
-    guard bench.terminal >= 0 else { return try replace(index, record, flags, &bench) }
-    let terminal = bench.terminal
-    let number = try bench.doing("cannot reopen the terminal as", index) { () throws(Errno) in
+  static func open(
+    _ index: Int, _ context: FileRestoreContext, _ terminal: inout ControllingTerminal
+  ) throws(RestartFailure) {
+    let record = try context.record(index, ckpt_file_terminal.self)
+    let flags = OpenFlags(rawValue: Int32(bitPattern: context.image.files[index].status_flags))
+    guard terminal.exists else {
+      return try replace(index, record, flags, context, &terminal)
+    }
+    let descriptor = terminal.descriptor
+    let number = try context.doing("cannot reopen the terminal as", index) { () throws(Errno) in
       let access = OpenFlags(rawValue: flags.rawValue & 3)
-      if let number = try? Files.reopen(terminal, access | .noControllingTerminal) {
+      if let number = try? Files.reopen(descriptor, access | .noControllingTerminal) {
         return number
       }
-      return try bench.standard(terminal)
+      return try context.standard(descriptor)
     }
-    try bench.keep(number, as: index)
-    if !bench.terminalIsSet {
-      bench.terminalIsSet = true
-      setModes(record, on: bench.opened[index])
+    try context.keep(number, as: index)
+    if !terminal.isSet {
+      terminal.isSet = true
+      setModes(record, on: context.opened[index])
     }
   }
 
   /// A stream that was a terminal has the program's modes, if it is one again.
-  static func adapt(_ index: Int, _ bench: inout Workbench) throws(RestartFailure) {
-    guard !bench.terminalIsSet, (try? Terminals.modes(bench.opened[index])) != nil else { return }
-    bench.terminalIsSet = true
-    setModes(try bench.record(index, ckpt_file_terminal.self), on: bench.opened[index])
+  static func adapt(
+    _ index: Int, _ context: FileRestoreContext, _ terminal: inout ControllingTerminal
+  ) throws(RestartFailure) {
+    guard !terminal.isSet, (try? Terminals.modes(context.opened[index])) != nil else { return }
+    terminal.isSet = true
+    setModes(try context.record(index, ckpt_file_terminal.self), on: context.opened[index])
   }
 
   /// There is no terminal: where `restart` writes, the program writes.
   private static func replace(
-    _ index: Int, _ record: ckpt_file_terminal, _ flags: OpenFlags, _ bench: inout Workbench
+    _ index: Int, _ record: ckpt_file_terminal, _ flags: OpenFlags,
+    _ context: FileRestoreContext, _ terminal: inout ControllingTerminal
   ) throws(RestartFailure) {
-    if !bench.hasWarnedOfTerminal {
-      bench.hasWarnedOfTerminal = true
-      bench.warn("no terminal here: the program goes on with restart's own input and output")
+    if !terminal.hasWarned {
+      terminal.hasWarned = true
+      context.warnings.say(
+        "no terminal here: the program goes on with restart's own input and output")
     }
     let isWritable = flags.rawValue & 3 != OpenFlags.readOnly.rawValue
     let stream = (0...2).contains(record.standard) ? record.standard : isWritable ? 1 : 0
-    let copy = bench
-    let number = try bench.doing("cannot replace the terminal as", index) { () throws(Errno) in
-      try copy.standard(stream)
+    let number = try context.doing("cannot replace the terminal as", index) { () throws(Errno) in
+      try context.standard(stream)
     }
-    try bench.keep(number, as: index)
+    try context.keep(number, as: index)
   }
 
   /// From the background too, where SIGTTOU would stop us.

@@ -11,9 +11,12 @@ enum OwnFile {
   /// can't be changed, it stays this file. The agent sets the same again, and the auxiliary vector with it.
   ///
   /// Source: prctl(2), PR_SET_MM_MAP.
-  static func letGo(_ handoff: inout ckpt_handoff, for process: ckpt_process) {
-    guard handoff.executable_descriptor >= 0 else { return }
-    let own = AddressRange(start: handoff.own_start, end: handoff.own_end) ?? .empty
+  ///
+  /// - Parameters:
+  ///   - executable: the program's own, -1 afterwards if it took its place.
+  ///   - own: where this program lies.
+  static func letGo(_ executable: inout Int32, _ own: AddressRange, for process: ckpt_process) {
+    guard executable >= 0 else { return }
     do throws(Errno) {
       try OwnMemory.detachFromFile(own)
       try ProcessAttributes.setMemoryMap(
@@ -23,9 +26,9 @@ enum OwnFile {
           start_brk: process.start_brk, brk: process.brk, start_stack: process.start_stack,
           arg_start: process.arg_start, arg_end: process.arg_end,
           env_start: process.env_start, env_end: process.env_end, auxv: 0, auxv_size: 0,
-          exe_fd: UInt32(bitPattern: handoff.executable_descriptor)))
-      closeDescriptor(handoff.executable_descriptor)
-      handoff.executable_descriptor = -1
+          exe_fd: UInt32(bitPattern: executable)))
+      closeDescriptor(executable)
+      executable = -1
     } catch {}
   }
 }

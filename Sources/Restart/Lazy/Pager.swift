@@ -13,18 +13,11 @@ internal import KernelABI
 /// program, which has never seen a wrong byte.
 struct Pager: BitwiseCopyable {
   let plan: LazyPlan
-  let layout: LazyLayout
-  let own: AddressRange
+  let helper: LazyHelper
 
   /// A pidfd of the program, and its ID.
   let program: Int32
   let programID: Int32
-
-  /// To the supervisor.
-  let channel: Int32
-
-  /// Where to say what went wrong, -1: nowhere.
-  let notes: Int32
 
   /// Of the processes whose memory this is; the program's own first.
   var spaces: Table<LazySpace>
@@ -52,16 +45,12 @@ struct Pager: BitwiseCopyable {
   }
 
   init(
-    _ plan: LazyPlan, _ space: LazySpace, own: AddressRange, program: Int32, channel: Int32,
-    notes: Int32
+    _ plan: LazyPlan, _ space: LazySpace, _ helper: LazyHelper, program: Int32
   ) throws(Errno) {
     self.plan = plan
-    layout = plan.layout
-    self.own = own
+    self.helper = helper
     self.program = program
     programID = Process.ownID
-    self.channel = channel
-    self.notes = notes
     var spaces = plan.layout.spaces
     try spaces.append(space)
     self.spaces = spaces
@@ -70,6 +59,8 @@ struct Pager: BitwiseCopyable {
     work.isLate = true
     reader = work.reader(FillWorker.limit - 1)
   }
+
+  var layout: LazyLayout { helper.layout }
 
   // MARK: Living
 
@@ -87,10 +78,7 @@ struct Pager: BitwiseCopyable {
   }
 
   private func leaveProgram() {
-    let own: InlineArray<4, Int32> = [plan.fault.descriptor, program, channel, notes]
-    SharedMemoryProcess.leaveProgram(keeping: reader.sources.count + 4) {
-      $0 < 4 ? own[$0] : reader.sources[$0 - 4].descriptor
-    }
+    helper.leaveProgram(keeping: [plan.fault.descriptor, program], reader)
   }
 
   /// One look at what has come, and one part of what hasn't.
@@ -135,16 +123,12 @@ struct Pager: BitwiseCopyable {
   }
 
   /// The program has ended, or its process runs another one.
-  ///
-  /// Source: kcmp(2), KCMP_VM.
   private var programIsGone: Bool {
     guard spaces[0].isOpen else { return false }
     var poll = PollEntry(descriptor: program)
     poll.wait(milliseconds: 0)
     if poll.isReady { return true }
-    let order = rawSystemCall(
-      SyscallNumber.kcmp, Int(programID), Int(OwnThread.identifier), 1)
-    return order == 1 || order == 2
+    return Process.shareMemory(programID, OwnThread.identifier) == false
   }
 
   /// Forgets a process.
@@ -173,28 +157,20 @@ struct Pager: BitwiseCopyable {
   private mutating func finish() -> Never {
     let isAlive = spaces[0].isOpen && !programIsGone
     drop(0)
-    var record = Memory.load(ckpt_lazy.self, at: layout.record)
     // The agent says how to leave as one of the first things it does.
-    while isAlive, record.unmap_and_exit == 0 {
+    while isAlive, helper.record.unmap_and_exit == 0 {
       var poll = PollEntry(descriptor: program)
       poll.wait(milliseconds: 1)
       if poll.isReady { break }
-      record = Memory.load(ckpt_lazy.self, at: layout.record)
     }
-    if isAlive, record.unmap_and_exit != 0 {
-      let scratch = plan.work.range
-      ckernel_leave_to(
-        scratch.start.rawValue, scratch.byteCount, own.start.rawValue, own.byteCount,
-        record.unmap_and_exit)
-    }
+    if isAlive, helper.record.unmap_and_exit != 0 { helper.finish() }
     exitGroup(status: 0)
   }
 
   /// Says why, and ends the program before it can see what isn't there.
   private mutating func fail(_ failure: RestartFailure) -> Never {
-    if notes >= 0 { failure.report(to: notes) }
-    LazyChannel.send(LazyChannel.Message(status: failure.status.rawValue), on: channel)
-    _ = rawSystemCall(SyscallNumber.pidfdSendSignal, Int(program), Int(Signal.kill), 0, 0)
+    helper.tell(failure)
+    try? Process.send(Signal.kill, toDescriptor: program)
     for index in 1..<max(1, spaces.count) where spaces[index].isOpen { poison(spaces[index]) }
     // Until then, its threads wait where they miss something.
     if spaces[0].isOpen {

@@ -47,44 +47,18 @@ struct MappedFill: BitwiseCopyable {
 
   private func run() throws(RestartFailure) {
     let hugePages = HugePages(for: work)
-    defer { hugePages.close() }
-    let plan = try plan(hugePages)
-    defer { finish(hugePages) }
-    try FillWorker.fill(plan, work, hugePages, atMost: Self.workerCount)
-  }
-
-  private func plan(_ hugePages: HugePages) throws(RestartFailure) -> FillPlan {
-    var plan = FillPlan(work.units)
-    do throws(Errno) {
-      for index in 0..<work.image.spans.count {
-        let span = work.image.spans[index]
-        let region = work.image.regions[Int(span.region)]
-        var movable = hugePages.movable(span, in: region)
-        if let range = movable, !hugePages.prepare(range) { movable = nil }
-        try plan.add(index, span, movable: movable)
-      }
-      try plan.endGroup()
-      return plan
-    } catch {
+    let plan: FillPlan
+    do throws(Errno) { plan = try FillPlan(work, hugePages) { _ in true } } catch {
+      hugePages.close()
       throw RestartFailure(
         .failed, "the program had to be ended: cannot plan the reading of the image", errno: error)
     }
-  }
-
-  /// Puts the memory together again that `plan` took apart.
-  private func finish(_ hugePages: HugePages) {
-    for index in 0..<work.image.spans.count {
-      let span = work.image.spans[index]
-      if hugePages.movable(span, in: work.image.regions[Int(span.region)]) != nil,
-        let range = span.wholeHugePages
-      {
-        hugePages.finish(range)
-      }
-    }
+    defer { plan.finish(work, hugePages) }
+    try FillWorker.fill(plan, work, hugePages, atMost: Self.workerCount)
   }
 }
 
 private func mappedFillBody(_ fill: UInt64) {
   Slot<MappedFill>(at: Address(fill)).load().serve()
-  while true { _ = rawSystemCall(SyscallNumber.exit, 0) }
+  exitThread()
 }

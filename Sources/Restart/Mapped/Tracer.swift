@@ -14,16 +14,10 @@ internal import KernelABI
 /// the image, or when this process is killed, the program ends.
 struct Tracer: BitwiseCopyable {
   let plan: MappedPlan
-  let own: AddressRange
+  let helper: LazyHelper
 
   /// The program's process ID.
   let program: Int32
-
-  /// To the supervisor.
-  let channel: Int32
-
-  /// Where to say what went wrong, -1: nowhere.
-  let notes: Int32
 
   /// What it is to write down.
   var training: Training
@@ -45,16 +39,11 @@ struct Tracer: BitwiseCopyable {
   private static let wakingInterval: UInt64 = 50_000
   private static let patience: UInt64 = 100_000_000
 
-  init(
-    _ plan: MappedPlan, own: AddressRange, channel: Int32, training: Int32,
-    notes: Int32
-  ) {
+  init(_ plan: MappedPlan, _ helper: LazyHelper) {
     self.plan = plan
-    self.own = own
+    self.helper = helper
     program = Process.ownID
-    self.channel = channel
-    self.notes = notes
-    self.training = Training(descriptor: training)
+    training = Training(descriptor: helper.training)
     memory = MappedMemory(plan)
     tracees = TracedThreads(plan.layout.mapped.tracees)
     var work = plan.work
@@ -62,7 +51,7 @@ struct Tracer: BitwiseCopyable {
     reader = work.reader(FillWorker.limit - 1)
   }
 
-  private var layout: LazyLayout { plan.layout }
+  private var layout: LazyLayout { helper.layout }
 
   /// How far the agent is: `ckpt_lazy`.
   private var woken: FutexWord { FutexWord(at: layout.record + 20) }
@@ -97,21 +86,19 @@ struct Tracer: BitwiseCopyable {
     } catch {
       fail(error)
     }
-    leave()
+    helper.finish()
   }
 
   private func leaveProgram() {
-    let own: InlineArray<4, Int32> = [plan.pageMap, channel, notes, training.descriptor]
-    SharedMemoryProcess.leaveProgram(keeping: reader.sources.count + 4) {
-      $0 < 4 ? own[$0] : reader.sources[$0 - 4].descriptor
-    }
+    helper.leaveProgram(keeping: [plan.pageMap, training.descriptor], reader)
     try? Signal.setAction(ckernel_sigaction(), of: Signal.child)
   }
 
   private mutating func seize() {
     while layout.go.value == 0 { layout.go.wait(while: 0) }
     do throws(Errno) {
-      try Ptrace.seize(program)
+      // Threads that it makes are traced as well, and it does not outlive its tracer.
+      try Ptrace.seize(program, .callsAsSuch | .newThreads | .killsAtEnd)
       _ = try tracees.index(of: program)
     } catch {
       layout.mapped.refusal.store(UInt32(bitPattern: error.rawValue))
@@ -223,25 +210,15 @@ struct Tracer: BitwiseCopyable {
   private func interruptAll() {
     for index in 0..<tracees.count where tracees[index].state != .stands {
       tracees[index].isInterrupted = true
-      Ptrace.interrupt(tracees[index].thread)
+      try? Ptrace.interrupt(tracees[index].thread)
     }
   }
 
   // MARK: Ending
 
-  /// All is as it should be.
-  private func leave() -> Never {
-    let record = Memory.load(ckpt_lazy.self, at: layout.record)
-    let scratch = plan.work.range
-    ckernel_leave_to(
-      scratch.start.rawValue, scratch.byteCount, own.start.rawValue, own.byteCount,
-      record.unmap_and_exit)
-  }
-
   /// Says why, and ends the program.
   private func fail(_ failure: RestartFailure) -> Never {
-    if notes >= 0 { failure.report(to: notes) }
-    LazyChannel.send(LazyChannel.Message(status: failure.status.rawValue), on: channel)
+    helper.tell(failure)
     // Those who are traced go with their tracer, but nothing is to be left to that.
     try? Process.send(Signal.kill, to: program)
     exitGroup(status: failure.status.rawValue)
@@ -249,18 +226,4 @@ struct Tracer: BitwiseCopyable {
 
   /// The program is gone, all of it.
   func end() -> Never { exitGroup(status: 0) }
-}
-
-extension SignalWait {
-  /// Waits for one of `signals`, at most so long.
-  static func await(_ signals: UInt64, nanoseconds: UInt64) {
-    var signals = signals
-    var limit = ckernel_timespec(
-      seconds: Int64(nanoseconds / 1_000_000_000), nanoseconds: Int64(nanoseconds % 1_000_000_000))
-    _ = try? withAddress(of: &signals) { (set) throws(Errno) in
-      try withAddress(of: &limit) { (limit) throws(Errno) in
-        try systemCall(SyscallNumber.rtSigtimedwait, set.argument, 0, limit.argument, 8)
-      }
-    }
-  }
 }

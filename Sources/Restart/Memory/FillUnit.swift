@@ -93,6 +93,37 @@ struct FillPlan {
       kind: .spans, span: UInt32(index), spanCount: 1, offset: 0, byteCount: span.byteCount)
   }
 
+  /// Plans the reading of those spans of an image that are wanted.
+  ///
+  /// Regions that are brought by moving huge pages are taken apart: `finish` puts them together.
+  init(
+    _ work: RestoreArena, _ hugePages: HugePages, where isWanted: (Span) -> Bool
+  ) throws(Errno) {
+    self.init(work.units)
+    for index in 0..<work.image.spans.count {
+      let span = work.image.spans[index]
+      guard isWanted(span) else { continue }
+      var movable = hugePages.movable(span, in: work.image.regions[Int(span.region)])
+      if let range = movable, !hugePages.prepare(range) { movable = nil }
+      try add(index, span, movable: movable)
+    }
+    try endGroup()
+  }
+
+  /// To be called when all is read.
+  func finish(_ work: RestoreArena, _ hugePages: HugePages) {
+    var index = 0
+    while index < units.count {
+      let unit = units[index]
+      index += 1
+      guard unit.kind == .moved, let range = work.image.spans[Int(unit.span)].wholeHugePages
+      else { continue }
+      hugePages.finish(range)
+      while index < units.count, units[index].span == unit.span { index += 1 }
+    }
+    hugePages.close()
+  }
+
   /// To be called when all spans are added.
   mutating func endGroup() throws(Errno) {
     if let group { try units.append(group) }

@@ -11,7 +11,7 @@ struct RegionFill {
   func run() throws(RestartFailure) {
     adviseHugePages()
     let plan = try plan()
-    defer { finish(plan) }
+    defer { plan.finish(work, hugePages) }
     try FillWorker.fill(plan, work, hugePages)
   }
 
@@ -32,39 +32,15 @@ struct RegionFill {
   }
 
   private func plan() throws(RestartFailure) -> FillPlan {
-    var plan = FillPlan(work.units)
-    do throws(Errno) {
-      for index in 0..<work.image.spans.count {
-        let span = work.image.spans[index]
-        let region = work.image.regions[Int(span.region)]
-        guard !span.isClean, !region.isKernelMapping || service.mapsAsMemory(region) else {
-          continue
-        }
-        if work.isMapped[Int(span.region)] == 1 { continue }
-        if let lazy = work.lazy, lazy.isLazy[Int(span.region)] == 1 { continue }
-        var movable = hugePages.movable(span, in: region)
-        if let range = movable, !hugePages.prepare(range) { movable = nil }
-        try plan.add(index, span, movable: movable)
-      }
-      try plan.endGroup()
-      return plan
-    } catch {
+    do throws(Errno) { return try FillPlan(work, hugePages, where: isWanted) } catch {
       throw RestartFailure(.failed, "cannot plan the reading of the image", errno: error)
     }
   }
 
-  /// Puts the regions together again that `plan` took apart.
-  private func finish(_ plan: FillPlan) {
-    var index = 0
-    while index < plan.units.count {
-      let unit = plan.units[index]
-      index += 1
-      guard unit.kind == .moved,
-        let range = work.image.spans[Int(unit.span)].wholeHugePages
-      else { continue }
-      hugePages.finish(range)
-      while index < plan.units.count, plan.units[index].span == unit.span { index += 1 }
-    }
-    hugePages.close()
+  private func isWanted(_ span: Span) -> Bool {
+    let number = Int(span.region)
+    let region = work.image.regions[number]
+    if span.isClean || region.isKernelMapping && !service.mapsAsMemory(region) { return false }
+    return work.isMapped[number] == 0 && work.lazy?.isLazy[number] != 1
   }
 }

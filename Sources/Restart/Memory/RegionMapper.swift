@@ -15,7 +15,7 @@ struct RegionMapper {
   /// Maps all regions; those that are to be filled can be written until `RegionState` is applied.
   func mapAll() throws(RestartFailure) {
     // A System V segment comes as a whole, so it needs the place of what follows it too.
-    let shared = SharedRegions(work: work, reader: reader)
+    let shared = SharedRegions(work: work, reader: reader, notes: notes)
     try shared.attachSegments()
     for index in 0..<work.image.regions.count {
       let region = work.image.regions[index]
@@ -53,13 +53,13 @@ struct RegionMapper {
     where work.image.regions[index].kind == CKPT_REGION_SHARED_FILE {
       try SharedFile.map(work.image.regions[index], work)
     }
-    let shared = SharedRegions(work: work, reader: reader)
+    let shared = SharedRegions(work: work, reader: reader, notes: notes)
     try shared.mapObjects()
     try shared.attachSegments()
   }
 
   private func mapAnonymous(_ region: ckpt_region) throws(RestartFailure) {
-    var flags = MapFlags.private | .anonymous
+    var flags = MapFlags.anonymous | (region.has(CKPT_REGION_DROPPABLE) ? .droppable : .private)
     if region.has(CKPT_REGION_NO_RESERVE) { flags = flags | .noReserve }
     if region.has(CKPT_REGION_GROWS_DOWN) { flags = flags | .growsDown }
     if region.has(CKPT_REGION_HUGE_TLB), try mapHuge(region, flags) { return }

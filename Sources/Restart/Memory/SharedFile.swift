@@ -44,13 +44,16 @@ enum SharedFile {
     return file
   }
 
-  /// Whether the file is the one that the program had mapped and could only read.
+  /// Whether the file is the one that the program had mapped and could only read, or one that it
+  /// could write.
   static func isUsable(_ region: ckpt_region, _ work: RestoreArena) throws(RestartFailure) -> Bool {
     let object = work.image.objects[Int(region.object)]
     do throws(Errno) {
       try work.setPath(region.path)
       let file = try FileDescriptor(path: work.path, .readOnly)
       let status = try FileStatus(of: file.number)
+      // What others write too is theirs, as long as it is there.
+      if region.has(CKPT_REGION_WRITABLE_FILE) { return true }
       return status.kind == .regular && status.byteCount == object.byte_count
         && status.modifiedSeconds == object.modified_seconds
         && status.modifiedNanoseconds == object.modified_nanoseconds

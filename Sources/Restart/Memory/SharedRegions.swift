@@ -7,6 +7,9 @@ struct SharedRegions {
   let work: RestoreArena
   let reader: DataReader
 
+  /// Where to say what comes back less than exactly, -1: nowhere.
+  var notes: Int32 = -1
+
   /// Source: `include/uapi/linux/fcntl.h`, F_SEAL_WRITE.
   private static let sealWrite: UInt32 = 8
 
@@ -75,7 +78,7 @@ struct SharedRegions {
   func attachSegments() throws(RestartFailure) {
     for object in 0..<work.image.objects.count
     where work.image.objects[object].kind == CKPT_OBJECT_SYSV && work.firstOfObject[object] >= 0 {
-      let segment = SharedSegment(work: work, reader: reader, object: object)
+      let segment = SharedSegment(work: work, reader: reader, object: object, notes: notes)
       if work.stream == nil { try segment.attach() } else { try segment.attachInParts() }
     }
   }

@@ -11,6 +11,9 @@ struct SharedSegment {
   /// Index of its record.
   let object: Int
 
+  /// Where to say what comes back less than exactly, -1: nowhere.
+  let notes: Int32
+
   private var record: ckpt_object { work.image.objects[object] }
 
   /// Attaches the segment wherever the program had it, with its contents.
@@ -149,21 +152,44 @@ struct SharedSegment {
   }
 
   /// The segment itself, left behind by a killed process, else one of the same key, else a new one.
+  ///
+  /// One without a key is the program's own only if the same process made it at the same time: after
+  /// a reboot the number may be anybody's.
   private func acquire() throws(Errno) -> Int32 {
     if let status = try? SharedSegments.status(of: record.sysv_id), status.key == key,
-      isOurs(status)
+      isOurs(status), isTheVery(status)
     {
       return record.sysv_id
     }
-    guard key != 0 else { return try get(flags: Self.create) }
+    guard key != 0 else { return try make(flags: Self.create) }
     do throws(Errno) {
-      return try get(flags: Self.create | Self.exclusive)
+      return try make(flags: Self.create | Self.exclusive)
     } catch {
       guard error == .exists else { throw error }
       let identifier = try get(flags: 0)
       guard isOurs(try SharedSegments.status(of: identifier)) else { throw .busy }
       return identifier
     }
+  }
+
+  private func isTheVery(_ status: SharedSegments.Status) -> Bool {
+    key != 0
+      || status.changed == record.modified_seconds
+        && Int64(status.creator) == record.modified_nanoseconds
+  }
+
+  /// A new one, with the old identifier where that can be chosen.
+  private func make(flags: Int) throws(Errno) -> Int32 {
+    _ = try? SharedSegments.setNext(record.sysv_id)
+    let identifier = try get(flags: flags)
+    guard identifier != record.sysv_id else { return identifier }
+    var line = Line("restart: note: System V shared memory segment ")
+    line.append(decimal: Int64(record.sysv_id))
+    line.append(" is gone; the program has a new one instead, ")
+    line.append(decimal: Int64(identifier))
+    line.append("\n")
+    if notes >= 0 { line.write(to: notes) }
+    return identifier
   }
 
   private static let create = 0o1000
@@ -178,7 +204,7 @@ struct SharedSegment {
 
   /// Whether a segment may be filled with what the program had in it.
   private func isOurs(_ status: SharedSegments.Status) -> Bool {
-    status.attachCount == 0 && status.owner == UInt32(rawSystemCall(SyscallNumber.geteuid))
+    status.attachCount == 0 && status.owner == OwnIDs.effectiveUser
       && roundedUpToPage(status.byteCount) == roundedUpToPage(record.byte_count)
   }
 }

@@ -39,7 +39,6 @@ struct ObjectRestore: BitwiseCopyable {
     } catch {
       throw RestartFailure(.failed, "cannot prepare the restart of shared memory", errno: error)
     }
-    try checkQueues()
   }
 
   /// The descriptor of an object, which is made and filled when it is asked for first.
@@ -49,7 +48,10 @@ struct ObjectRestore: BitwiseCopyable {
     if descriptors[index] >= 0 { return descriptors[index] }
     let object = image.objects[index]
     let number = try during(
-      "cannot make shared memory", number: UInt64(index), numberStyle: .decimal,
+      "cannot make shared memory",
+      hint: object.flags & 4 != 0
+        ? "it needs huge pages as free memory: see vm.nr_hugepages" : "", number: UInt64(index),
+      numberStyle: .decimal,
       name: image.address(of: object.name), nameByteCount: Int(object.name.byte_count)
     ) { () throws(Errno) in
       let number = try moved(try make(object))
@@ -57,8 +59,9 @@ struct ObjectRestore: BitwiseCopyable {
       return number
     }
     descriptors[index] = number
+    let pages = HugePageFile(object, number)
     for extent in 0..<object.extent_count {
-      try fill(number, fromExtent: Int(object.first_extent + extent))
+      try fill(number, fromExtent: Int(object.first_extent + extent), pages)
     }
     if object.kind != CKPT_OBJECT_SHARED_ANONYMOUS, object.mode & 0o7777 != 0 {
       try during("cannot set the mode of shared memory") { () throws(Errno) in
@@ -99,11 +102,11 @@ struct ObjectRestore: BitwiseCopyable {
     switch object.kind {
     case CKPT_OBJECT_MEMFD: try MemoryFile.make(object, named: image.address(of: object.name))
     case CKPT_OBJECT_SHARED_ANONYMOUS:
-      try Files.memoryFile(name: ("ckpt-shared" as StaticString).address, flags: 0)
+      try Files.memoryFile(name: ("ckpt-shared" as StaticString).address, flags: object.flags)
     case CKPT_OBJECT_UNLINKED_FILE:
       try UnlinkedFile.make(object, at: image.address(of: object.name))
     case CKPT_OBJECT_SHARED_FILE:
-      try Files.memoryFile(name: ("ckpt-file" as StaticString).address, flags: 0)
+      try SharedMemoryFile.make(object, at: image.address(of: object.name))
     default: throw .invalid
     }
   }
@@ -114,7 +117,9 @@ struct ObjectRestore: BitwiseCopyable {
   }
 
   /// Writes an extent's bytes, checked, to their place in a file.
-  private func fill(_ number: Int32, fromExtent index: Int) throws(RestartFailure) {
+  private func fill(
+    _ number: Int32, fromExtent index: Int, _ pages: HugePageFile?
+  ) throws(RestartFailure) {
     let reader = DataReader(image.sources, cache: cache)
     var offset = image.extents[index].offset
     var pieces = DataPieces(ofExtent: index, in: image, at: buffer)
@@ -122,27 +127,14 @@ struct ObjectRestore: BitwiseCopyable {
       piece.address = buffer
       try reader.read(piece)
       let (byteCount, place) = (piece.byteCount, offset)
-      try during("cannot fill shared memory") { () throws(Errno) in
+      try during(
+        "cannot fill shared memory",
+        hint: pages == nil ? "" : "it needs huge pages as free memory: see vm.nr_hugepages"
+      ) { () throws(Errno) in
+        if let pages { return try pages.write(from: buffer, byteCount: byteCount, at: place) }
         try Files.write(number, from: buffer, byteCount: byteCount, at: place)
       }
       offset += byteCount
-    }
-  }
-
-  /// Checks the contents of queues, which are read piecemeal later.
-  private func checkQueues() throws(RestartFailure) {
-    let reader = DataReader(image.sources, cache: cache)
-    for object in 0..<image.objects.count {
-      let record = image.objects[object]
-      guard record.kind == CKPT_OBJECT_BYTES else { continue }
-      for extent in 0..<record.extent_count {
-        let index = Int(record.first_extent + extent)
-        var pieces = DataPieces(ofExtent: index, in: image, at: buffer)
-        while var piece = pieces.next() {
-          piece.address = buffer
-          try reader.read(piece)
-        }
-      }
     }
   }
 }

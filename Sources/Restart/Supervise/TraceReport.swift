@@ -25,12 +25,12 @@ struct TraceReport: BitwiseCopyable {
   }
 
   /// The value of CKPT_TRACE, `nil`: it isn't there.
-  private static func path(_ environment: Address) -> Text? {
+  private static func path(_ environment: Address) -> ByteString? {
     var place = environment
     while true {
       let word = Address(Memory.load(UInt64.self, at: place))
       guard word != .zero else { return nil }
-      let text = Text(terminatedAt: word)
+      let text = ByteString(terminatedAt: word)
       if text.starts(with: "CKPT_TRACE=") {
         let value = text.dropping(11)
         return value.isEmpty ? nil : value
@@ -40,7 +40,7 @@ struct TraceReport: BitwiseCopyable {
   }
 
   /// A file that can't be had is said once, and stops nothing.
-  private static func open(_ path: Text?) -> Int32 {
+  private static func open(_ path: ByteString?) -> Int32 {
     guard let path else { return -1 }
     do throws(Errno) {
       let file = try FileDescriptor(
