@@ -19,6 +19,12 @@ public struct Line {
     count += 1
   }
 
+  /// - Precondition: `index` lies in `0..<count`.
+  public func byte(at index: Int) -> UInt8 {
+    precondition(index < count)
+    return storage[index]
+  }
+
   /// Cuts off all but the first bytes.
   public mutating func truncate(to count: Int) { self.count = min(self.count, count) }
 

@@ -135,7 +135,7 @@ struct RestartRun {
     }
     if options.detaches {
       let root: StaticString = "/"
-      _ = rawSystemCall(SyscallNumber.chdir, root.address.argument)
+      try? Files.changeDirectory(path: root.address)
     }
   }
 

@@ -25,7 +25,7 @@ enum CheckpointRun {
     var flags: UInt32 = 0
 
     /// Why the link to the newest image of the series doesn't lead to it, 0: it does.
-    var linkError = Errno(rawValue: 0)
+    var linkError = Errno.none
   }
 
   static func run(_ order: Trigger.Order) {

@@ -41,8 +41,8 @@ enum Report {
 
   private static func hint(for failure: CaptureFailure) -> StaticString? {
     switch failure.errno {
-    case .noSpace, Errno(rawValue: 122): return "make room, or name another place"
-    case .accessDenied, .notPermitted, Errno(rawValue: 30):
+    case .noSpace, .diskQuota: return "make room, or name another place"
+    case .accessDenied, .notPermitted, .readOnlyFileSystem:
       return "name a place that may be written to"
     case .isDirectory: return "name a file in it"
     case .noSuchFile, .notDirectory: return "make its folder first"

@@ -12,7 +12,7 @@ enum CloneProcess {
     draft.isInClone = true
     job.page.noteSelf()
     // As the middleman does.
-    _ = rawSystemCall(SyscallNumber.setsid)
+    Process.makeSession()
     if job.isChild { forgetRseq(draft) }
     if let precopy = job.precopy { become(precopy) }
     // In the image there is no clone.
@@ -80,10 +80,8 @@ enum CloneProcess {
     where draft.threads[index].flags & CKPT_THREAD_LEADER != 0 {
       let thread = draft.threads[index]
       guard thread.rseq != 0 else { return }
-      // Source: rseq(2), RSEQ_FLAG_UNREGISTER.
-      _ = rawSystemCall(
-        SyscallNumber.rseq, Int(bitPattern: UInt(thread.rseq)), Int(thread.rseq_bytes), 1,
-        Int(thread.rseq_signature))
+      OwnThread.unregisterRseq(
+        at: thread.rseq, byteCount: thread.rseq_bytes, signature: thread.rseq_signature)
     }
   }
 

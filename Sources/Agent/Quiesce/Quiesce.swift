@@ -92,8 +92,8 @@ struct Quiesce: ~Copyable {
     let blocked = draft.threads[0].signal_mask & Signal.bit(Configuration.controlSignal) != 0
     looksFirst = Agent.state.looksFirst || !isOurs || blocked
     epoch = Agent.gate.value
-    process = Int32(rawSystemCall(SyscallNumber.getpid))
-    own = Int32(rawSystemCall(SyscallNumber.gettid))
+    process = Process.ownID
+    own = OwnThread.identifier
     self.deadline = deadline
   }
 

@@ -32,14 +32,10 @@ enum WakeReport {
     var failure = ckpt_failure(
       step: step.rawValue, error: errno.rawValue, subject: subject, detail: 0)
     write(&failure, handoff)
-    while true { _ = rawSystemCall(SyscallNumber.exitGroup, 70) }
+    exitGroup(status: 70)
   }
 
   private static func write<T: BitwiseCopyable>(_ record: inout T, _ handoff: ckpt_handoff) {
-    _ = try? withAddress(of: &record) { (address) throws(Errno) in
-      try systemCall(
-        SyscallNumber.write, Int(handoff.status_descriptor), address.argument,
-        MemoryLayout<T>.size)
-    }
+    _ = try? Files.write(handoff.status_descriptor, record)
   }
 }

@@ -84,7 +84,7 @@ extension TargetFacts {
   private static func checkPermission(
     _ pid: Int32, _ status: ProcessStatus
   ) throws(TargetFailure) {
-    do throws(Errno) { _ = try systemCall(SyscallNumber.kill, Int(pid), 0) } catch {
+    do throws(Errno) { try Process.send(0, to: pid) } catch {
       throw error == .notPermitted ? .notOurs(pid, user: status.user) : .noSuchProcess(pid)
     }
   }
@@ -194,7 +194,7 @@ extension ThreadSample {
       let now = Affinity.visiting(
         processor,
         { () -> UInt64? in
-          _ = rawSystemCall(SyscallNumber.schedYield)
+          Scheduling.yield()
           return (try? HostFiles.text(of: "/proc/self/sched")).flatMap(accountedTime)
         }), now > then
     else { return 0 }

@@ -40,9 +40,7 @@ public struct OutputFile: ~Copyable {
   /// Source: fchmod(2), umask(2).
   public borrowing func allowExecution() throws(Errno) {
     guard temporaryPath != nil else { return }
-    let mask = try systemCall(SyscallNumber.umask, 0)
-    _ = try systemCall(SyscallNumber.umask, mask)
-    try Files.setMode(number, 0o755 & ~UInt32(truncatingIfNeeded: mask))
+    try Files.setMode(number, 0o755 & ~ProcessAttributes.umask)
   }
 
   /// Gives the file its name, for good: the folder is on disk when this returns.

@@ -101,7 +101,7 @@ struct SaveSession: ~Copyable {
       }
       do throws(Errno) {
         let connection = try listener.accept()
-        if try connection.peer().pid == order.target.pid { return connection }
+        if try connection.peer().process == order.target.pid { return connection }
       } catch {
         throw .control(error)
       }

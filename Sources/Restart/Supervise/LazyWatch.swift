@@ -95,13 +95,11 @@ struct LazyWatch: BitwiseCopyable {
     (channel, fault, pager) = (-1, -1, -1)
   }
 
-  /// Source: waitid(2), P_PIDFD, WEXITED | WNOHANG.
   private static func event(of pager: Int32) -> ChildEvent? {
-    var information = ckernel_siginfo()
-    _ = try? withAddress(of: &information) { (address) throws(Errno) in
-      try systemCall(SyscallNumber.waitid, 3, Int(pager), address.argument, 4 | 1)
-    }
-    guard information.pid != 0 else { return nil }
+    guard
+      let information = try? Wait.event(of: .descriptor(pager), .exited | .noHang),
+      information.pid != 0
+    else { return nil }
     return ChildEvent(
       code: information.code, status: Int32(truncatingIfNeeded: information.value))
   }
@@ -110,9 +108,7 @@ struct LazyWatch: BitwiseCopyable {
 /// Processes that the program leaves behind.
 enum Orphans {
   /// From now on they become children of this process.
-  ///
-  /// Source: prctl(2), PR_SET_CHILD_SUBREAPER.
-  static func adopt() { _ = rawSystemCall(SyscallNumber.prctl, 36, 1) }
+  static func adopt() { Prctl.adoptOrphans() }
 
   /// Ends all children, and theirs.
   static func killAll() {

@@ -13,13 +13,8 @@ enum Outcome: Equatable, BitwiseCopyable {
   /// Reads what the child or its agent has written.
   static func read(from status: Int32) -> Outcome {
     var failure = ckpt_failure()
-    let count = try? withAddress(of: &failure) { (address) throws(Errno) in
-      try retryingInterrupts { () throws(Errno) in
-        try systemCall(
-          SyscallNumber.read, Int(status), address.argument, MemoryLayout<ckpt_failure>.size)
-      }
-    }
-    return Outcome(failure, byteCount: count ?? 0)
+    let count = try? Files.read(status, into: &failure)
+    return Outcome(failure, byteCount: Int(count ?? 0))
   }
 
   init(_ failure: ckpt_failure, byteCount: Int) {
