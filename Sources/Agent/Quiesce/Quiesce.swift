@@ -31,6 +31,9 @@ struct Quiesce: ~Copyable {
   /// Whether a thread blocked the agent's own signal.
   var metBlocked = false
 
+  /// Whether threads may be traced, as far as is known.
+  var canTrace = true
+
   /// The highest TID that was asked.
   var highest: Int32 = 0
 
@@ -194,7 +197,7 @@ struct Quiesce: ~Copyable {
 
   /// Whether a thread has blocked every signal for longer than one that is being made as a rule.
   var isTimeToTrace: Bool {
-    unreachableSince != 0 && Clock.monotonic - unreachableSince > Self.tracingPatience
+    canTrace && unreachableSince != 0 && Clock.monotonic - unreachableSince > Self.tracingPatience
   }
 
   private static let tracingPatience: UInt64 = 2_000_000

@@ -50,12 +50,12 @@ enum TracedStop {
     // Fails where there is no Yama.
     Prctl.allowTracing(by: Prctl.anyProcess)
     defer { Prctl.allowTracing(by: 0) }
-    try withAddress(of: &job) { (place) throws(Errno) in
-      HelperProcess.reap(
-        try HelperProcess.start(
-          HelperProcess.Options(.untilEnd | .untraced, stack: range), agentTracer, place))
-      job = Memory.load(at: place)
-    }
+    let place = try scratch.reserve(UInt64(MemoryLayout<Job>.stride))
+    Memory.store(job, at: place)
+    HelperProcess.reap(
+      try HelperProcess.start(
+        HelperProcess.Options(.untilEnd | .untraced, stack: range), agentTracer, place))
+    job = Memory.load(at: place)
     guard job.error == 0 else { throw Errno(rawValue: job.error) }
     return job.call
   }

@@ -28,7 +28,7 @@ extension TargetFacts {
         if found.hasAgent || !isRestart(program) { return found }
       }
       guard Clock.monotonic < deadline else { throw .restartWithoutProgram(pid) }
-      _ = rawSystemCall(SyscallNumber.poll, 0, 0, 5)
+      Scheduling.sleep(milliseconds: 5)
     }
   }
 
