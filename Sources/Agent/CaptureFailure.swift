@@ -23,7 +23,7 @@ public struct CaptureFailure: Error, Equatable, Sendable, BitwiseCopyable {
   public let reason: Reason
 
   public init(
-    _ step: Step, _ errno: Errno = Errno(rawValue: 0), subject: UInt64 = 0,
+    _ step: Step, _ errno: Errno = Errno.none, subject: UInt64 = 0,
     reason: Reason = .unspecified, name: Address = .zero, nameByteCount: UInt32 = 0
   ) {
     self.step = step

@@ -36,12 +36,12 @@ extension ImageError {
   }
 }
 
-extension FileKind? {
+extension FileKind {
   fileprivate var words: String {
     switch self {
     case .directory: "a directory"
     case .fifo: "a FIFO"
-    case .characterDevice, .blockDevice: "a device"
+    case .character, .block: "a device"
     case .socket: "a socket"
     default: "something else"
     }

@@ -59,7 +59,7 @@ extension StreamFailure {
     case .endedEarly, .damaged, .tampered: "send it again"
     case .gap: "a higher --repeat of the sender gets over more losses"
     case .stalled: "--idle-timeout gives more patience"
-    case .connect(_, Errno(rawValue: 111)): "is the receiver waiting there?"
+    case .connect(_, .connectionRefused): "is the receiver waiting there?"
     case .key(_, .exists): "name another file: a key that is there stays"
     default: nil
     }

@@ -88,7 +88,7 @@ public struct Capabilities: Equatable, Sendable, BitwiseCopyable {
 
   /// PR_CAP_AMBIENT_CLEAR_ALL.
   public static func clearAmbient() {
-    _ = rawSystemCall(SyscallNumber.prctl, Prctl.ambientCapabilities, 4, 0, 0, 0)
+    _ = Prctl.result(Prctl.ambientCapabilities, 4)
   }
 
   /// PR_CAP_AMBIENT_RAISE; each must be permitted and inheritable.

@@ -63,7 +63,7 @@ public struct FileDescriptor: ~Copyable {
   ///
   /// Source: read(2).
   public borrowing func read(to address: Address, byteCount: UInt64) throws(Errno) -> UInt64 {
-    try readOnce(number, to: address, byteCount: byteCount)
+    try readBytes(number, to: address, byteCount: byteCount)
   }
 
   /// Reads at `offset`, leaving the file's own position alone.
@@ -145,7 +145,7 @@ public struct FileDescriptor: ~Copyable {
 }
 
 @usableFromInline
-func readOnce(_ number: Int32, to address: Address, byteCount: UInt64) throws(Errno) -> UInt64 {
+func readBytes(_ number: Int32, to address: Address, byteCount: UInt64) throws(Errno) -> UInt64 {
   UInt64(
     try retryingInterrupts { () throws(Errno) in
       try systemCall(SyscallNumber.read, Int(number), address.argument, Int(byteCount))

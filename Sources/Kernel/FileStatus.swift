@@ -9,6 +9,7 @@ public struct FileStatus: Equatable, Sendable, BitwiseCopyable {
   public let inode: UInt64
   public let linkCount: UInt64
   public let mode: UInt32
+  public let owner: UInt32
   public let deviceNumber: UInt64
 
   /// Bytes.
@@ -16,25 +17,7 @@ public struct FileStatus: Equatable, Sendable, BitwiseCopyable {
   public let modifiedSeconds: Int64
   public let modifiedNanoseconds: Int64
 
-  public enum Kind: Sendable {
-    case regular, directory, character, block, fifo, socket, other
-
-    /// Source: inode(7), S_IFMT.
-    public init(mode: UInt32) {
-      self =
-        switch mode & 0o170000 {
-        case 0o100000: .regular
-        case 0o040000: .directory
-        case 0o020000: .character
-        case 0o060000: .block
-        case 0o010000: .fifo
-        case 0o140000: .socket
-        default: .other
-        }
-    }
-  }
-
-  public var kind: Kind { Kind(mode: mode) }
+  public var kind: FileKind { FileKind(mode: mode) }
 
   public func isSameFile(as other: FileStatus) -> Bool {
     device == other.device && inode == other.inode
@@ -76,6 +59,7 @@ public struct FileStatus: Equatable, Sendable, BitwiseCopyable {
     inode = status.ino
     linkCount = status.nlink
     mode = status.mode
+    owner = status.uid
     deviceNumber = status.rdev
     byteCount = UInt64(bitPattern: status.size)
     modifiedSeconds = status.modified_seconds

@@ -45,6 +45,88 @@ public enum Files {
     try systemCall(SyscallNumber.unlink, path.argument)
   }
 
+  /// What access(2) can ask.
+  public enum Access: Int, Sendable { case exists = 0, execute = 1, read = 4 }
+
+  /// - Throws: when the caller's real user may not.
+  ///
+  /// Source: access(2).
+  public static func checkAccess(path: Address, _ access: Access) throws(Errno) {
+    try systemCall(SyscallNumber.access, path.argument, access.rawValue)
+  }
+
+  /// Source: rename(2).
+  public static func rename(_ path: Address, to name: Address) throws(Errno) {
+    try systemCall(SyscallNumber.rename, path.argument, name.argument)
+  }
+
+  /// - Throws: `exists` when somebody has the name; `invalid` when the file system can't tell.
+  ///
+  /// Source: renameat2(2), RENAME_NOREPLACE.
+  public static func renameWithoutReplacing(_ path: Address, to name: Address) throws(Errno) {
+    try systemCall(
+      SyscallNumber.renameat2, workingDirectory, path.argument, workingDirectory, name.argument, 1)
+  }
+
+  /// Gives a file a name that links of /proc lead to.
+  ///
+  /// Source: linkat(2), AT_SYMLINK_FOLLOW.
+  public static func link(_ path: Address, to name: Address) throws(Errno) {
+    try systemCall(
+      SyscallNumber.linkat, workingDirectory, path.argument, workingDirectory, name.argument, 0x400)
+  }
+
+  /// Makes a symbolic link at `path` that says `target`.
+  ///
+  /// Source: symlink(2).
+  public static func makeSymbolicLink(path: Address, to target: Address) throws(Errno) {
+    try systemCall(SyscallNumber.symlink, target.argument, path.argument)
+  }
+
+  /// AT_FDCWD.
+  private static let workingDirectory = -100
+
+  /// Reserves space on the disk; the file becomes so long.
+  ///
+  /// Source: fallocate(2).
+  public static func allocate(
+    _ number: Int32, offset: UInt64, byteCount: UInt64
+  ) throws(Errno) {
+    try retryingInterrupts { () throws(Errno) in
+      try systemCall(SyscallNumber.fallocate, Int(number), 0, Int(offset), Int(byteCount))
+    }
+  }
+
+  /// Tells the disk to begin with writing what is in memory of a part of the file.
+  ///
+  /// Source: sync_file_range(2), SYNC_FILE_RANGE_WRITE.
+  public static func startWriting(
+    _ number: Int32, offset: UInt64, byteCount: UInt64
+  ) throws(Errno) {
+    try systemCall(
+      SyscallNumber.syncFileRange, Int(number), Int(offset), Int(byteCount), 2)
+  }
+
+  /// Source: fdatasync(2), fsync(2).
+  public static func synchronizeData(_ number: Int32) throws(Errno) {
+    try systemCall(SyscallNumber.fdatasync, Int(number))
+  }
+  public static func synchronize(_ number: Int32) throws(Errno) {
+    try retryingInterrupts { () throws(Errno) in
+      try systemCall(SyscallNumber.fsync, Int(number))
+    }
+  }
+
+  /// Source: mkdir(2).
+  public static func makeDirectory(path: Address, mode: UInt32) throws(Errno) {
+    try systemCall(SyscallNumber.mkdir, path.argument, Int(mode))
+  }
+
+  /// Source: rmdir(2).
+  public static func removeDirectory(path: Address) throws(Errno) {
+    try systemCall(SyscallNumber.rmdir, path.argument)
+  }
+
   /// Source: chdir(2).
   public static func changeDirectory(path: Address) throws(Errno) {
     try systemCall(SyscallNumber.chdir, path.argument)
@@ -74,6 +156,73 @@ public enum Files {
       done += UInt64(raw)
     }
     return done
+  }
+
+  /// Reads once at `offset`.
+  ///
+  /// - Returns: bytes read, 0 at the end.
+  ///
+  /// Source: pread(2).
+  public static func readOnce(
+    _ number: Int32, to address: Address, byteCount: UInt64, at offset: UInt64
+  ) throws(Errno) -> UInt64 {
+    UInt64(
+      try retryingInterrupts { () throws(Errno) in
+        try systemCall(
+          SyscallNumber.pread, Int(number), address.argument, Int(byteCount),
+          Int(bitPattern: UInt(offset)))
+      })
+  }
+
+  /// Reads once at the file's own position.
+  ///
+  /// - Returns: bytes read, 0 at the end.
+  ///
+  /// Source: read(2).
+  public static func read(
+    _ number: Int32, to address: Address, byteCount: UInt64
+  ) throws(Errno) -> UInt64 {
+    try readBytes(number, to: address, byteCount: byteCount)
+  }
+
+  /// Reads into several places, once.
+  ///
+  /// - Parameters:
+  ///   - vectors: `count` times an address and a number of bytes, 8 bytes each.
+  /// - Returns: bytes read.
+  ///
+  /// Source: preadv(2).
+  public static func read(
+    _ number: Int32, vectors: Address, count: Int, at offset: UInt64
+  ) throws(Errno) -> UInt64 {
+    UInt64(
+      try systemCall(
+        SyscallNumber.preadv, Int(number), vectors.argument, count, Int(bitPattern: UInt(offset)),
+        0))
+  }
+
+  /// Reads one value, or as much of it as there is.
+  ///
+  /// - Returns: bytes read.
+  public static func read<T: BitwiseCopyable>(
+    _ number: Int32, into value: inout T
+  ) throws(Errno) -> UInt64 {
+    try withAddress(of: &value) { (address) throws(Errno) in
+      try read(number, to: address, byteCount: UInt64(MemoryLayout<T>.size))
+    }
+  }
+
+  /// Writes one value, once.
+  ///
+  /// - Returns: bytes written.
+  @discardableResult
+  public static func write<T: BitwiseCopyable>(
+    _ number: Int32, _ value: T
+  ) throws(Errno) -> UInt64 {
+    var value = value
+    return try withAddress(of: &value) { (address) throws(Errno) in
+      try write(number, from: address, byteCount: UInt64(MemoryLayout<T>.size))
+    }
   }
 
   /// Writes all of it at `offset`.

@@ -5,7 +5,15 @@ public struct ResourceLimit: BitwiseCopyable {
   public var current: UInt64
   public var maximum: UInt64
 
+  /// RLIMIT_CORE, RLIMIT_NOFILE, RLIMIT_AS.
+  public static let core = 4
   public static let openFiles = 7
+  public static let addressSpace = 9
+
+  public init(current: UInt64, maximum: UInt64) {
+    self.current = current
+    self.maximum = maximum
+  }
 
   /// Source: prlimit(2).
   public init(_ resource: Int) throws(Errno) {

@@ -19,6 +19,12 @@ public struct Line {
     count += 1
   }
 
+  /// - Precondition: `index` lies in `0..<count`.
+  public func byte(at index: Int) -> UInt8 {
+    precondition(index < count)
+    return storage[index]
+  }
+
   /// Cuts off all but the first bytes.
   public mutating func truncate(to count: Int) { self.count = min(self.count, count) }
 
@@ -71,6 +77,12 @@ public struct Line {
     _ = try? withAddress(of: &storage) { (address) throws(Errno) in
       try systemCall(SyscallNumber.write, Int(descriptor), address.argument, count)
     }
+  }
+
+  /// Where the text lies during `body`, and how long it is.
+  public mutating func withText(_ body: (Address, Int) -> Void) {
+    let count = count
+    _ = try? withAddress(of: &storage) { (address) throws(Errno) in body(address, count) }
   }
 
   /// The text, NUL-terminated, at an address that is good during `body`: a path for open(2).

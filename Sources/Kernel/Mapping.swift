@@ -26,6 +26,50 @@ public enum Mapping {
       SyscallNumber.mprotect, range.start.argument, Int(range.byteCount), Int(protection.rawValue))
   }
 
+  /// Protects with a memory protection key.
+  ///
+  /// Source: pkey_mprotect(2).
+  public static func protect(
+    _ range: AddressRange, _ protection: Protection, key: UInt32
+  ) throws(Errno) {
+    try systemCall(
+      SyscallNumber.pkeyMprotect, range.start.argument, Int(range.byteCount),
+      Int(protection.rawValue), Int(key))
+  }
+
+  /// The next free memory protection key.
+  ///
+  /// Source: pkey_alloc(2).
+  public static func allocateKey() throws(Errno) -> UInt32 {
+    UInt32(truncatingIfNeeded: try systemCall(SyscallNumber.pkeyAlloc, 0, 0))
+  }
+
+  /// Source: mlock2(2), MLOCK_ONFAULT.
+  public static func lock(_ range: AddressRange, onFault: Bool) throws(Errno) {
+    try systemCall(
+      SyscallNumber.mlock2, range.start.argument, Int(range.byteCount), onFault ? 1 : 0)
+  }
+
+  /// - Parameter flags: MCL_ bits.
+  ///
+  /// Source: mlockall(2).
+  public static func lockAll(_ flags: UInt32) throws(Errno) {
+    try systemCall(SyscallNumber.mlockall, Int(flags))
+  }
+
+  /// Source: mseal(2), Linux 6.10.
+  public static func seal(_ range: AddressRange) throws(Errno) {
+    try systemCall(SyscallNumber.mseal, range.start.argument, Int(range.byteCount))
+  }
+
+  /// Writes a byte for each page: its lowest bit says whether the page is in memory.
+  ///
+  /// Source: mincore(2).
+  public static func residency(of range: AddressRange, to bytes: Address) throws(Errno) {
+    try systemCall(
+      SyscallNumber.mincore, range.start.argument, Int(range.byteCount), bytes.argument)
+  }
+
   /// Source: madvise(2); `advice` is one of `Advice`.
   public static func advise(_ range: AddressRange, _ advice: Int) throws(Errno) {
     try systemCall(SyscallNumber.madvise, range.start.argument, Int(range.byteCount), advice)

@@ -66,8 +66,15 @@ public enum OwnThread {
     return value
   }
 
-  public static func setClearChildTID(_ address: UInt64) {
-    _ = rawSystemCall(SyscallNumber.setTidAddress, Int(bitPattern: UInt(address)))
+  /// Source: set_tid_address(2).
+  public static func setClearChildTID(_ address: UInt64) throws(Errno) {
+    try systemCall(SyscallNumber.setTidAddress, Int(bitPattern: UInt(address)))
+  }
+
+  /// Source: rseq(2), RSEQ_FLAG_UNREGISTER.
+  public static func unregisterRseq(at area: UInt64, byteCount: UInt32, signature: UInt32) {
+    _ = rawSystemCall(
+      SyscallNumber.rseq, Int(bitPattern: UInt(area)), Int(byteCount), 1, Int(signature))
   }
 
   /// The raw answer of rseq(2) to registering an area: 0 or a negative errno.

@@ -42,6 +42,9 @@ public enum ProcessAttributes {
     return UInt32(truncatingIfNeeded: mask)
   }
 
+  /// Source: umask(2).
+  public static func setUmask(_ mask: UInt32) { _ = rawSystemCall(SyscallNumber.umask, Int(mask)) }
+
   /// The end of the heap.
   ///
   /// Source: brk(2), C library/kernel differences.

@@ -2,6 +2,11 @@ public import KernelABI
 
 /// Random numbers of the kernel.
 public enum Random {
+  /// Source: getrandom(2).
+  public static func fill(_ address: Address, byteCount: Int) throws(Errno) {
+    try systemCall(SyscallNumber.getrandom, address.argument, byteCount, 0)
+  }
+
   /// 64 random bits.
   ///
   /// Source: getrandom(2).

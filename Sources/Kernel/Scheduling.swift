@@ -77,6 +77,18 @@ public enum Scheduling {
       SyscallNumber.schedSetaffinity, Int(thread), Int(byteCount), address.argument)
   }
 
+  /// Lets others run.
+  ///
+  /// Source: sched_yield(2).
+  public static func yield() { _ = rawSystemCall(SyscallNumber.schedYield) }
+
+  /// Sleeps; a signal ends it early.
+  ///
+  /// Source: poll(2) of nothing.
+  public static func sleep(milliseconds: Int) {
+    _ = rawSystemCall(SyscallNumber.poll, 0, 0, milliseconds)
+  }
+
   /// On how many processors the calling thread may run, at least 1.
   ///
   /// Source: sched_getaffinity(2).

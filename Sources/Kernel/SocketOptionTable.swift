@@ -1,16 +1,3 @@
-/// A socket option by level and name.
-///
-/// Source: socket(7) and its relatives; `include/uapi/asm-generic/socket.h`.
-public struct SocketOptionName: BitwiseCopyable, Equatable {
-  public let level: Int32
-  public let name: Int32
-
-  public init(level: Int32, name: Int32) {
-    self.level = level
-    self.name = name
-  }
-}
-
 /// The options that getsockopt(2) reads and setsockopt(2) sets, in the order in which they are set.
 ///
 /// Left out: what only reads (SO_ERROR), what only sets (SO_ATTACH_FILTER is kept by its own call),
@@ -33,7 +20,7 @@ public enum SocketOptionTable {
 
   /// Calls `body` with each option of a socket.
   public static func forEach<Failure: Error>(
-    of socket: Socket, _ body: (SocketOptionName) throws(Failure) -> Void
+    of socket: Socket, _ body: (SocketOption) throws(Failure) -> Void
   ) throws(Failure) {
     // IP_TOS changes SO_PRIORITY, so the general ones come last.
     switch socket.family {
@@ -53,7 +40,7 @@ public enum SocketOptionTable {
   /// Whether a new socket reads zero here, so that a zero need not be kept.
   ///
   /// False for those that the kernel or a sysctl(8) starts at another value.
-  public static func startsAtZero(_ option: SocketOptionName) -> Bool {
+  public static func startsAtZero(_ option: SocketOption) -> Bool {
     switch (option.level, option.name) {
     case (1, 7), (1, 8), (1, 18), (1, 42), (1, 46), (1, 47), (1, 49), (1, 74), (1, 83): false
     // SO_BUF_LOCK is set by setting a size, so its zero has to be set again.
@@ -66,7 +53,7 @@ public enum SocketOptionTable {
   }
 
   private static func runTransport<Failure: Error>(
-    of socket: Socket, _ body: (SocketOptionName) throws(Failure) -> Void
+    of socket: Socket, _ body: (SocketOption) throws(Failure) -> Void
   ) throws(Failure) {
     if socket.protocol == 6 {
       try run(6, tcp, body)
@@ -81,10 +68,10 @@ public enum SocketOptionTable {
 
   private static func run<let count: Int, Failure: Error>(
     _ level: Int32, _ names: InlineArray<count, Int32>,
-    _ body: (SocketOptionName) throws(Failure) -> Void
+    _ body: (SocketOption) throws(Failure) -> Void
   ) throws(Failure) {
     for index in names.indices {
-      try body(SocketOptionName(level: level, name: names[index]))
+      try body(SocketOption(level: level, name: names[index]))
     }
   }
 

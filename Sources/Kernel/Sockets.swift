@@ -18,6 +18,23 @@ public struct SocketAddress: BitwiseCopyable {
     self.storage = storage
   }
 
+  /// A Unix socket's name without a file: the family, a NUL, and the text of a line.
+  ///
+  /// Source: unix(7), abstract.
+  public init(abstract name: Line) {
+    byteCount = 0
+    append(UInt8(Sockets.Family.unix))
+    append(0)
+    append(0)
+    for index in 0..<name.count { append(name.byte(at: index)) }
+  }
+
+  private mutating func append(_ byte: UInt8) {
+    guard byteCount < Self.capacity else { return }
+    byteCount += 1
+    setByte(byte, at: Int(byteCount) - 1)
+  }
+
   public init(byteCount: UInt32) { self.byteCount = min(byteCount, Self.capacity) }
 
   /// One byte; 0 where there is none.
@@ -56,11 +73,13 @@ public enum Sockets {
   /// Close-on-exec.
   ///
   /// Source: socket(2).
-  public static func make(_ family: Int32, _ type: Int32, _ protocol: Int32) throws(Errno) -> Int32
-  {
-    Int32(
+  public static func make(
+    _ family: Int32, _ type: Int32, _ protocol: Int32, nonBlocking: Bool = false
+  ) throws(Errno) -> Int32 {
+    let flags = closeOnExec | (nonBlocking ? Int(OpenFlags.nonBlocking.rawValue) : 0)
+    return Int32(
       truncatingIfNeeded: try systemCall(
-        SyscallNumber.socket, Int(family), Int(type) | closeOnExec, Int(`protocol`)))
+        SyscallNumber.socket, Int(family), Int(type) | flags, Int(`protocol`)))
   }
 
   public struct Pair: BitwiseCopyable {
@@ -135,13 +154,14 @@ public enum Sockets {
   ///
   /// Source: getsockopt(2).
   public static func option<T: BitwiseCopyable>(
-    _ number: Int32, _ level: Int32, _ name: Int32, into value: inout T
+    _ number: Int32, _ option: SocketOption, into value: inout T
   ) throws(Errno) -> UInt32 {
     var byteCount = UInt32(MemoryLayout<T>.size)
     try withAddress(of: &value) { (place) throws(Errno) in
       try withAddress(of: &byteCount) { (size) throws(Errno) in
         try systemCall(
-          SyscallNumber.getsockopt, Int(number), Int(level), Int(name), place.argument,
+          SyscallNumber.getsockopt, Int(number), Int(option.level), Int(option.name),
+          place.argument,
           size.argument)
       }
     }
@@ -149,30 +169,39 @@ public enum Sockets {
   }
 
   /// An option that is an int.
-  public static func option(
-    _ number: Int32, _ level: Int32, _ name: Int32
-  ) throws(Errno) -> Int32 {
+  public static func option(_ number: Int32, _ option: SocketOption) throws(Errno) -> Int32 {
     var value: Int32 = 0
-    _ = try option(number, level, name, into: &value)
+    _ = try self.option(number, option, into: &value)
     return value
   }
 
   /// Source: setsockopt(2).
   public static func setOption<T: BitwiseCopyable>(
-    _ number: Int32, _ level: Int32, _ name: Int32, _ value: T, byteCount: UInt32
+    _ number: Int32, _ option: SocketOption, _ value: T, byteCount: UInt32
   ) throws(Errno) {
     var value = value
     try withAddress(of: &value) { (place) throws(Errno) in
       try systemCall(
-        SyscallNumber.setsockopt, Int(number), Int(level), Int(name), place.argument,
+        SyscallNumber.setsockopt, Int(number), Int(option.level), Int(option.name), place.argument,
         Int(byteCount))
     }
   }
 
   public static func setOption(
-    _ number: Int32, _ level: Int32, _ name: Int32, _ value: Int32
+    _ number: Int32, _ option: SocketOption, _ value: Int32
   ) throws(Errno) {
-    try setOption(number, level, name, value, byteCount: 4)
+    try setOption(number, option, value, byteCount: 4)
+  }
+
+  /// Bytes that the other end of a stream has no room for.
+  ///
+  /// Source: unix(7), tcp(7), SIOCOUTQNSD.
+  public static func unsentByteCount(_ number: Int32) throws(Errno) -> Int32 {
+    var count: Int32 = 0
+    try withAddress(of: &count) { (place) throws(Errno) in
+      try systemCall(SyscallNumber.ioctl, Int(number), 0x894B, place.argument)
+    }
+    return count
   }
 
   /// Sends without waiting and without SIGPIPE.
@@ -185,7 +214,7 @@ public enum Sockets {
   ) throws(Errno) -> UInt64 {
     UInt64(
       try systemCall(
-        SyscallNumber.sendto, Int(number), address.argument, Int(byteCount), 0x4040))
+        SyscallNumber.sendto, Int(number), address.argument, Int(byteCount), noWait | noSignal))
   }
 
   /// What `peek` found.
@@ -212,33 +241,21 @@ public enum Sockets {
     let count = try withAddress(of: &vector) { (vector) throws(Errno) in
       message.iov = vector.rawValue
       return try withAddress(of: &message) { (message) throws(Errno) in
-        try systemCall(SyscallNumber.recvmsg, Int(number), message.argument, 0x4000_0042)
+        try systemCall(
+          SyscallNumber.recvmsg, Int(number), message.argument,
+          closeOnExecReceived | noWait | peeking)
       }
     }
     return Peeked(
       byteCount: count,
-      hasDescriptors: closeDescriptors(control, Int(message.control_bytes)))
+      hasDescriptors: ControlMessage.closeDescriptors(control, Int(message.control_bytes)))
   }
 
-  /// SCM_RIGHTS is 1 and SCM_PIDFD is 4, of level SOL_SOCKET.
-  private static func closeDescriptors(_ control: Address, _ byteCount: Int) -> Bool {
-    var found = false
-    var offset = 0
-    while byteCount - offset >= 16 {
-      let header = control + UInt64(offset)
-      let length = Int(Memory.load(UInt64.self, at: header))
-      guard length >= 16, length <= byteCount - offset else { break }
-      let type = Memory.load(Int32.self, at: header + 12)
-      if Memory.load(Int32.self, at: header + 8) == 1, type == 1 || type == 4 {
-        for index in 0..<(length - 16) / 4 {
-          closeDescriptor(Memory.load(Int32.self, at: header + 16 + UInt64(index * 4)))
-        }
-        if type == 1 { found = true }
-      }
-      offset += (length + 7) & ~7
-    }
-    return found
-  }
+  /// Flags of send(2) and recv(2): MSG_DONTWAIT, MSG_NOSIGNAL, MSG_CMSG_CLOEXEC, MSG_PEEK.
+  static let noWait = 0x40
+  static let noSignal = 0x4000
+  static let closeOnExecReceived = 0x4000_0000
+  private static let peeking = 2
 
   private static let closeOnExec = Int(OpenFlags.closeOnExec.rawValue)
 

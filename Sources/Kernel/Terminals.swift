@@ -16,6 +16,25 @@ public enum Terminals {
     return modes
   }
 
+  /// The process group in front.
+  ///
+  /// Source: ioctl_tty(2), TIOCGPGRP.
+  public static func frontGroup(_ number: Int32) throws(Errno) -> Int32 {
+    var group: Int32 = 0
+    try withAddress(of: &group) { (address) throws(Errno) in
+      try systemCall(SyscallNumber.ioctl, Int(number), 0x540F, address.argument)
+    }
+    return group
+  }
+
+  /// Source: ioctl_tty(2), TIOCSPGRP.
+  public static func setFrontGroup(_ number: Int32, _ group: Int32) throws(Errno) {
+    var group = group
+    try withAddress(of: &group) { (address) throws(Errno) in
+      try systemCall(SyscallNumber.ioctl, Int(number), 0x5410, address.argument)
+    }
+  }
+
   /// Source: ioctl_tty(2), TCSETS2.
   public static func setModes(_ number: Int32, _ modes: Modes) throws(Errno) {
     var modes = modes

@@ -34,6 +34,7 @@ struct Program {
   }
 
   private func end(_ failure: RestartFailure, _ descriptors: RestartDescriptors) -> Never {
+    trace("program: failed: %s (%e)", failure.what, failure.errno)
     failure.report(to: descriptors.errors >= 0 ? descriptors.errors : 2)
     exitGroup(status: failure.status.rawValue)
   }
@@ -49,16 +50,16 @@ struct Program {
     if !job.isExecutable || image.executable?.startsInSavedDirectory == true {
       try enterDirectory()
     }
-    _ = rawSystemCall(SyscallNumber.umask, Int(image.process.umask))
+    ProcessAttributes.setUmask(image.process.umask)
   }
 
   /// Source: setpgid(2), setsid(2), credentials(7).
   private func takePlace() {
     switch job.place {
     case .shareGroup: break
-    case .ownSession: _ = rawSystemCall(SyscallNumber.setsid)
+    case .ownSession: Process.makeSession()
     case .ownGroup:
-      _ = rawSystemCall(SyscallNumber.setpgid, 0, 0)
+      Process.makeGroup()
       if job.isInFront { job.terminal.bringToFront(Process.ownID) }
     }
     job.terminal.close()
@@ -69,7 +70,7 @@ struct Program {
     descriptors.takesTerminal = false
     guard (try? Terminals.modes(0)) != nil else { return }
     guard let null = try? FileDescriptor("/dev/null", .readOnly) else { return }
-    _ = rawSystemCall(SyscallNumber.dup2, Int(null.number), 0)
+    try? Descriptors.duplicate(null.number, to: 0, closeOnExec: false)
   }
 
   /// Says what goes wrong where it did so far; the program's errors go where its output goes, unless

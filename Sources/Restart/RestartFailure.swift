@@ -45,7 +45,7 @@ public struct RestartFailure: Error, Sendable, BitwiseCopyable {
   public let hint: StaticString
 
   public init(
-    _ status: Status, _ what: StaticString, errno: Errno = Errno(rawValue: 0),
+    _ status: Status, _ what: StaticString, errno: Errno = Errno.none,
     why: StaticString = "", hint: StaticString = "", number: UInt64 = 0,
     numberStyle: NumberStyle = .hidden, name: Address = .zero, nameByteCount: Int = 0
   ) {

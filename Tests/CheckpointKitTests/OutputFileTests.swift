@@ -46,7 +46,7 @@ import Testing
 
   @Test func devicesAreWrittenInPlace() throws {
     try OutputFile(path: "/dev/null").commit()
-    #expect(try HostFiles.facts(of: "/dev/null").kind == .characterDevice)
+    #expect(try HostFiles.facts(of: "/dev/null").kind == .character)
   }
 
   @Test(arguments: [("", Errno.isDirectory), ("none/image", .noSuchFile)])

@@ -64,3 +64,59 @@ def test_no_signal_gets_through_restarted(program, way):
     program.go("restarted")
     wake(program, way)
     program.passes()
+
+
+def test_program_that_is_being_brought_back(program):
+    """Asked before `restart` has brought it back, `ckpt save` waits for it."""
+    program.start_victim("process/spins")
+    program.checkpoint()
+    program.kill()
+    image = program.folder / "again"
+    for _ in range(LOOPS):
+        process = program.spawn([program.stage.build / "restart", "myckpt"])
+        result = program.ckpt("save", "-q", str(process.pid), "-o", image, "--kill")
+        assert result.returncode == 0, result.stderr
+        process.wait()
+        image.unlink()
+
+
+# Seccomp and dispatch
+
+def confined(program, *arguments):
+    program.start_victim("process/fenced", *arguments)
+    return program
+
+
+@pytest.mark.parametrize("end", ("kill", "trap", "error"))
+@pytest.mark.parametrize("width", ("narrow", "wide"))
+def test_filters_are_named_before_any_signal(program, width, end):
+    """A program with filters of its own is refused, and nothing has happened to it."""
+    confined(program, width, end)
+    result = program.ckpt("save", str(program.pid))
+    refused(result, ["seccomp filter", "--without-seccomp"])
+    program.go("on")
+    program.passes()
+
+
+def test_filter_that_forbids_a_call_is_found_by_root(make_program):
+    program = confined(make_program(Identity("root")), "narrow", "kill")
+    result = program.ckpt("save", "--without-seccomp", str(program.pid))
+    refused(result, ["seccomp filters forbid"])
+    program.go("on")
+    program.passes()
+
+
+def test_filters_may_be_forgone(program):
+    confined(program, "wide", "error")
+    result = program.ckpt("save", "--without-seccomp", str(program.pid))
+    assert result.returncode == 0, result.stderr
+    program.go("on")
+    program.passes()
+
+
+def test_dispatched_calls_are_named(program):
+    program.start_victim("process/dispatched")
+    result = program.ckpt("save", str(program.pid))
+    refused(result, ["PR_SET_SYSCALL_USER_DISPATCH"])
+    program.go("on")
+    program.passes()

@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 
 import pytest
 
@@ -135,15 +134,8 @@ def test_interrupted(traveller, relay, number):
     size = (traveller.program.stage.build / "restart").stat().st_size
     process = traveller.program.spawn(traveller.command(ssh=relay("stall", size + (1 << 20))), user=0, group=0,
                                       extra_groups=[0], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    count = -1
-
-    def still():
-        nonlocal count
-        before, count = count, len(traveller.lines())
-        time.sleep(0.3)
-        return before == count
-
-    until(still, "the program to stand still")
+    # Part of the image is on its way: the program stands still until the rest has arrived.
+    until((traveller.program.folder / "relay.py.stalled").exists, "the link to stall")
     for pid in marked_processes(traveller.program.folder):
         if open(f"/proc/{pid}/cmdline", "rb").read().split(b"\0")[0].endswith(b"/ckpt"):
             os.kill(pid, number)

@@ -80,8 +80,9 @@ def test_then_incremental(program):
 
 
 def test_the_companion_goes_when_the_program_does(program):
-    start(program, "few", CKPT_PRECOPY="1")
+    start(program, "all", CKPT_PRECOPY="1")
     os.kill(program.pid, signal.SIGUSR2)
+    until(lambda: len(marked_processes(program.folder)) > 1, "the companion")
     os.kill(program.pid, signal.SIGKILL)
     program.wait_front()
     until(lambda: not marked_processes(program.folder), "the companion's end")

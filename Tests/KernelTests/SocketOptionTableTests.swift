@@ -29,7 +29,7 @@ struct SocketOptionTableTests {
     var read = 0
     SocketOptionTable.forEach(of: socket) { option in
       var value = InlineArray<2, UInt64>(repeating: 0)
-      guard (try? Sockets.option(number, option.level, option.name, into: &value)) != nil
+      guard (try? Sockets.option(number, option, into: &value)) != nil
       else { return }
       read += 1
       #expect(
@@ -41,7 +41,7 @@ struct SocketOptionTableTests {
 
   @Test(arguments: kinds)
   func anOptionIsListedOnce(kind: Kind) {
-    var seen: [SocketOptionName] = []
+    var seen: [SocketOption] = []
     for isConnected in [false, true] {
       seen = []
       SocketOptionTable.forEach(
@@ -58,8 +58,8 @@ struct SocketOptionTableTests {
     SocketOptionTable.forEach(
       of: .init(family: Sockets.Family.inet, protocol: 6, isConnected: true)
     ) { option in
-      #expect(option != SocketOptionName(level: 6, name: 2))
-      #expect(option != SocketOptionName(level: 0, name: 33))
+      #expect(option != SocketOption(level: 6, name: 2))
+      #expect(option != SocketOption(level: 0, name: 33))
     }
   }
 }

@@ -30,8 +30,13 @@ extension TestImage {
     contents[index] ?? pattern(Int(runs[index].byte_count), index)
   }
 
+  /// A page for each seed: made once, since an image can have thousands of runs.
+  private static let pages = (0..<256).map { seed in
+    (0..<4096).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ seed) }
+  }
+
   private func pattern(_ byteCount: Int, _ seed: Int) -> [UInt8] {
-    var page = (0..<4096).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ seed) }
+    var page = Self.pages[seed & 255]
     var bytes: [UInt8] = []
     for start in stride(from: 0, to: byteCount, by: 4096) {
       page.replaceSubrange(0..<8, with: raw(UInt64(start)))

@@ -61,9 +61,7 @@ struct CallRun {
       guard other != 0 else { continue }
       Agent.caller.wait(while: other, atMost: 100_000_000)
       // Who ended in a hook will not leave.
-      if rawSystemCall(SyscallNumber.tgkill, Int(Process.ownID), Int(other), 0)
-        == -Int(Errno.noSuchProcess.rawValue)
-      {
+      if !Process.hasThread(Int32(bitPattern: other), of: Process.ownID) {
         _ = Agent.caller.exchange(other, for: 0)
       }
     }
@@ -120,7 +118,7 @@ struct CallRun {
   private func ask() {
     Agent.state.call.number += 1
     Agent.state.call.outcome = .none
-    Agent.state.call.errno = Errno(rawValue: 0)
+    Agent.state.call.errno = Errno.none
     Agent.state.call.flags = request.flags
     Agent.state.call.exitStatus = request.exitStatus
     Agent.state.call.configuration = request.configuration

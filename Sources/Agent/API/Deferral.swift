@@ -108,5 +108,5 @@ enum Deferral {
 /// Short waits for what nobody wakes us for.
 enum Pause {
   /// A millisecond, or until a signal.
-  static func short() { _ = rawSystemCall(SyscallNumber.poll, 0, 0, 1) }
+  static func short() { Scheduling.sleep(milliseconds: 1) }
 }

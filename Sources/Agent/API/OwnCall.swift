@@ -35,7 +35,7 @@ struct OwnCall: BitwiseCopyable {
   /// Whether a checkpoint is being made for it.
   var isOn = false
   var outcome = Outcome.none
-  var errno = Errno(rawValue: 0)
+  var errno = Errno.none
 
   /// CKPT_REQUEST_ bits of the protocol.
   var flags: UInt32 = 0
@@ -107,7 +107,7 @@ struct CloneWord: BitwiseCopyable {
   /// The call, 0: none.
   var call: UInt64 = 0
   var state = State.none
-  var errno = Errno(rawValue: 0)
+  var errno = Errno.none
 
   /// For the call that waits, and for the last one that did not.
   static let waiting = 0

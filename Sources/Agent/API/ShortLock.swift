@@ -11,7 +11,7 @@ enum ShortLock {
   @inline(__always)
   static func with<R>(_ word: FutexWord, _ body: () -> R) -> R {
     let mask = Signal.setMask(UInt64.max)
-    while !word.exchange(0, for: 1) { _ = rawSystemCall(SyscallNumber.schedYield) }
+    while !word.exchange(0, for: 1) { Scheduling.yield() }
     let result = body()
     word.store(0)
     _ = Signal.setMask(mask)

@@ -12,11 +12,13 @@ enum Report {
     append(failure, whole: &line)
     line.append("; the program goes on\n")
     errors.write(&line)
-    guard let hint = hint(for: failure) else { return }
-    var second = Line("hint: ")
-    second.append(hint)
-    second.append("\n")
-    errors.write(&second)
+    if let hint = hint(for: failure) {
+      var second = Line("hint: ")
+      second.append(hint)
+      second.append("\n")
+      errors.write(&second)
+    }
+    if Agent.state.configuration.isVerbose { TraceOutput.showLast(to: errors) }
   }
 
   /// The same for the program that asked for the checkpoint itself, with what it may do about it.

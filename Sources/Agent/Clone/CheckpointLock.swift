@@ -80,7 +80,7 @@ enum CheckpointLock {
     guard number != 0 else { return }
     for slot in 0..<2 where Agent.state.waited[slot].call == number {
       let isDurable = page.result == .durable
-      Agent.state.waited[slot].errno = isDurable ? Errno(rawValue: 0) : page.errno
+      Agent.state.waited[slot].errno = isDurable ? Errno.none : page.errno
       Agent.state.waited[slot].state = isDurable ? .durable : .failed
       if !isDurable {
         Memory.copy(

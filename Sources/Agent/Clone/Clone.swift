@@ -1,4 +1,3 @@
-internal import CKernel
 internal import Kernel
 internal import KernelABI
 
@@ -29,9 +28,6 @@ enum Clone {
     /// The process that is saved.
     var program: Int32
 
-    /// The end of the middleman's stack; its own PID lies just behind, until it has left our memory.
-    var stackTop: Address
-
     /// Whether there is no middleman.
     var isChild: Bool
 
@@ -41,15 +37,6 @@ enum Clone {
     /// It is to copy memory while the program runs, not to write an image.
     var precopy: PrecopyProcess.Job?
   }
-
-  /// CLONE_VM, CLONE_VFORK, CLONE_UNTRACED, CLONE_CHILD_SETTID and CLONE_CHILD_CLEARTID of
-  /// `include/uapi/linux/sched.h`.
-  private static let sharingMemory: UInt64 = 0x100
-  private static let untilEnd: UInt64 = 0x4000
-  private static let untraced: UInt64 = 0x80_0000
-  private static let notingLife: UInt64 = 0x100_0000 | 0x20_0000
-
-  private static let stackByteCount: UInt64 = 64 << 10
 
   /// Makes a clone that writes the image, and waits until the program may go on.
   ///
@@ -96,10 +83,10 @@ enum Clone {
     if !draft.room.isEmpty { try inherit(draft.room) }
     guard let maps = try? RegionList.text(&draft.scratch) else { return false }
     let place = try draft.scratch.reserve(UInt64(MemoryLayout<Job>.stride))
-    let stack = try draft.scratch.reserve(2 * stackByteCount + 16, alignment: pageByteCount)
+    let room = try orphanRoom(&draft.scratch)
     var job = Job(
       draft: draft, control: control, outcome: outcome, start: start, maps: maps, page: page,
-      program: Process.ownID, stackTop: stack + 2 * stackByteCount, isChild: isReaper,
+      program: Process.ownID, isChild: isReaper,
       mayAsk: true)
     defer { draft.properties = nil }
     for attempt in 1...2 {
@@ -107,7 +94,7 @@ enum Clone {
       page.enter(.preparing)
       Memory.store(job, at: place)
       let begun = Clock.monotonic
-      try beget(job, at: place, stack: stack)
+      try beget(job, at: place, in: room)
       if draft.staging == nil { Agent.state.lineage.cloneDuration = Clock.monotonic - begun }
       switch stage(after: page) {
       case .writing, .done:
@@ -131,17 +118,24 @@ enum Clone {
     try inherit(draft.scratch.range)
     guard let maps = try? RegionList.text(&draft.scratch) else { throw .outOfMemory }
     let place = try draft.scratch.reserve(UInt64(MemoryLayout<Job>.stride))
-    let stack = try draft.scratch.reserve(2 * stackByteCount + 16, alignment: pageByteCount)
+    let room = try orphanRoom(&draft.scratch)
     var job = Job(
       draft: draft, control: control, outcome: CheckpointRun.Outcome(), start: 0, maps: maps,
       page: precopy.page, program: precopy.program,
-      stackTop: stack + 2 * stackByteCount, isChild: isReaper, mayAsk: false)
+      isChild: isReaper, mayAsk: false)
     job.precopy = precopy
     job.precopy?.scratch = draft.scratch
     precopy.page.enter(.preparing)
     Memory.store(job, at: place)
-    try beget(job, at: place, stack: stack)
+    try beget(job, at: place, in: room)
     return stage(after: precopy.page) == .copying
+  }
+
+  private static func orphanRoom(_ scratch: inout Arena) throws(Errno) -> AddressRange {
+    let byteCount = HelperProcess.orphanRoomByteCount
+    let start = try scratch.reserve(byteCount, alignment: pageByteCount)
+    guard let room = AddressRange(start: start, byteCount: byteCount) else { throw .outOfMemory }
+    return room
   }
 
   private static func inherit(_ range: AddressRange) throws(Errno) {
@@ -160,47 +154,20 @@ enum Clone {
   }
 
   private static func beget(
-    _ job: Job, at place: Address, stack: Address
+    _ job: Job, at place: Address, in room: AddressRange
   ) throws(Errno) {
     if job.isChild { return try fork(place) }
     job.page.processWord.store(0)
-    var arguments = ckernel_clone_args()
-    arguments.flags = sharingMemory | untilEnd | untraced
-    arguments.stack = stack.rawValue
-    arguments.stack_size = stackByteCount
-    // 1: somebody is about to be there.
-    job.middleman.store(1)
-    HelperProcess.reap(try HelperProcess.run(&arguments, agentHelper, place.rawValue))
-    while job.middleman.value != 0 { job.middleman.wait(while: job.middleman.value) }
+    try HelperProcess.runOrphan(in: room, agentMiddleman, place)
     guard job.page.process > 0 else { throw .tryAgain }
-  }
-
-  /// Makes the middleman; the kernel clears the word when it has left our memory.
-  fileprivate static func makeMiddleman(_ place: Address) {
-    let job = Memory.load(Job.self, at: place)
-    var arguments = ckernel_clone_args()
-    arguments.flags = sharingMemory | untraced | notingLife
-    arguments.stack = (job.stackTop - stackByteCount).rawValue
-    arguments.stack_size = stackByteCount
-    arguments.child_tid = job.middleman.address.rawValue
-    do throws(Errno) {
-      _ = try HelperProcess.run(&arguments, agentMiddleman, place.rawValue)
-    } catch {
-      job.middleman.store(0)
-    }
   }
 
   /// Makes the clone, which never comes back from here.
   fileprivate static func fork(_ place: Address) throws(Errno) {
     let job = Memory.load(Job.self, at: place)
-    var arguments = ckernel_clone_args()
-    arguments.flags = untraced
-    let raw = try withAddress(of: &arguments) { (address) throws(Errno) in
-      try systemCall(
-        SyscallNumber.clone3, address.argument, MemoryLayout<ckernel_clone_args>.size)
-    }
-    guard raw != 0 else { CloneProcess.run(job) }
-    job.page.processWord.store(UInt32(truncatingIfNeeded: raw))
+    let process = try Process.fork(.untraced, signal: 0)
+    guard process != 0 else { CloneProcess.run(job) }
+    job.page.processWord.store(UInt32(bitPattern: process))
   }
 
   // MARK: Waiting
@@ -229,23 +196,11 @@ enum Clone {
   }
 }
 
-extension Clone.Job {
-  /// The middleman's TID, 0: there is none any more.
-  fileprivate var middleman: FutexWord { FutexWord(at: stackTop, isShared: true) }
-}
-
-/// Begins on its own stack, in the program's memory; makes the middleman and ends.
-@c(agent_helper)
-func agentHelper(_ job: UInt64) {
-  Clone.makeMiddleman(Address(job))
-  while true { _ = rawSystemCall(SyscallNumber.exit, 0) }
-}
-
 /// Begins on its own stack, in the program's memory; makes the clone and ends.
 @c(agent_middleman)
 func agentMiddleman(_ job: UInt64) {
   // Not even as a zombie may it hold the program's process group: a restart needs its number.
-  _ = rawSystemCall(SyscallNumber.setsid)
+  Process.makeSession()
   _ = try? Clone.fork(Address(job))
-  while true { _ = rawSystemCall(SyscallNumber.exit, 0) }
+  exitThread()
 }

@@ -12,7 +12,7 @@ enum CloneProcess {
     draft.isInClone = true
     job.page.noteSelf()
     // As the middleman does.
-    _ = rawSystemCall(SyscallNumber.setsid)
+    Process.makeSession()
     if job.isChild { forgetRseq(draft) }
     if let precopy = job.precopy { become(precopy) }
     // In the image there is no clone.
@@ -26,6 +26,8 @@ enum CloneProcess {
     case .success: failure = nil
     case .failure(let error): failure = error
     }
+    trace(
+      "clone: has its own of all that is shared; the program stood still for %t", job.outcome.pause)
     job.page.enter(.writing)
     let errors = ProgramErrors(of: job.program)
     hide(job.control, errors)
@@ -80,10 +82,8 @@ enum CloneProcess {
     where draft.threads[index].flags & CKPT_THREAD_LEADER != 0 {
       let thread = draft.threads[index]
       guard thread.rseq != 0 else { return }
-      // Source: rseq(2), RSEQ_FLAG_UNREGISTER.
-      _ = rawSystemCall(
-        SyscallNumber.rseq, Int(bitPattern: UInt(thread.rseq)), Int(thread.rseq_bytes), 1,
-        Int(thread.rseq_signature))
+      OwnThread.unregisterRseq(
+        at: thread.rseq, byteCount: thread.rseq_bytes, signature: thread.rseq_signature)
     }
   }
 
@@ -130,6 +130,7 @@ enum CloneProcess {
   /// Leaves word of the outcome, calls for who waits for a turn, and ends.
   private static func end(_ job: Clone.Job, _ isDurable: Bool) -> Never {
     job.draft.copied?.release()
+    TraceOutput.finish()
     job.page.finish(isDurable ? .durable : .failed, program: job.program)
     exitGroup(status: isDurable ? 0 : 1)
   }

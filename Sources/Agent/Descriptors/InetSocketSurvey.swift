@@ -50,7 +50,7 @@ enum InetSocketSurvey {
   ) throws(CaptureFailure) {
     var information = Information()
     _ = try item.doing { () throws(Errno) in
-      try Sockets.option(item.number, tcp, 11, into: &information)
+      try Sockets.option(item.number, .tcpInformation, into: &information)
     }
     switch information.state {
     case State.listening:
@@ -110,10 +110,8 @@ enum InetSocketSurvey {
 
   /// Bytes that wait for room at the other end can't be seen from either.
   private static func checkIsDelivered(_ item: OpenFile) throws(CaptureFailure) {
-    var waiting: Int32 = 0
-    _ = try? withAddress(of: &waiting) { (place) throws(Errno) in
-      try systemCall(SyscallNumber.ioctl, Int(item.number), 0x894B, place.argument)  // SIOCOUTQNSD
+    if let waiting = try? Sockets.unsentByteCount(item.number), waiting > 0 {
+      throw item.refused(.contentsUnreadable)
     }
-    if waiting > 0 { throw item.refused(.contentsUnreadable) }
   }
 }

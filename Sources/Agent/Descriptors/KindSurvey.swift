@@ -26,7 +26,7 @@ enum KindSurvey {
     case .character: try DeviceSurvey.run(item, &file, &draft, list)
     case .fifo: try PipeSurvey.run(item, &file, &draft, list)
     case .socket: try SocketSurvey.run(item, &file, &draft, list)
-    case .block, .other: throw item.refused(.unknownDescriptorKind)
+    case .block, .link, .other: throw item.refused(.unknownDescriptorKind)
     }
   }
 

@@ -47,7 +47,7 @@ struct OpenFile: BitwiseCopyable {
 
   /// A failure that names it.
   func refused(
-    _ reason: CaptureFailure.Reason, _ errno: Errno = Errno(rawValue: 0)
+    _ reason: CaptureFailure.Reason, _ errno: Errno = Errno.none
   ) -> CaptureFailure {
     CaptureFailure(
       .descriptor, errno, subject: UInt64(UInt32(bitPattern: number)), reason: reason,

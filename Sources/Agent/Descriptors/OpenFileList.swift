@@ -74,7 +74,7 @@ struct OpenFileList: BitwiseCopyable {
     let number = number(of: file)
     guard let address = try? Sockets.remoteAddress(number),
       let remote = InternetAddress(address),
-      (try? Sockets.option(number, 1, 3)) == Sockets.Kind.stream,  // SO_TYPE
+      (try? Sockets.option(number, .kind)) == Sockets.Kind.stream,
       let local = (try? Sockets.localAddress(number)).flatMap({ InternetAddress($0) })
     else { return }
     try connections.append(file: file, from: local, to: remote)
@@ -111,5 +111,5 @@ struct OpenFileList: BitwiseCopyable {
 }
 
 extension ckpt_file {
-  var fileKind: FileStatus.Kind { FileStatus.Kind(mode: mode) }
+  var fileKind: FileKind { FileKind(mode: mode) }
 }

@@ -61,7 +61,7 @@ struct PeerSearch: BitwiseCopyable {
   }
 
   private func isRegularFile(_ number: Int32) -> Bool {
-    file(at: number).map { FileStatus.Kind(mode: files[$0].mode) == .regular } ?? false
+    file(at: number).map { FileKind(mode: files[$0].mode) == .regular } ?? false
   }
 
   // MARK: Sockets
@@ -88,7 +88,7 @@ struct PeerSearch: BitwiseCopyable {
     for other in 0..<files.count {
       let file = files[other]
       if UInt32(truncatingIfNeeded: file.inode) == inode, file.device == files[index].device,
-        FileStatus.Kind(mode: file.mode) == .socket
+        FileKind(mode: file.mode) == .socket
       {
         return other
       }

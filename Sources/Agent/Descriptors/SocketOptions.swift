@@ -11,9 +11,9 @@ enum SocketOptions {
     _ item: OpenFile, of socket: SocketOptionTable.Socket, to writer: inout DetailWriter,
     _ draft: inout ImageDraft
   ) throws(Errno) -> UInt32 {
-    // SO_BUF_LOCK: which of the buffers' sizes were set. The kernel adapts the others to the
+    // Which of the buffers' sizes were set. The kernel adapts the others to the
     // connection, so a new connection finds its own.
-    let locks = socket.isConnected ? (try? Sockets.option(item.number, 1, 72)) ?? 3 : 3
+    let locks = socket.isConnected ? (try? Sockets.option(item.number, .bufferLocks)) ?? 3 : 3
     var count: UInt32 = 0
     var kept = writer
     try SocketOptionTable.forEach(of: socket) { (name) throws(Errno) in
@@ -22,8 +22,7 @@ enum SocketOptions {
       option.level = name.level
       option.name = name.name
       guard
-        let byteCount = try? Sockets.option(
-          item.number, name.level, name.name, into: &option.value)
+        let byteCount = try? Sockets.option(item.number, name, into: &option.value)
       else { return }
       if option.value.0 | option.value.1 == 0, SocketOptionTable.startsAtZero(name) { return }
       option.byte_count = byteCount
@@ -35,8 +34,11 @@ enum SocketOptions {
   }
 
   /// SO_SNDBUF or SO_RCVBUF of a connection that did not set it.
-  private static func isAutomatic(_ option: SocketOptionName, _ locks: Int32) -> Bool {
-    option.level == 1
-      && (option.name == 7 && locks & 1 == 0 || option.name == 8 && locks & 2 == 0)
+  private static func isAutomatic(_ option: SocketOption, _ locks: Int32) -> Bool {
+    switch option {
+    case .sendBuffer: locks & 1 == 0
+    case .receiveBuffer: locks & 2 == 0
+    default: false
+    }
   }
 }

@@ -29,9 +29,9 @@ enum SocketSurvey {
   private static func basics(_ item: OpenFile) throws(CaptureFailure) -> ckpt_file_socket {
     try item.doing { () throws(Errno) in
       var record = ckpt_file_socket()
-      record.family = try Sockets.option(item.number, 1, 39)  // SO_DOMAIN
-      record.type = try Sockets.option(item.number, 1, 3)  // SO_TYPE
-      record.protocol = try Sockets.option(item.number, 1, 38)  // SO_PROTOCOL
+      record.family = try Sockets.option(item.number, .domain)
+      record.type = try Sockets.option(item.number, .kind)
+      record.protocol = try Sockets.option(item.number, .protocol)
       record.state = CKPT_SOCKET_UNCONNECTED
       record.peer = CKPT_NONE
       record.standard = -1

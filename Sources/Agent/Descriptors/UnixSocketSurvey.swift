@@ -87,11 +87,11 @@ enum UnixSocketSurvey {
     _ item: OpenFile, _ record: ckpt_file_socket, _ draft: inout ImageDraft
   ) throws(CaptureFailure) -> UInt32 {
     let saved = try item.doing { () throws(Errno) in
-      let saved = try Sockets.option(item.number, 1, 42)
-      try Sockets.setOption(item.number, 1, 42, 0)
+      let saved = try Sockets.option(item.number, .peekOffset)
+      try Sockets.setOption(item.number, .peekOffset, 0)
       return saved
     }
-    defer { try? Sockets.setOption(item.number, 1, 42, saved) }
+    defer { try? Sockets.setOption(item.number, .peekOffset, saved) }
     let bytes = try SocketSurvey.queue(
       item, framed: record.flags & CKPT_SOCKET_MESSAGES != 0, &draft)
     return try QueueSurvey.object(item, holding: bytes, &draft)

@@ -180,8 +180,8 @@ enum SharedSurvey {
     let pages = (end - start) / pageByteCount
     let mark = draft.scratch.next
     let residency = try draft.scratch.reserve(pages)
-    try systemCall(
-      SyscallNumber.mincore, first.argument, Int(pages * pageByteCount), residency.argument)
+    guard let range = AddressRange(start: first, byteCount: pages * pageByteCount) else { return }
+    try Mapping.residency(of: range, to: residency)
     var runStart: UInt64?
     for page in 0...pages {
       let address = first + page * pageByteCount

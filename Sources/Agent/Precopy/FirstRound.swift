@@ -32,9 +32,8 @@ struct FirstRound: ~Copyable {
     let own = try scratch.reserve(Self.ownByteCount, alignment: pageByteCount)
     let byteCount = share.residentByteCount
     if WriteAhead.allocatesCheaply(file) {
-      // What it may be unable to do, writing can. Source: fallocate(2).
-      _ = rawSystemCall(
-        SyscallNumber.fallocate, Int(file), 0, Int(share.dataStart), Int(byteCount))
+      // What it may be unable to do, writing can.
+      try? Files.allocate(file, offset: share.dataStart, byteCount: byteCount)
     }
     direct = DirectWrites(file, byteCount: byteCount, endsWithProcess: true)
     self.own = own
@@ -103,6 +102,6 @@ struct FirstRound: ~Copyable {
     try flush()
     capacity = 0
     try direct.finish()
-    _ = rawSystemCall(SyscallNumber.ftruncate, Int(file), Int(share.dataEnd))
+    try? Files.setSize(file, share.dataEnd)
   }
 }

@@ -284,9 +284,7 @@ struct PrecopyProcess: ~Copyable {
       fileNumber, from: buffer + from, byteCount: count * pageByteCount, at: place)
     let end = job.share.dataEnd
     guard end - started >= 8 << 20 else { return }
-    // Source: sync_file_range(2), SYNC_FILE_RANGE_WRITE.
-    _ = rawSystemCall(
-      SyscallNumber.syncFileRange, Int(fileNumber), Int(started), Int(end - started), 2)
+    try? Files.startWriting(fileNumber, offset: started, byteCount: end - started)
     started = end
   }
 

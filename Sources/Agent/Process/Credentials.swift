@@ -84,12 +84,12 @@ enum Credentials {
       real: record.gid, effective: record.egid, saved: record.sgid, fileSystem: record.fsgid)
     let losses = losing(.groups) { () throws(Errno) in
       guard !hasGroups(of: process) else { return }
-      try UserIdentity.setSupplementaryGroups(at: process.groups.base, count: process.groups.count)
+      try OwnIDs.setSupplementaryGroups(at: process.groups.base, count: process.groups.count)
     }
     return losses
       | losing(.ids) { () throws(Errno) in
-        if owners != UserIdentity.groups { try UserIdentity.setGroups(owners) }
-        if users != UserIdentity.users { try UserIdentity.setUsers(users) }
+        if owners != OwnIDs.groups { try OwnIDs.setGroups(owners) }
+        if users != OwnIDs.users { try OwnIDs.setUsers(users) }
       }
   }
 
@@ -100,7 +100,7 @@ enum Credentials {
     var room = InlineArray<256, UInt32>(repeating: 0)
     return
       (try? withAddress(of: &room) { (address) throws(Errno) in
-        guard try UserIdentity.supplementaryGroups(to: address, capacity: 256) == count else {
+        guard try OwnIDs.supplementaryGroups(to: address, capacity: 256) == count else {
           return false
         }
         for index in 0..<count

@@ -79,12 +79,12 @@ extension ProcessState {
     record.parent = ProcessAttributes.parent
     record.group = ProcessAttributes.group
     record.session = ProcessAttributes.session
-    let users = UserIdentity.users
+    let users = OwnIDs.users
     record.uid = users.real
     record.euid = users.effective
     record.suid = users.saved
     record.fsuid = users.fileSystem
-    let owners = UserIdentity.groups
+    let owners = OwnIDs.groups
     record.gid = owners.real
     record.egid = owners.effective
     record.sgid = owners.saved
@@ -119,7 +119,7 @@ extension ProcessState {
     guard let file = try? FileDescriptor("/proc/self/oom_score_adj", .readOnly) else { return 0 }
     let number = file.number
     let score = try? withAddress(of: &text) { (address) throws(Errno) in
-      let count = try systemCall(SyscallNumber.read, Int(number), address.argument, 16)
+      let count = Int(try Files.read(number, to: address, byteCount: 16))
       var cursor = TextCursor(Memory.bytes(at: address, count: count))
       return Int32(truncatingIfNeeded: cursor.signedNumber() ?? 0)
     }
@@ -133,7 +133,7 @@ extension ProcessState {
     let file = try FileDescriptor("/proc/thread-self/stat", .readOnly)
     let number = file.number
     let stat = try withAddress(of: &text) { (address) throws(Errno) in
-      let count = try systemCall(SyscallNumber.read, Int(number), address.argument, 1024)
+      let count = Int(try Files.read(number, to: address, byteCount: 1024))
       return ProcessStat(Memory.bytes(at: address, count: count))
     }
     guard let stat else { throw .invalid }
@@ -166,7 +166,7 @@ extension ProcessState {
       to: auxv.base, capacity: UInt64(Self.auxvCapacity) * 8)
     guard byteCount % 16 == 0 else { throw .invalid }
     auxv = auxv.covering(Int(byteCount) / 8)
-    let count = try UserIdentity.supplementaryGroups(to: groups.base, capacity: Self.groupCapacity)
+    let count = try OwnIDs.supplementaryGroups(to: groups.base, capacity: Self.groupCapacity)
     groups = groups.covering(count)
     record.auxv = try draft.detail(from: auxv.base, byteCount: auxv.byteCount)
     record.groups = try draft.detail(from: groups.base, byteCount: groups.byteCount)

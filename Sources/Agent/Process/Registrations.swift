@@ -30,7 +30,7 @@ struct Registrations: BitwiseCopyable {
     return registrations
   }
 
-  private static func word(_ operation: Int) -> UInt32 {
+  private static func word(_ operation: Prctl.Operation) -> UInt32 {
     UInt32(truncatingIfNeeded: Prctl.result(operation))
   }
 
@@ -46,7 +46,7 @@ struct Registrations: BitwiseCopyable {
     guard let after = locked(&scratch), after > before else { return 0 }
     var residency: UInt8 = 0
     _ = try? withAddress(of: &residency) { (vector) throws(Errno) in
-      try systemCall(SyscallNumber.mincore, page.argument, Int(pageByteCount), vector.argument)
+      try Mapping.residency(of: range, to: vector)
     }
     return residency & 1 != 0 ? future : future | onFault
   }
@@ -76,7 +76,7 @@ struct Registrations: BitwiseCopyable {
     losses =
       losses
       | losing(.locks) { () throws(Errno) in
-        try systemCall(SyscallNumber.mlockall, Int(locks))
+        try Mapping.lockAll(locks)
       }
     return losses
   }

@@ -40,7 +40,7 @@ struct ThreadAttributes: BitwiseCopyable {
     return attributes
   }
 
-  private static func word(_ operation: Int) -> UInt32 {
+  private static func word(_ operation: Prctl.Operation) -> UInt32 {
     UInt32(truncatingIfNeeded: Prctl.result(operation))
   }
 

@@ -56,8 +56,8 @@ enum BorrowedSignals {
       // The default action is the kernel's to take: once ours is no longer there.
       _ = try? Signal.queue(
         Memory.load(at: Address(information)),
-        process: Int32(rawSystemCall(SyscallNumber.getpid)),
-        thread: Int32(rawSystemCall(SyscallNumber.gettid)), signal: signal)
+        process: Process.ownID,
+        thread: OwnThread.identifier, signal: signal)
     default: Handler.call(action.handler, signal, information, context)
     }
   }

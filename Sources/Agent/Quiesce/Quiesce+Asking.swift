@@ -46,7 +46,7 @@ extension Quiesce {
     highest = max(highest, tid)
     expected += 1
     // What waits for signals would take ours for one of its own.
-    if sample.line?.number == Self.signalWait, try trace(index, &draft) { return }
+    if canTrace, sample.line?.number == Self.signalWait, try trace(index, &draft) { return }
     if try !send(signal, to: index, draft) { drop(index, &draft) }
   }
 
@@ -73,6 +73,8 @@ extension Quiesce {
       metBlocked = true
       return true
     } catch {
+      // One at work in the agent arrives by itself.
+      if error != .busy { canTrace = false }
       return false
     }
   }

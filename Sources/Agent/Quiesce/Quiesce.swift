@@ -32,6 +32,9 @@ struct Quiesce: ~Copyable {
   /// Whether a thread blocked the agent's own signal.
   var metBlocked = false
 
+  /// Whether threads may be traced, as far as is known.
+  var canTrace = true
+
   /// The highest TID that was asked.
   var highest: Int32 = 0
 
@@ -90,8 +93,8 @@ struct Quiesce: ~Copyable {
     let blocked = draft.threads[0].signal_mask & Signal.bit(Configuration.controlSignal) != 0
     looksFirst = Agent.state.looksFirst || !isOurs || blocked
     epoch = Agent.gate.value
-    process = Int32(rawSystemCall(SyscallNumber.getpid))
-    own = Int32(rawSystemCall(SyscallNumber.gettid))
+    process = Process.ownID
+    own = OwnThread.identifier
     self.deadline = deadline
   }
 
@@ -195,7 +198,7 @@ struct Quiesce: ~Copyable {
 
   /// Whether a thread has blocked every signal for longer than one that is being made as a rule.
   var isTimeToTrace: Bool {
-    unreachableSince != 0 && Clock.monotonic - unreachableSince > Self.tracingPatience
+    canTrace && unreachableSince != 0 && Clock.monotonic - unreachableSince > Self.tracingPatience
   }
 
   private static let tracingPatience: UInt64 = 2_000_000

@@ -11,29 +11,18 @@ struct ThreadTracer {
   private let thread: Int32
   private let deadline: UInt64
 
-  private enum Request {
-    static let resume = 7
-    static let step = 9
-    static let registers = 12
-    static let detach = 17
-    static let seize = 0x4206
-    static let interrupt = 0x4207
-    static let mask = 0x420A
-    static let setMask = 0x420B
-  }
-
   init(_ thread: Int32, deadline: UInt64) throws(Errno) {
     self.thread = thread
     self.deadline = deadline
-    try systemCall(SyscallNumber.ptrace, Request.seize, Int(thread), 0, 0)
+    try Ptrace.seize(thread, .none)
   }
 
   func interrupt() throws(Errno) {
-    try systemCall(SyscallNumber.ptrace, Request.interrupt, Int(thread))
+    try Ptrace.interrupt(thread)
   }
 
   func release() {
-    _ = rawSystemCall(SyscallNumber.ptrace, Request.detach, Int(thread))
+    Ptrace.detach(thread, signal: 0)
   }
 
   /// Waits until it stands where it was interrupted; what signals do to it happens meanwhile.
@@ -62,7 +51,7 @@ struct ThreadTracer {
         try resume(with: 0)
       } else if number == signal {
         isEntering = true
-        try systemCall(SyscallNumber.ptrace, Request.step, Int(thread), 0, Int(signal))
+        try Ptrace.step(thread, signal: signal)
       } else {
         try resume(with: number)
       }
@@ -74,49 +63,25 @@ struct ThreadTracer {
   private static let trap: Int32 = 5
 
   private func resume(with signal: Int32) throws(Errno) {
-    try systemCall(SyscallNumber.ptrace, Request.resume, Int(thread), 0, Int(signal))
+    try Ptrace.goOn(thread, .freely, signal: signal)
   }
 
   /// - Throws: `timedOut`.
   private func wait() throws(Errno) -> Int32 {
-    var status: Int32 = 0
     while true {
-      let found = try withAddress(of: &status) { (address) throws(Errno) in
-        try systemCall(
-          SyscallNumber.wait4, Int(thread), address.argument, Self.withoutHang | Self.anyThread, 0)
-      }
-      if found != 0 { return status }
+      let status = try Wait.status(of: thread, .noHang | .allThreads)
+      if status.identifier != 0 { return Int32(bitPattern: status.value) }
       guard Clock.monotonic < deadline else { throw .timedOut }
-      _ = rawSystemCall(SyscallNumber.schedYield)
+      Scheduling.yield()
     }
   }
-
-  private static let withoutHang = 1
-  private static let anyThread = 0x4000_0000
 
   // MARK: State
 
-  func registers() throws(Errno) -> ckernel_user_regs {
-    var registers = ckernel_user_regs()
-    try withAddress(of: &registers) { (address) throws(Errno) in
-      try systemCall(SyscallNumber.ptrace, Request.registers, Int(thread), 0, address.argument)
-    }
-    return registers
-  }
+  func registers() throws(Errno) -> ckernel_user_regs { try Ptrace.registers(of: thread) }
 
   /// The mask that it has outside of a call that sets one of its own.
-  func mask() throws(Errno) -> UInt64 {
-    var mask: UInt64 = 0
-    try withAddress(of: &mask) { (address) throws(Errno) in
-      try systemCall(SyscallNumber.ptrace, Request.mask, Int(thread), 8, address.argument)
-    }
-    return mask
-  }
+  func mask() throws(Errno) -> UInt64 { try Ptrace.mask(of: thread) }
 
-  func setMask(_ mask: UInt64) throws(Errno) {
-    var mask = mask
-    try withAddress(of: &mask) { (address) throws(Errno) in
-      try systemCall(SyscallNumber.ptrace, Request.setMask, Int(thread), 8, address.argument)
-    }
-  }
+  func setMask(_ mask: UInt64) throws(Errno) { try Ptrace.setMask(mask, of: thread) }
 }

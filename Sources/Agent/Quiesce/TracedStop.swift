@@ -42,31 +42,22 @@ enum TracedStop {
     let mark = scratch.next
     defer { scratch.rewind(to: mark) }
     let stack = try scratch.reserve(stackByteCount, alignment: pageByteCount)
+    guard let range = AddressRange(start: stack, byteCount: stackByteCount) else {
+      throw .outOfMemory
+    }
     var job = Job(
       thread: thread, process: process, request: request, deadline: Clock.monotonic + patience)
-    _ = rawSystemCall(SyscallNumber.prctl, Yama.setTracer, Yama.anybody)
-    defer { _ = rawSystemCall(SyscallNumber.prctl, Yama.setTracer, 0) }
-    try withAddress(of: &job) { (place) throws(Errno) in
-      var arguments = ckernel_clone_args()
-      arguments.flags = sharingMemory | untilEnd | untraced
-      arguments.stack = stack.rawValue
-      arguments.stack_size = stackByteCount
-      HelperProcess.reap(try HelperProcess.run(&arguments, agentTracer, place.rawValue))
-      job = Memory.load(at: place)
-    }
+    // Fails where there is no Yama.
+    Prctl.allowTracing(by: Prctl.anyProcess)
+    defer { Prctl.allowTracing(by: 0) }
+    let place = try scratch.reserve(UInt64(MemoryLayout<Job>.stride))
+    Memory.store(job, at: place)
+    HelperProcess.reap(
+      try HelperProcess.start(
+        HelperProcess.Options(.untilEnd | .untraced, stack: range), agentTracer, place))
+    job = Memory.load(at: place)
     guard job.error == 0 else { throw Errno(rawValue: job.error) }
     return job.call
-  }
-
-  /// CLONE_VM, CLONE_VFORK, CLONE_UNTRACED.
-  private static let sharingMemory: UInt64 = 0x100
-  private static let untilEnd: UInt64 = 0x4000
-  private static let untraced: UInt64 = 0x80_0000
-
-  /// Source: `include/uapi/linux/prctl.h`, PR_SET_PTRACER; fails where there is no Yama.
-  private enum Yama {
-    static let setTracer = 0x5961_6D61
-    static let anybody = -1
   }
 
   // MARK: In the helper
@@ -127,5 +118,5 @@ extension SystemCallLine {
 @c(agent_tracer)
 func agentTracer(_ job: UInt64) {
   TracedStop.work(Address(job))
-  while true { _ = rawSystemCall(SyscallNumber.exit, 0) }
+  exitThread()
 }

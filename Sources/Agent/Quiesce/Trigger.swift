@@ -104,7 +104,7 @@ enum Trigger {
     }
     // Bounded: the fork may have happened while another thread of the parent was at this.
     for _ in 0..<10_000 where Agent.owner.value != process {
-      _ = rawSystemCall(SyscallNumber.schedYield)
+      Scheduling.yield()
     }
     Agent.owner.store(process)
   }

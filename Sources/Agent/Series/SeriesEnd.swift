@@ -47,13 +47,12 @@ enum SeriesEnd {
     try temporary.append(".")
     try temporary.append(decimal: UInt64(draft.process.pid))
     try temporary.append(".link")
-    _ = rawSystemCall(SyscallNumber.unlink, temporary.address.argument)
-    try systemCall(
-      SyscallNumber.symlink, path.nameAddress.argument, temporary.address.argument)
+    try? Files.unlink(path: temporary.address)
+    try Files.makeSymbolicLink(path: temporary.address, to: path.nameAddress)
     do throws(Errno) {
-      try systemCall(SyscallNumber.rename, temporary.address.argument, name.address.argument)
+      try Files.rename(temporary.address, to: name.address)
     } catch {
-      _ = rawSystemCall(SyscallNumber.unlink, temporary.address.argument)
+      try? Files.unlink(path: temporary.address)
       throw error
     }
     // Before anything goes that it led to.
@@ -96,10 +95,7 @@ enum SeriesEnd {
   ) throws(Errno) -> FileDescriptor {
     // Not through links, and not to wait for the writer of a pipe.
     let flags: OpenFlags = .readOnly | .noFollow | .nonBlocking | .closeOnExec
-    let file = FileDescriptor(
-      adopting: Int32(
-        truncatingIfNeeded: try systemCall(
-          SyscallNumber.openat, Int(directory), name.argument, Int(flags.rawValue), 0)))
+    let file = try FileDescriptor(path: name, in: directory, flags)
     guard try FileStatus(of: file.number).kind == .regular else { throw .invalid }
     return file
   }
@@ -127,7 +123,7 @@ enum SeriesEnd {
     guard var path = try? ImagePath(in: &scratch),
       (try? pattern.put(.whole, of: configuration, fields, into: &path)) != nil
     else { return }
-    _ = rawSystemCall(SyscallNumber.unlink, path.address.argument)
+    try? Files.unlink(path: path.address)
   }
 }
 

@@ -15,7 +15,7 @@ enum OwnStatus {
     while !matcher.isDone {
       let number = file.number
       let count = try? withAddress(of: &buffer) { (address) throws(Errno) in
-        let count = try systemCall(SyscallNumber.read, Int(number), address.argument, 128)
+        let count = Int(try Files.read(number, to: address, byteCount: 128))
         matcher.feed(Memory.bytes(at: address, count: count))
         return count
       }

@@ -83,14 +83,8 @@ extension InterruptedCalls {
   ) -> UInt64? {
     // struct timeval
     var time = InlineArray<2, Int64>(repeating: 0)
-    var size: UInt32 = 16
-    let option = kind == .receiving ? 20 : 21
-    let isThere = try? withAddress(of: &time) { (time) throws(Errno) in
-      try withAddress(of: &size) { (size) throws(Errno) in
-        try systemCall(
-          SyscallNumber.getsockopt, Int(socket), 1, option, time.argument, size.argument)
-      }
-    }
+    let isThere = try? Sockets.option(
+      socket, kind == .receiving ? .receiveTimeout : .sendTimeout, into: &time)
     return isThere == nil ? nil : nanoseconds(time[0], time[1] * 1000)
   }
 

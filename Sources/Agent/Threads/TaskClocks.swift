@@ -1,4 +1,3 @@
-internal import CKernel
 internal import Kernel
 internal import KernelABI
 internal import Procfs
@@ -40,21 +39,16 @@ struct TaskClocks: BitwiseCopyable {
 
   private func known(_ nanoseconds: UInt64) -> UInt64? { nanoseconds == 0 ? nil : nanoseconds }
 
-  /// CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_VFORK | CLONE_UNTRACED, no signal at its end.
-  private static let flags: UInt64 = 0x100 | 0x200 | 0x400 | 0x4000 | 0x80_0000
-
   /// - Returns: 0 when something is in the way.
   private func visit(_ processor: Int32) -> UInt64 {
     // The helper's message lies at the low end of its stack: CPU, then the answer.
     Memory.store(UInt64(UInt32(bitPattern: processor)), at: stack)
     Memory.store(UInt64(0), at: stack + 8)
-    var arguments = ckernel_clone_args()
-    arguments.flags = Self.flags
-    arguments.stack = stack.rawValue
-    arguments.stack_size = Self.stackByteCount
-    guard let child = try? HelperProcess.run(&arguments, helperBody, stack.rawValue) else {
-      return 0
-    }
+    guard let range = AddressRange(start: stack, byteCount: Self.stackByteCount),
+      let child = try? HelperProcess.start(
+        HelperProcess.Options(.fileSystem | .files | .untilEnd | .untraced, stack: range),
+        helperBody, stack)
+    else { return 0 }
     HelperProcess.reap(child)
     return Memory.load(UInt64.self, at: stack + 8)
   }
@@ -67,7 +61,7 @@ private func helperBody(_ message: UInt64) {
   if let nanoseconds = try? ownClock(on: processor) {
     Memory.store(nanoseconds, at: message + 8)
   }
-  while true { _ = rawSystemCall(SyscallNumber.exit, 0) }
+  exitThread()
 }
 
 private func ownClock(on processor: UInt64) throws(Errno) -> UInt64 {

@@ -38,9 +38,7 @@ enum ThreadSurvey {
     let count: UInt64
     do throws(Errno) {
       // Source: sched_getaffinity(2): the call, unlike glibc's, returns the bytes it stored.
-      count = UInt64(
-        try systemCall(
-          SyscallNumber.schedGetaffinity, Int(tid), Int(affinityCapacity), place.argument))
+      count = try Scheduling.affinity(of: tid, to: place, capacity: UInt64(affinityCapacity))
     } catch {
       return ckpt_detail()
     }

@@ -47,7 +47,7 @@ enum LazyMemory {
       try? Mapping.advise(page, Advice.normal)
     }
     while Agent.state.lazyWhole != 0, Memory.canRead(Address(Agent.state.lazyWhole)) {
-      _ = rawSystemCall(SyscallNumber.poll, 0, 0, 1)
+      Scheduling.sleep(milliseconds: 1)
     }
     Agent.state.lazyWhole = 0
   }

@@ -9,6 +9,7 @@ enum WakeReport {
     case handoff = 1
     case cloneThread = 2  // subject: TID
     case securebits = 3  // of some thread
+    case restoreState = 4  // subject: RestoreLosses
   }
 
   /// The program is about to run: 4 zero bytes, then the end of the pipe.
@@ -25,6 +26,12 @@ enum WakeReport {
     line.write(to: 2)
   }
 
+  /// Ends the process when something is missing that the program can't do without.
+  static func check(_ losses: RestoreLosses, _ handoff: ckpt_handoff) {
+    let missing = losses.rawValue & RestoreLosses.fatal.rawValue
+    if missing != 0 { fail(.restoreState, handoff, Errno(rawValue: 0), subject: UInt64(missing)) }
+  }
+
   /// Ends the process: no instruction of the program has run.
   static func fail(
     _ step: Step, _ handoff: ckpt_handoff, _ errno: Errno, subject: UInt64
@@ -32,14 +39,10 @@ enum WakeReport {
     var failure = ckpt_failure(
       step: step.rawValue, error: errno.rawValue, subject: subject, detail: 0)
     write(&failure, handoff)
-    while true { _ = rawSystemCall(SyscallNumber.exitGroup, 70) }
+    exitGroup(status: 70)
   }
 
   private static func write<T: BitwiseCopyable>(_ record: inout T, _ handoff: ckpt_handoff) {
-    _ = try? withAddress(of: &record) { (address) throws(Errno) in
-      try systemCall(
-        SyscallNumber.write, Int(handoff.status_descriptor), address.argument,
-        MemoryLayout<T>.size)
-    }
+    _ = try? Files.write(handoff.status_descriptor, record)
   }
 }

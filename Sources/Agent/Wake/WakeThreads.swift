@@ -11,10 +11,6 @@ struct WakeThreads {
   /// Index of the main thread, which runs this.
   private let main: Int
 
-  /// CLONE_VM, FS, FILES, SIGHAND, THREAD, SYSVSEM, SETTLS.
-  private static let cloneFlags: UInt64 =
-    0x100 | 0x200 | 0x400 | 0x800 | 0x1_0000 | 0x4_0000 | 0x8_0000
-
   /// Bytes between a thread's signal frame and the stack it begins on: the frame's return address
   /// lies there, and nothing else that matters.
   private static let frameGap: UInt64 = 64
@@ -60,7 +56,9 @@ struct WakeThreads {
     let record = root.threads[index]
     var tid = record.tid
     var arguments = ckernel_clone_args()
-    arguments.flags = Self.cloneFlags
+    arguments.flags =
+      (.memory | .fileSystem | .files | .signalHandlers | .thread | .semaphoreUndo
+      | .threadPointer as CloneFlags).rawValue
     arguments.tls = record.fs_base
     let top = (record.frame - Self.frameGap) & ~15
     arguments.stack = top - Self.stackByteCount

@@ -76,7 +76,7 @@ struct ImageOutput: ~Copyable {
     if let file = try? unnamed(beside: path, &scratch) {
       return ImageOutput(file, .unnamed, path: path, temporary: temporary, replaces: replaces)
     }
-    _ = rawSystemCall(SyscallNumber.unlink, temporary.address.argument)
+    try? Files.unlink(path: temporary.address)
     let file = try FileDescriptor(
       path: temporary.address, .writeOnly | .create | .exclusive | .noFollow, mode: 0o600)
     return ImageOutput(file, .temporary, path: path, temporary: temporary, replaces: replaces)
@@ -125,7 +125,7 @@ struct ImageOutput: ~Copyable {
 
   /// Lets go of the file and leaves nothing of it.
   consuming func discard() {
-    if kind == .temporary { _ = rawSystemCall(SyscallNumber.unlink, temporary.address.argument) }
+    if kind == .temporary { try? Files.unlink(path: temporary.address) }
   }
 
   /// A device that knows no such thing needs none.
@@ -145,7 +145,7 @@ struct ImageOutput: ~Copyable {
     do throws(Errno) {
       try rename()
     } catch {
-      _ = rawSystemCall(SyscallNumber.unlink, temporary.address.argument)
+      try? Files.unlink(path: temporary.address)
       throw error
     }
     try synchronizeDirectory()
@@ -154,29 +154,23 @@ struct ImageOutput: ~Copyable {
   private borrowing func rename() throws(Errno) {
     if !replaces {
       do throws(Errno) {
-        // AT_FDCWD, RENAME_NOREPLACE
-        try systemCall(
-          SyscallNumber.renameat2, -100, temporary.address.argument, -100, path.address.argument, 1)
-        return
+        return try Files.renameWithoutReplacing(temporary.address, to: path.address)
       } catch {
         // EINVAL: a file system that doesn't know the flag. Nobody had the name a moment ago.
         guard error == .invalid else { throw error }
       }
     }
-    try systemCall(
-      SyscallNumber.rename, temporary.address.argument, path.address.argument)
+    try Files.rename(temporary.address, to: path.address)
   }
 
   /// Gives the unnamed file its temporary name: linkat(2) can't replace, rename(2) can.
   private borrowing func link() throws(Errno) {
-    _ = rawSystemCall(SyscallNumber.unlink, temporary.address.argument)
+    try? Files.unlink(path: temporary.address)
     var source = Line("/proc/thread-self/fd/")
     source.append(decimal: Int64(file.number))
     let target = temporary.address
     try source.withPath { (source) throws(Errno) in
-      // AT_FDCWD, AT_SYMLINK_FOLLOW
-      try systemCall(
-        SyscallNumber.linkat, -100, source.argument, -100, target.argument, 0x400)
+      try Files.link(source, to: target)
     }
   }
 

@@ -26,16 +26,12 @@ struct WriteAhead {
     self.descriptor = descriptor
     guard Self.allocatesCheaply(descriptor) else { return }
     do throws(Errno) {
-      try retryingInterrupts { () throws(Errno) in
-        try systemCall(SyscallNumber.fallocate, Int(descriptor), 0, 0, Int(byteCount))
-      }
+      try Files.allocate(descriptor, offset: 0, byteCount: byteCount)
     } catch {
       // What else it may be unable to do, writing can.
-      guard error != .noSpace, error != Self.diskQuota else { throw error }
+      guard error != .noSpace, error != .diskQuota else { throw error }
     }
   }
-
-  private static let diskQuota = Errno(rawValue: 122)  // EDQUOT
 
   /// Source: `include/uapi/linux/magic.h`: ext4 and its elders, XFS.
   static func allocatesCheaply(_ descriptor: Int32) -> Bool {
@@ -46,14 +42,14 @@ struct WriteAhead {
   /// Tells the disk to begin with what was written up to `position`, if it is enough.
   ///
   /// What goes wrong meanwhile is for fsync(2) to report.
-  ///
-  /// Source: sync_file_range(2), SYNC_FILE_RANGE_WRITE.
   mutating func didWrite(upTo position: UInt64) {
     guard isOn, position - started >= Self.step else { return }
-    let result = rawSystemCall(
-      SyscallNumber.syncFileRange, Int(descriptor), Int(started), Int(position - started), 2)
-    // ESPIPE: a pipe or a device.
-    isOn = result >= 0
+    do throws(Errno) {
+      try Files.startWriting(descriptor, offset: started, byteCount: position - started)
+    } catch {
+      // ESPIPE: a pipe or a device.
+      isOn = false
+    }
     started = position
   }
 }

@@ -30,7 +30,4 @@ extension Errno {
     default: nil
     }
   }
-
-  private static var diskQuota: Errno { Errno(rawValue: 122) }
-  private static var readOnlyFileSystem: Errno { Errno(rawValue: 30) }
 }

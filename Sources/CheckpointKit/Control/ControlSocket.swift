@@ -1,5 +1,4 @@
-internal import CKernel
-internal import Kernel
+public import Kernel
 public import KernelABI
 
 /// The abstract address on which `ckpt` waits for the agent.
@@ -12,35 +11,20 @@ public struct ControlListener: ~Copyable {
   let descriptor: FileDescriptor
 
   public init(_ token: ControlToken) throws(Errno) {
-    let type = 5 | 0o2000000  // SOCK_SEQPACKET | SOCK_CLOEXEC
     let socket = FileDescriptor(
-      adopting: Int32(try systemCall(SyscallNumber.socket, 1, type, 0)))
-    let number = Int(socket.number)
-    let address: [UInt8] = [1, 0, 0] + Array(token.socketName.utf8)
-    try withAddress(ofBytes: address) { pointer throws(Errno) in
-      _ = try systemCall(SyscallNumber.bind, number, pointer.argument, address.count)
-    }
-    try systemCall(SyscallNumber.listen, number, 4)
+      adopting: try Sockets.make(Sockets.Family.unix, Sockets.Kind.packets, 0))
+    var name = Line()
+    for byte in token.socketName.utf8 { name.append(byte) }
+    try Sockets.bind(socket.number, to: SocketAddress(abstract: name))
+    try Sockets.listen(socket.number, backlog: 4)
     descriptor = socket
   }
 
   /// Takes the next connection; the caller has waited until there is one.
   public borrowing func accept() throws(Errno) -> ControlConnection {
-    let number = Int(descriptor.number)
-    let raw = try retryingInterrupts { () throws(Errno) in
-      try systemCall(SyscallNumber.accept4, number, 0, 0, 0o2000000)
-    }
-    return ControlConnection(descriptor: FileDescriptor(adopting: Int32(raw)))
+    ControlConnection(
+      descriptor: FileDescriptor(adopting: try Sockets.accept(descriptor.number)))
   }
-}
-
-/// Who is at the other end of a socket, as the kernel saw it when it connected.
-///
-/// Source: unix(7), SO_PEERCRED; `include/linux/socket.h`, struct ucred.
-public struct PeerCredentials: Equatable, Sendable {
-  /// 0 for a process that this PID namespace doesn't see.
-  public var pid: Int32
-  public var user: UInt32
 }
 
 /// A connection on which whole messages travel.
@@ -49,61 +33,28 @@ public struct ControlConnection: ~Copyable {
 
   init(descriptor: consuming FileDescriptor) { self.descriptor = descriptor }
 
+  /// Whose `process` is 0 for one that this PID namespace doesn't see.
   public borrowing func peer() throws(Errno) -> PeerCredentials {
-    let number = Int(descriptor.number)
-    var credentials = [UInt8](repeating: 0, count: 12)
-    var length: UInt32 = 12
-    _ = try withAddress(ofMutableBytes: &credentials) { pointer throws(Errno) in
-      try withAddress(of: &length) { length throws(Errno) in
-        try systemCall(
-          SyscallNumber.getsockopt, number, 1, 17, pointer.argument, length.argument)
-      }
-    }
-    return PeerCredentials(
-      pid: value(Int32.self, in: credentials) ?? 0,
-      user: value(UInt32.self, in: credentials, at: 4) ?? 0)
+    try PeerCredentials(of: descriptor.number)
   }
 
   /// Sends one message, with up to two descriptors to pass.
-  ///
-  /// Source: sendmsg(2), MSG_NOSIGNAL; unix(7), SCM_RIGHTS.
   public borrowing func send(_ message: [UInt8], passing passed: [Int32] = []) throws(Errno) {
-    let number = Int(descriptor.number)
-    // struct cmsghdr: length, SOL_SOCKET, SCM_RIGHTS, the descriptors, and padding to 24 bytes.
-    let rights = (passed + [0, 0]).prefix(2).flatMap { bytes(of: $0) }
-    let control =
-      passed.isEmpty
-      ? []
-      : bytes(of: UInt64(16 + 4 * passed.count)) + bytes(of: Int32(1)) + bytes(of: Int32(1))
-        + rights
-    try withAddress(ofBytes: message) { text throws(Errno) in
-      try withAddress(ofBytes: control) { rights throws(Errno) in
-        var piece = ckernel_iovec(base: text.rawValue, byte_count: UInt64(message.count))
-        _ = try withAddress(of: &piece) { piece throws(Errno) in
-          var header = ckernel_msghdr()
-          header.iov = piece.rawValue
-          header.iov_count = 1
-          if !control.isEmpty {
-            header.control = rights.rawValue
-            header.control_bytes = UInt64(control.count)
-          }
-          return try withAddress(of: &header) { header throws(Errno) in
-            try systemCall(SyscallNumber.sendmsg, number, header.argument, 0x4000)
-          }
-        }
-      }
+    let number = descriptor.number
+    try withAddress(ofBytes: message) { address throws(Errno) in
+      try DescriptorPassing.send(
+        number, from: address, byteCount: UInt64(message.count), first: passed.first ?? -1,
+        second: passed.dropFirst().first ?? -1, waits: true)
     }
   }
 
   /// The next message, empty when the other end is closed.
   public borrowing func receive() throws(Errno) -> [UInt8] {
-    let number = Int(descriptor.number)
+    let number = descriptor.number
     var buffer = [UInt8](repeating: 0, count: 8192)
-    let count = try retryingInterrupts { () throws(Errno) in
-      try withAddress(ofMutableBytes: &buffer) { address throws(Errno) in
-        try systemCall(SyscallNumber.recvfrom, number, address.argument, 8192, 0, 0, 0)
-      }
+    let count = try withAddress(ofMutableBytes: &buffer) { address throws(Errno) in
+      try Files.read(number, to: address, byteCount: 8192)
     }
-    return Array(buffer[0..<count])
+    return Array(buffer[0..<Int(count)])
   }
 }

@@ -1,22 +1,9 @@
 public import Kernel
 public import KernelABI
 
-/// What a file is, as far as this module cares.
-///
-/// Source: inode(7).
-public enum FileKind: UInt32, Sendable {
-  case fifo = 0o010000
-  case characterDevice = 0o020000
-  case directory = 0o040000
-  case blockDevice = 0o060000
-  case regular = 0o100000
-  case link = 0o120000
-  case socket = 0o140000
-}
-
 /// A few facts of stat(2).
 public struct FileFacts: Equatable, Sendable {
-  public var kind: FileKind?
+  public var kind: FileKind
 
   /// Permission bits with set-user-ID, set-group-ID and sticky.
   public var mode: UInt32
@@ -26,6 +13,24 @@ public struct FileFacts: Equatable, Sendable {
   /// Which file this is, together.
   public var device: UInt64
   public var inode: UInt64
+
+  public init(
+    kind: FileKind, mode: UInt32, byteCount: UInt64, owner: UInt32, device: UInt64,
+    inode: UInt64
+  ) {
+    self.kind = kind
+    self.mode = mode
+    self.byteCount = byteCount
+    self.owner = owner
+    self.device = device
+    self.inode = inode
+  }
+
+  init(_ status: FileStatus) {
+    self.init(
+      kind: status.kind, mode: status.mode & 0o7777, byteCount: status.byteCount,
+      owner: status.owner, device: status.device, inode: status.inode)
+  }
 }
 
 /// Files by path, the way a command needs them: whole, small, in Swift's own types.
@@ -82,13 +87,13 @@ public enum HostFiles {
   /// Source: getdents64(2).
   public static func names(in folder: String) throws(Errno) -> [String] {
     let directory = try open(folder, .readOnly | .directory)
-    let number = Int(directory.number)
+    let number = directory.number
     var names: [String] = []
     var buffer = [UInt8](repeating: 0, count: 65536)
     while true {
       let capacity = buffer.count
       let count = try withAddress(ofMutableBytes: &buffer) { address throws(Errno) in
-        try systemCall(SyscallNumber.getdents64, number, address.argument, capacity)
+        try Files.entries(of: number, to: address, capacity: capacity)
       }
       guard count > 0 else { return names }
       names += entryNames(in: buffer[0..<count])
@@ -117,7 +122,7 @@ public enum HostFiles {
     var buffer = [UInt8](repeating: 0, count: 4096)
     let count = try withPath(path) { path throws(Errno) in
       try withAddress(ofMutableBytes: &buffer) { address throws(Errno) in
-        try systemCall(SyscallNumber.readlink, path.argument, address.argument, 4096)
+        try Descriptors.readLink(path: path, to: address, capacity: 4096)
       }
     }
     return String(decoding: buffer[0..<count], as: UTF8.self)
@@ -127,35 +132,15 @@ public enum HostFiles {
   ///
   /// Source: stat(2).
   public static func facts(of path: String) throws(Errno) -> FileFacts {
-    var buffer = [UInt8](repeating: 0, count: 144)
-    try withPath(path) { path throws(Errno) in
-      _ = try withAddress(ofMutableBytes: &buffer) { address throws(Errno) in
-        try systemCall(SyscallNumber.stat, path.argument, address.argument)
-      }
-    }
-    return facts(inStat: buffer)
+    let status: FileStatus = try withPath(path) { path throws(Errno) in try FileStatus(path: path) }
+    return FileFacts(status)
   }
 
   /// Facts about an open file.
   ///
   /// Source: fstat(2).
   public static func facts(ofDescriptor number: Int32) throws(Errno) -> FileFacts {
-    var buffer = [UInt8](repeating: 0, count: 144)
-    _ = try withAddress(ofMutableBytes: &buffer) { address throws(Errno) in
-      try systemCall(SyscallNumber.fstat, Int(number), address.argument)
-    }
-    return facts(inStat: buffer)
-  }
-
-  /// Offsets from `arch/x86/include/uapi/asm/stat.h`.
-  private static func facts(inStat buffer: [UInt8]) -> FileFacts {
-    let mode = value(UInt32.self, in: buffer, at: 24) ?? 0
-    return FileFacts(
-      kind: FileKind(rawValue: mode & 0o170000), mode: mode & 0o7777,
-      byteCount: value(UInt64.self, in: buffer, at: 48) ?? 0,
-      owner: value(UInt32.self, in: buffer, at: 28) ?? 0,
-      device: value(UInt64.self, in: buffer, at: 0) ?? 0,
-      inode: value(UInt64.self, in: buffer, at: 8) ?? 0)
+    FileFacts(try FileStatus(of: number))
   }
 
   /// Whether this process may run the file.
@@ -163,7 +148,7 @@ public enum HostFiles {
   /// Source: access(2), X_OK.
   public static func checkExecutable(_ path: String) throws(Errno) {
     try withPath(path) { address throws(Errno) in
-      _ = try systemCall(SyscallNumber.access, address.argument, 1)
+      try Files.checkAccess(path: address, .execute)
     }
   }
 
@@ -171,7 +156,19 @@ public enum HostFiles {
   public static func rename(_ path: String, to destination: String) throws(Errno) {
     try withPath(path) { path throws(Errno) in
       try withPath(destination) { destination throws(Errno) in
-        _ = try systemCall(SyscallNumber.rename, path.argument, destination.argument)
+        try Files.rename(path, to: destination)
+      }
+    }
+  }
+
+  /// Gives an open file without a name one that nobody has.
+  ///
+  /// Source: linkat(2), AT_SYMLINK_FOLLOW; proc_pid_fd(5).
+  static func link(_ number: Int32, to path: String) throws(Errno) {
+    try withPath("/proc/self/fd/\(number)") { source throws(Errno) in
+      try withPath(path) { path throws(Errno) in
+        _ = try systemCall(
+          SyscallNumber.linkat, -100, source.argument, -100, path.argument, 0x400)
       }
     }
   }
@@ -179,7 +176,7 @@ public enum HostFiles {
   /// Source: unlink(2).
   public static func remove(_ path: String) throws(Errno) {
     try withPath(path) { path throws(Errno) in
-      _ = try systemCall(SyscallNumber.unlink, path.argument)
+      try Files.unlink(path: path)
     }
   }
 
@@ -187,9 +184,9 @@ public enum HostFiles {
   public static func workingDirectory() throws(Errno) -> String {
     var buffer = [UInt8](repeating: 0, count: 4096)
     let count = try withAddress(ofMutableBytes: &buffer) { address throws(Errno) in
-      try systemCall(SyscallNumber.getcwd, address.argument, 4096)
+      try Files.workingDirectory(to: address, capacity: 4096)
     }
-    return String(decoding: buffer[0..<max(0, count - 1)], as: UTF8.self)
+    return String(decoding: buffer[0..<max(0, count)], as: UTF8.self)
   }
 }
 

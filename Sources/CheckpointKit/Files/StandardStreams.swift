@@ -7,12 +7,10 @@ public func writeText(_ text: String, to descriptor: Int32) {
   while !rest.isEmpty {
     let piece = Array(rest)
     do throws(Errno) {
-      let count = try retryingInterrupts { () throws(Errno) in
-        try withAddress(ofBytes: piece) { address throws(Errno) in
-          try systemCall(SyscallNumber.write, Int(descriptor), address.argument, piece.count)
-        }
+      let count = try withAddress(ofBytes: piece) { address throws(Errno) in
+        try Files.write(descriptor, from: address, byteCount: UInt64(piece.count))
       }
-      rest = rest.dropFirst(count)
+      rest = rest.dropFirst(Int(count))
     } catch {
       return
     }
@@ -20,16 +18,6 @@ public func writeText(_ text: String, to descriptor: Int32) {
 }
 
 /// Whether the descriptor is a terminal.
-///
-/// Source: ioctl_tty(2), TCGETS.
 public func isTerminal(_ descriptor: Int32) -> Bool {
-  var settings = [UInt8](repeating: 0, count: 64)
-  do throws(Errno) {
-    _ = try withAddress(ofMutableBytes: &settings) { address throws(Errno) in
-      try systemCall(SyscallNumber.ioctl, Int(descriptor), 0x5401, address.argument)
-    }
-    return true
-  } catch {
-    return false
-  }
+  (try? Terminals.modes(descriptor)) != nil
 }

@@ -6,8 +6,8 @@ public import KernelABI
 public enum ImageFailure: Error, Equatable, Sendable {
   case unreadable(Errno)
 
-  /// Not an ordinary file; `nil`: of a kind this program doesn't know.
-  case notAFile(FileKind?)
+  /// Not an ordinary file.
+  case notAFile(FileKind)
 
   case empty
   case refused(ImageError)

@@ -242,7 +242,7 @@ private struct OutputSink: ImageSink {
   /// Source: fsync(2).
   func synchronize() throws(Errno) {
     do throws(Errno) {
-      _ = try systemCall(SyscallNumber.fsync, Int(number))
+      try Files.synchronize(number)
     } catch {
       guard error == .invalid else { throw error }
     }

@@ -56,7 +56,7 @@ public func train(
   }
   let pages = PageList.bytes(runs)
   // EFBIG.
-  guard !pages.isEmpty else { throw .output(path: output, Errno(rawValue: 27)) }
+  guard !pages.isEmpty else { throw .output(path: output, .tooLarge) }
   do throws(Errno) {
     let byteCount = try TrainedCopy(of: path, executable, identity, pages).write(to: output)
     return TrainedExecutable(
@@ -75,8 +75,8 @@ private func watch(
 ) throws(TrainFailure) -> ([UInt8], Int32) {
   do throws(Errno) {
     let record = try HostFiles.temporary(holding: [])
-    // F_SETFD: it stays open when this process's child becomes the program.
-    _ = try systemCall(SyscallNumber.fcntl, Int(record.number), 2, 0)
+    // It stays open when this process's child becomes the program.
+    try Descriptors.setFlags(record.number, 0)
     var environment = environment
     environment.set("CKPT_TRAIN", to: String(record.number))
     let status = try WatchedRun(path, arguments, environment).end()

@@ -40,7 +40,7 @@ struct TrainedCopy {
     try Self.put(pages, in: number, at: frame.executable.pagesOffset)
     try Self.put(frame.end, in: number, at: frame.executable.namesOffset)
     try Files.setMode(number, mode & 0o777)
-    _ = try systemCall(SyscallNumber.fsync, Int(number))
+    try Files.synchronize(number)
     try file.commit()
     return frame.executable.fileByteCount
   }

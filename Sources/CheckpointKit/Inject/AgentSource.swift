@@ -36,13 +36,9 @@ struct AgentSource {
   func fill(_ number: UInt64, of pid: Int32) throws(Errno) {
     let copy = try HostFiles.open("/proc/\(pid)/fd/\(number)", .readWrite)
     let bytes = Array(content.prefix(Int(file.loadedByteCount)))
-    var done = 0
-    while done < bytes.count {
-      done += try withAddress(ofBytes: bytes) { address throws(Errno) in
-        try systemCall(
-          SyscallNumber.pwrite, Int(copy.number), (address + UInt64(done)).argument,
-          bytes.count - done, done)
-      }
+    let number = copy.number
+    try withAddress(ofBytes: bytes) { address throws(Errno) in
+      try Files.write(number, from: address, byteCount: UInt64(bytes.count), at: 0)
     }
   }
 }

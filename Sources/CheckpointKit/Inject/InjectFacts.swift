@@ -93,11 +93,9 @@ extension PtraceRefusal.Facts {
     facts.yamaScope = (try? HostFiles.text(of: "/proc/sys/kernel/yama/ptrace_scope"))
       .flatMap { Int($0.prefix { $0.isNumber }) }
     facts.isCapable = hasTraceCapability()
-    // No process has the highest number.
-    let probe = rawSystemCall(SyscallNumber.ptrace, 0x4206, Int(Int32.max), 0, 0)
-    facts.isFiltered = probe != -Int(Errno.noSuchProcess.rawValue)
+    facts.isFiltered = !Ptrace.isAvailable
     facts.isReadable = (try? HostFiles.contents(of: "/proc/\(pid)/environ", limit: 1)) != nil
-    facts.isSameUser = UInt32(rawSystemCall(SyscallNumber.getuid)) == target.status.user
+    facts.isSameUser = OwnIDs.realUser == target.status.user
     return facts
   }
 

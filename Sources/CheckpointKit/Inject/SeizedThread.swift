@@ -1,4 +1,3 @@
-internal import CKernel
 internal import Kernel
 internal import KernelABI
 
@@ -31,93 +30,62 @@ struct SeizedThread: ~Copyable {
     case ended
   }
 
-  private enum Request {
-    static let resume = 7
-    static let getRegisters = 12
-    static let setRegisters = 13
-    static let detach = 17
-    static let resumeToCall = 24
-    static let getMask = 0x420a
-    static let setMask = 0x420b
-    static let callInformation = 0x420e
-    static let seize = 0x4206
-    static let interrupt = 0x4207
-    static let rseq = 0x420f
-    static let step = 9
-    static let filter = 0x420c
-    static let dispatch = 0x4211
-  }
-
-  /// PTRACE_O_TRACESYSGOOD, PTRACE_O_TRACEEXEC.
-  private static let tellsCalls = 1
-  private static let tellsExec = 0x10
-
   /// Takes the thread; it runs on.
   ///
   /// - Throws: `notPermitted` also when another process traces it.
   init(_ tid: Int32, waiting patience: UInt64, forExec: Bool = false) throws(Errno) {
-    let options = Self.tellsCalls | (forExec ? Self.tellsExec : 0)
-    try systemCall(SyscallNumber.ptrace, Request.seize, Int(tid), 0, options)
+    try Ptrace.seize(tid, .callsAsSuch | (forExec ? .execution : .none))
     self.tid = tid
     deadline = Clock.monotonic + patience
   }
 
   /// A thread that stands still goes on with the registers it has.
-  deinit { _ = rawSystemCall(SyscallNumber.ptrace, Request.detach, Int(tid)) }
+  deinit { Ptrace.detach(tid, signal: 0) }
 
   // MARK: Stop and go
 
   /// Asks it to stop at the next safe place.
   borrowing func interrupt() throws(Errno) {
-    try systemCall(SyscallNumber.ptrace, Request.interrupt, Int(tid))
+    try Ptrace.interrupt(tid)
   }
 
   borrowing func resume(with signal: Int32 = 0) throws(Errno) {
-    try systemCall(SyscallNumber.ptrace, Request.resume, Int(tid), 0, Int(signal))
+    try Ptrace.goOn(tid, .freely, signal: signal)
   }
 
   /// Lets it run to the next begin or end of a system call.
   borrowing func resumeToCall(with signal: Int32 = 0) throws(Errno) {
-    try systemCall(SyscallNumber.ptrace, Request.resumeToCall, Int(tid), 0, Int(signal))
+    try Ptrace.goOn(tid, .byCalls, signal: signal)
   }
 
   /// Lets it take a signal, and stop before the first instruction of the handler.
   borrowing func enterHandler(of signal: Int32) throws(Errno) {
-    try systemCall(SyscallNumber.ptrace, Request.step, Int(tid), 0, Int(signal))
+    try Ptrace.step(tid, signal: signal)
   }
 
   /// Lets it go on for good, with the signal that it stands before, or with none.
   borrowing func release(with signal: Int32 = 0) throws(Errno) {
-    try systemCall(SyscallNumber.ptrace, Request.detach, Int(tid), 0, Int(signal))
+    try Ptrace.release(tid, signal: signal)
   }
 
   /// Waits until it stands still.
   ///
   /// - Throws: `timedOut`; a thread in an uninterruptible wait does not stop.
   borrowing func wait() throws(Errno) -> Event {
-    var status: Int32 = 0
     var turns = 0
     while true {
-      let found = try retryingInterrupts { () throws(Errno) in
-        try Kernel.withAddress(of: &status) { address throws(Errno) in
-          try systemCall(
-            SyscallNumber.wait4, Int(tid), address.argument, Self.withoutHang | Self.anyThread, 0)
-        }
-      }
-      if found != 0 { return Self.event(status) }
+      let status = try Wait.status(of: tid, .noHang | .allThreads)
+      if status.identifier != 0 { return Self.event(Int32(bitPattern: status.value)) }
       guard Clock.monotonic < deadline else { throw .timedOut }
       turns += 1
       // It is at work for microseconds as a rule.
       if turns < 500 {
-        _ = rawSystemCall(SyscallNumber.schedYield)
+        Scheduling.yield()
       } else {
-        _ = rawSystemCall(SyscallNumber.poll, 0, 0, 1)
+        Scheduling.sleep(milliseconds: 1)
       }
     }
   }
-
-  private static let withoutHang = 1
-  private static let anyThread = 0x4000_0000
 
   /// Source: ptrace(2), "Stopped states"; wait(2).
   static func event(_ status: Int32) -> Event {
@@ -134,69 +102,36 @@ struct SeizedThread: ~Copyable {
 
   borrowing func registers() throws(Errno) -> Registers {
     var registers = Registers()
-    try Kernel.withAddress(of: &registers.bits) { address throws(Errno) in
-      try systemCall(
-        SyscallNumber.ptrace, Request.getRegisters, Int(tid), 0, address.argument)
-    }
+    registers.bits = try Ptrace.registers(of: tid)
     return registers
   }
 
   borrowing func setRegisters(_ registers: Registers) throws(Errno) {
-    var bits = registers.bits
-    try Kernel.withAddress(of: &bits) { address throws(Errno) in
-      try systemCall(
-        SyscallNumber.ptrace, Request.setRegisters, Int(tid), 0, address.argument)
-    }
+    try Ptrace.setRegisters(registers.bits, of: tid)
   }
 
   /// The signal mask that it has outside of a call that sets one of its own.
-  borrowing func mask() throws(Errno) -> UInt64 {
-    var mask: UInt64 = 0
-    try Kernel.withAddress(of: &mask) { address throws(Errno) in
-      try systemCall(SyscallNumber.ptrace, Request.getMask, Int(tid), 8, address.argument)
-    }
-    return mask
-  }
+  borrowing func mask() throws(Errno) -> UInt64 { try Ptrace.mask(of: tid) }
 
-  borrowing func setMask(_ mask: UInt64) throws(Errno) {
-    var mask = mask
-    try Kernel.withAddress(of: &mask) { address throws(Errno) in
-      try systemCall(SyscallNumber.ptrace, Request.setMask, Int(tid), 8, address.argument)
-    }
-  }
+  borrowing func setMask(_ mask: UInt64) throws(Errno) { try Ptrace.setMask(mask, of: tid) }
 
   /// What the system call gave at whose end it stands, `nil`: it stands at no end.
   borrowing func callResult() throws(Errno) -> Int? {
-    var information = [UInt8](repeating: 0, count: 88)
-    let tid = Int(tid)
-    _ = try withAddress(ofMutableBytes: &information) { address throws(Errno) in
-      try systemCall(
-        SyscallNumber.ptrace, Request.callInformation, tid, 88, address.argument)
-    }
-    // PTRACE_SYSCALL_INFO_EXIT.
-    guard information[0] == 2 else { return nil }
-    return value(Int64.self, in: information, at: 24).map { Int($0) }
+    let call = try Ptrace.call(of: tid)
+    return call.isExit ? call.result : nil
   }
 
   /// Where its rseq area is, 0: it has none, or the kernel (before 5.13) doesn't tell.
-  borrowing func rseqArea() -> UInt64 {
-    var information = [UInt8](repeating: 0, count: 24)
-    let tid = Int(tid)
-    _ = try? withAddress(ofMutableBytes: &information) { address throws(Errno) in
-      try systemCall(SyscallNumber.ptrace, Request.rseq, tid, 24, address.argument)
-    }
-    return value(UInt64.self, in: information) ?? 0
-  }
+  borrowing func rseqArea() -> UInt64 { (try? Ptrace.rseqArea(of: tid)) ?? 0 }
 
   /// A filter of seccomp(2), by age: 0 is the newest; in the kernel's layout of classic BPF.
   ///
   /// - Throws: `accessDenied` without CAP_SYS_ADMIN, `noSuchFile` beyond the oldest.
   borrowing func filter(_ index: Int) throws(Errno) -> [UInt8] {
-    let count = try systemCall(SyscallNumber.ptrace, Request.filter, Int(tid), index, 0)
-    var code = [UInt8](repeating: 0, count: count * 8)
-    let tid = Int(tid)
+    var code = [UInt8](repeating: 0, count: try Ptrace.filterLength(index, of: tid) * 8)
+    let tid = tid
     _ = try withAddress(ofMutableBytes: &code) { address throws(Errno) in
-      try systemCall(SyscallNumber.ptrace, Request.filter, tid, index, address.argument)
+      try Ptrace.readFilter(index, of: tid, to: address)
     }
     return code
   }
@@ -206,11 +141,6 @@ struct SeizedThread: ~Copyable {
   ///
   /// Source: `Documentation/admin-guide/syscall-user-dispatch.rst`, `struct ptrace_sud_config`.
   borrowing func dispatchesCalls() -> Bool? {
-    var record = [UInt8](repeating: 0, count: 32)
-    let tid = Int(tid)
-    let result = try? withAddress(ofMutableBytes: &record) { address throws(Errno) in
-      try systemCall(SyscallNumber.ptrace, Request.dispatch, tid, 32, address.argument)
-    }
-    return result == nil ? nil : value(UInt64.self, in: record) != 0
+    Ptrace.dispatchesCalls(tid)
   }
 }

@@ -13,14 +13,12 @@ extension AgentLaunch {
     do throws(Errno) {
       let word = try WordPipe()
       let permission = try WordPipe()
-      let middleman = try systemCall(SyscallNumber.fork)
+      let middleman = try Process.fork()
       if middleman == 0 { makeInjector(word, permission, complain) }
-      try retryingInterrupts { () throws(Errno) in
-        try systemCall(SyscallNumber.wait4, middleman, 0, 0, 0)
-      }
+      try Wait.status(of: middleman)
       word.closeWriter()
       // With Yama a process says itself who but its parents may trace it; without, this is EINVAL.
-      _ = rawSystemCall(SyscallNumber.prctl, Self.setTracer, Int(try word.receive()))
+      Prctl.allowTracing(by: try word.receive())
       try permission.send(0)
       let result = try word.receive()
       guard result == 0 else { throw Errno(rawValue: result) }
@@ -29,21 +27,18 @@ extension AgentLaunch {
     }
   }
 
-  /// PR_SET_PTRACER.
-  private static let setTracer = 0x5961_6d61
-
   /// In a child, which ends: what it makes is an orphan.
   private func makeInjector(
     _ word: WordPipe, _ permission: WordPipe, _ complain: (InjectFailure) -> Void
   ) -> Never {
-    let program = Int32(rawSystemCall(SyscallNumber.getppid))
-    if rawSystemCall(SyscallNumber.fork) == 0 {
+    let program = Process.parentID
+    if (try? Process.fork()) == 0 {
       permission.closeWriter()
       if let tracee = seize(program, word, permission) {
         do throws(InjectFailure) { try inject(tracee, program) } catch { complain(error) }
       }
     }
-    while true { _ = rawSystemCall(SyscallNumber.exitGroup, 0) }
+    exitGroup(status: 0)
   }
 
   /// Takes the process that is to be the program, and tells it so.
@@ -51,9 +46,9 @@ extension AgentLaunch {
     _ program: Int32, _ word: WordPipe, _ permission: WordPipe
   ) -> SeizedThread? {
     // Neither the terminal's signals nor its stops are for it.
-    _ = rawSystemCall(SyscallNumber.setsid)
+    Process.makeSession()
     do throws(Errno) {
-      try word.send(Int32(rawSystemCall(SyscallNumber.getpid)))
+      try word.send(Process.ownID)
       _ = try permission.receive()
     } catch {
       return nil
@@ -72,8 +67,7 @@ extension AgentLaunch {
   /// All but standard error: whoever waits for the end of one of the program's files must not wait
   /// for this process.
   private func closeInherited() {
-    _ = rawSystemCall(SyscallNumber.closeRange, 0, 1, 0)
-    _ = rawSystemCall(SyscallNumber.closeRange, 3, Int(UInt32.max), 0)
+    Descriptors.closeAll(but: 2)
   }
 
   private func inject(
@@ -142,7 +136,7 @@ extension AgentLaunch {
       let text = try? HostFiles.text(of: "/proc/\(program)/status"),
       !ProcessStatus(text).catches(controlSignal)
     {
-      _ = rawSystemCall(SyscallNumber.poll, 0, 0, 1)
+      Scheduling.sleep(milliseconds: 1)
     }
   }
 }
@@ -161,22 +155,13 @@ private struct WordPipe {
   func closeWriter() { closeDescriptor(writer) }
 
   func send(_ word: Int32) throws(Errno) {
-    var word = word
-    try Kernel.withAddress(of: &word) { address throws(Errno) in
-      try systemCall(SyscallNumber.write, Int(writer), address.argument, 4)
-    }
+    try Files.write(writer, word)
   }
 
   /// - Throws: `noSuchProcess` when all who could write are gone.
   func receive() throws(Errno) -> Int32 {
     var word: Int32 = 0
-    let reader = reader
-    let count = try Kernel.withAddress(of: &word) { address throws(Errno) in
-      try retryingInterrupts { () throws(Errno) in
-        try systemCall(SyscallNumber.read, Int(reader), address.argument, 4)
-      }
-    }
-    guard count == 4 else { throw .noSuchProcess }
+    guard try Files.read(reader, into: &word) == 4 else { throw .noSuchProcess }
     return word
   }
 }

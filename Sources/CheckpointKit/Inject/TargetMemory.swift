@@ -16,21 +16,18 @@ struct TargetMemory: ~Copyable {
   /// - Throws: `inputOutput` where nothing is mapped.
   borrowing func read(_ address: UInt64, count: Int) throws(Errno) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: count)
-    let number = Int(file.number)
+    let number = file.number
     let done = try withAddress(ofMutableBytes: &bytes) { buffer throws(Errno) in
-      try systemCall(
-        SyscallNumber.pread, number, buffer.argument, count, Address(address).argument)
+      try Files.readOnce(number, to: buffer, byteCount: UInt64(count), at: address)
     }
-    guard done == count else { throw .inputOutput }
+    guard done == UInt64(count) else { throw .inputOutput }
     return bytes
   }
 
   borrowing func write(_ bytes: [UInt8], at address: UInt64) throws(Errno) {
-    let number = Int(file.number)
-    let done = try withAddress(ofBytes: bytes) { buffer throws(Errno) in
-      try systemCall(
-        SyscallNumber.pwrite, number, buffer.argument, bytes.count, Address(address).argument)
+    let number = file.number
+    try withAddress(ofBytes: bytes) { buffer throws(Errno) in
+      try Files.write(number, from: buffer, byteCount: UInt64(bytes.count), at: address)
     }
-    guard done == bytes.count else { throw .inputOutput }
   }
 }

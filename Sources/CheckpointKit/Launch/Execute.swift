@@ -20,8 +20,7 @@ func replaceProcess(
       vector += environmentOffsets.map { base.rawValue + UInt64($0) } + [0]
       try withAddress(ofBytes: vector.flatMap { bytes(of: $0) }) { vector throws(Errno) in
         let environment = vector + UInt64(8 * (argumentOffsets.count + 1))
-        _ = try systemCall(
-          SyscallNumber.execve, path.argument, vector.argument, environment.argument)
+        try Process.execute(path: path, arguments: vector, environment: environment)
       }
     }
   }

@@ -3,12 +3,12 @@ internal import KernelABI
 
 /// A program that is run to its end, with the standard streams of this one.
 struct WatchedRun {
-  private let process: Int
+  private let process: Int32
 
   /// - Parameter arguments: the first is its name.
   init(_ path: String, _ arguments: [[UInt8]], _ environment: Environment) throws(Errno) {
     try HostFiles.checkExecutable(path)
-    process = try systemCall(SyscallNumber.fork)
+    process = try Process.fork()
     if process == 0 { Self.become(path, arguments, environment) }
   }
 
@@ -19,7 +19,7 @@ struct WatchedRun {
     do throws(Errno) {
       try replaceProcess(path, arguments: arguments, environment: environment.entries)
     } catch {}
-    while true { _ = rawSystemCall(SyscallNumber.exitGroup, 126) }
+    exitGroup(status: 126)
   }
 
   /// Waits for it.
@@ -28,16 +28,7 @@ struct WatchedRun {
   ///
   /// - Returns: how it ended, as for `$?` of a shell.
   func end() throws(Errno) -> Int32 {
-    // SIGINT, SIGQUIT.
-    Signal.setMask(Signal.bit(2) | Signal.bit(3))
-    var status: UInt32 = 0
-    let process = process
-    try withAddress(of: &status) { (address) throws(Errno) in
-      _ = try retryingInterrupts { () throws(Errno) in
-        try systemCall(SyscallNumber.wait4, process, address.argument, 0, 0)
-      }
-    }
-    let signal = Int32(status & 0x7F)
-    return signal == 0 ? Int32(status >> 8 & 0xFF) : 128 + signal
+    Signal.setMask(Signal.bit(Signal.interrupt) | Signal.bit(Signal.quit))
+    return try Wait.status(of: process).shellStatus
   }
 }

@@ -28,7 +28,7 @@ public struct Candidate: Equatable, Sendable {
     else { return nil }
     let words = terminatedStrings(in: line).map { String(decoding: $0, as: UTF8.self) }
     self.init(
-      pid: pid, age: Self.age(stat: stat, now: bootTime()), memory: Self.memory(statm: pages),
+      pid: pid, age: Self.age(stat: stat, now: Clock.boottime), memory: Self.memory(statm: pages),
       commandLine: words.joined(separator: " "))
   }
 
@@ -58,14 +58,4 @@ public struct Candidate: Equatable, Sendable {
     guard fields.count > 1, let pages = UInt64(fields[1]), pages < 1 << 40 else { return 0 }
     return pages * pageByteCount
   }
-}
-
-/// CLOCK_BOOTTIME, in nanoseconds.
-private func bootTime() -> UInt64 {
-  var time = [UInt8](repeating: 0, count: 16)
-  _ = try? withAddress(ofMutableBytes: &time) { address throws(Errno) in
-    try systemCall(SyscallNumber.clockGettime, 7, address.argument)
-  }
-  let seconds = value(UInt64.self, in: time) ?? 0
-  return seconds &* 1_000_000_000 &+ (value(UInt64.self, in: time, at: 8) ?? 0)
 }

@@ -145,11 +145,8 @@ final class LinkSource: ByteSource {
       let part: UInt64
       do throws(Errno) {
         try Descriptors.awaitReadable(number, milliseconds: isFirst ? -1 : patience)
-        part = UInt64(
-          try retryingInterrupts { () throws(Errno) in
-            try systemCall(
-              SyscallNumber.read, Int(number), (address + done).argument, count - Int(done))
-          })
+        part = try Files.read(
+          number, to: address + done, byteCount: UInt64(count) - done)
       } catch {
         throw error == .timedOut
           ? .stalled("the connection", milliseconds: patience) : .read("the connection", error)

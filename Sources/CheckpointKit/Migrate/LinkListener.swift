@@ -20,7 +20,7 @@ final class LinkListener {
       socket = FileDescriptor(
         adopting: try Sockets.make(address.family, Sockets.Kind.stream | 0o4000, 0))
       // A port of a connection that has just ended may be had again.
-      _ = try? Sockets.setOption(socket.number, 1, 2, 1)
+      _ = try? Sockets.setOption(socket.number, .reuseAddress, 1)
       try Sockets.bind(socket.number, to: address)
       try Sockets.listen(socket.number, backlog: 16)
       self.port = try Sockets.localAddress(socket.number).port
@@ -75,9 +75,9 @@ final class LinkListener {
     let wanted = LinkSecrets.tokenByteCount - one.hello.count
     var buffer = [UInt8](repeating: 0, count: LinkSecrets.tokenByteCount)
     let count = try? withAddress(ofMutableBytes: &buffer) { address throws(Errno) in
-      try systemCall(SyscallNumber.read, Int(one.number), address.argument, wanted)
+      try Files.read(one.number, to: address, byteCount: UInt64(wanted))
     }
     guard let count, count > 0 else { return nil }
-    return one.hello + buffer[..<count]
+    return one.hello + buffer[..<Int(count)]
   }
 }

@@ -20,9 +20,9 @@ struct PendingBytes {
     while !bytes.isEmpty {
       do throws(Errno) {
         let count = try withAddress(ofBytes: bytes) { [count = bytes.count] address throws(Errno) in
-          try systemCall(SyscallNumber.write, Int(number), address.argument, count)
+          try Files.write(number, from: address, byteCount: UInt64(count))
         }
-        bytes.removeFirst(count)
+        bytes.removeFirst(Int(count))
       } catch {
         if error == .tryAgain { return true }
         guard error == .interrupted else { return false }

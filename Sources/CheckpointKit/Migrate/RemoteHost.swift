@@ -1,3 +1,4 @@
+internal import CKernel
 internal import Kernel
 internal import KernelABI
 
@@ -47,7 +48,7 @@ struct RemoteHost: ~Copyable {
   /// Nobody is left: whoever waits over there finds the end of its input.
   deinit {
     _ = try? Process.send(9, to: pid)
-    _ = rawSystemCall(SyscallNumber.wait4, Int(pid), 0, 0, 0)
+    _ = try? Wait.status(of: pid)
   }
 
   /// The next word.
@@ -85,7 +86,7 @@ struct RemoteHost: ~Copyable {
       guard ready[0] else { throw .timedOut }
       let file = output.number
       count = try withAddress(ofMutableBytes: &buffer) { address throws(Errno) in
-        UInt64(try systemCall(SyscallNumber.read, Int(file), address.argument, 4096))
+        try Files.read(file, to: address, byteCount: 4096)
       }
     } catch {
       switch error {
@@ -106,14 +107,10 @@ struct RemoteHost: ~Copyable {
         == true
     else { return nil }
     // Left to be waited for: its number stays its own until `deinit`.
-    var information = [UInt8](repeating: 0, count: 128)
-    let child = Int(pid)
-    _ = try? withAddress(ofMutableBytes: &information) { address throws(Errno) in
-      // P_PID; WEXITED | WNOWAIT
-      try systemCall(SyscallNumber.waitid, 1, child, address.argument, 4 | 0x0100_0000)
+    guard let event = try? Wait.event(of: .process(pid), .exited | .stays), event.code == 1 else {
+      return nil
     }
-    let isExit = value(Int32.self, in: information, at: 8) == 1
-    return isExit ? value(Int32.self, in: information, at: 24) : nil
+    return Int32(truncatingIfNeeded: event.value)
   }
 
   /// Readable when a signal has come.

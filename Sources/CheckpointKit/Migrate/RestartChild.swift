@@ -46,7 +46,7 @@ final class RestartChild {
     let pid = try spawn(Self.command(order), input: numbers.input, output: numbers.output)
     for number in theirs { closeDescriptor(number) }
     self.pid = pid
-    process = Int32(try systemCall(SyscallNumber.pidfdOpen, Int(pid), 0))
+    process = try Events.openProcess(pid)
   }
 
   private static func command(_ order: RelayOrder) -> [String] {
@@ -75,16 +75,7 @@ final class RestartChild {
 
   /// Its exit status, 128 and a signal's number when that has ended it; waits for it.
   func status() -> Int32 {
-    var status: Int32 = 0
-    let pid = Int(pid)
-    _ = try? withAddress(of: &status) { address throws(Errno) in
-      try retryingInterrupts { () throws(Errno) in
-        try systemCall(SyscallNumber.wait4, pid, address.argument, 0, 0)
-      }
-    }
-    // Source: wait(2), WIFSIGNALED, WTERMSIG, WEXITSTATUS.
-    let signal = status & 0x7F
-    return signal == 0 ? (status >> 8) & 0xFF : 128 + signal
+    (try? Wait.status(of: pid))?.shellStatus ?? 0
   }
 }
 

@@ -200,9 +200,7 @@ final class RestartRelay {
 func readBytes(_ number: Int32) -> [UInt8]? {
   var buffer = [UInt8](repeating: 0, count: 65_536)
   let count = try? withAddress(ofMutableBytes: &buffer) { address throws(Errno) in
-    try retryingInterrupts { () throws(Errno) in
-      try systemCall(SyscallNumber.read, Int(number), address.argument, 65_536)
-    }
+    try Files.read(number, to: address, byteCount: 65_536)
   }
-  return count.map { Array(buffer[..<$0]) }
+  return count.map { Array(buffer[..<Int($0)]) }
 }

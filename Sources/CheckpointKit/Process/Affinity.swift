@@ -25,14 +25,14 @@ enum Affinity {
   private static func current() throws(Errno) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: byteCount)
     let count = try withAddress(ofMutableBytes: &bytes) { address throws(Errno) in
-      try systemCall(SyscallNumber.schedGetaffinity, 0, byteCount, address.argument)
+      try Scheduling.affinity(of: 0, to: address, capacity: UInt64(byteCount))
     }
-    return Array(bytes.prefix(count))
+    return Array(bytes.prefix(Int(count)))
   }
 
   private static func set(_ bytes: [UInt8]) throws(Errno) {
-    _ = try withAddress(ofBytes: bytes) { address throws(Errno) in
-      try systemCall(SyscallNumber.schedSetaffinity, 0, bytes.count, address.argument)
+    try withAddress(ofBytes: bytes) { address throws(Errno) in
+      try Scheduling.setAffinity(at: address, byteCount: UInt64(bytes.count))
     }
   }
 }

@@ -8,21 +8,37 @@ public let defaultTrigger = 12
 /// The name of the init process that `restart` puts into a namespace of its own.
 private let initName = "ckpt-init"
 
+/// Nanoseconds that a restart may take until its program has an agent.
+private let restartPatience: UInt64 = 5_000_000_000
+
 /// The name of the process that reads the memory of a program which `restart --lazy` started.
 private let readerName = "ckpt-lazy"
 
 extension TargetFacts {
-  /// Looks at a process; one that is `restart` gives the program it brought back.
+  /// Looks at a process; one that is `restart` gives the program it brings back.
+  ///
+  /// It waits for a program that is just being brought back.
   public static func read(_ pid: Int32) throws(TargetFailure) -> TargetFacts {
-    let facts = try readOnly(pid)
-    guard !facts.hasAgent, isRestart(pid) else { return facts }
-    let program = children(of: pid).first { child in
+    let deadline = Clock.monotonic + restartPatience
+    while true {
+      let facts = try readOnly(pid)
+      guard !facts.hasAgent, isRestart(pid) else { return facts }
+      if let program = program(of: pid) {
+        let found = try readOnly(program)
+        if found.hasAgent || !isRestart(program) { return found }
+      }
+      guard Clock.monotonic < deadline else { throw .restartWithoutProgram(pid) }
+      Scheduling.sleep(milliseconds: 5)
+    }
+  }
+
+  /// The program that a `restart` brought back, or is about to.
+  private static func program(of restart: Int32) -> Int32? {
+    children(of: restart).first { child in
       do throws(TargetFailure) { return try readStatus(child).name != initName } catch {
         return false
       }
     }
-    guard let program else { throw .restartWithoutProgram(pid) }
-    return try readOnly(program)
   }
 
   private static func readOnly(_ pid: Int32) throws(TargetFailure) -> TargetFacts {
@@ -68,7 +84,7 @@ extension TargetFacts {
   private static func checkPermission(
     _ pid: Int32, _ status: ProcessStatus
   ) throws(TargetFailure) {
-    do throws(Errno) { _ = try systemCall(SyscallNumber.kill, Int(pid), 0) } catch {
+    do throws(Errno) { try Process.send(0, to: pid) } catch {
       throw error == .notPermitted ? .notOurs(pid, user: status.user) : .noSuchProcess(pid)
     }
   }
@@ -103,14 +119,9 @@ extension TargetFacts {
     }
   }
 
-  /// Processes that it started and that have not ended: they are no part of an image.
-  public func childCount() -> Int {
-    Self.children(of: pid).count { child in
-      do throws(TargetFailure) { return try Self.readStatus(child).state != "Z" } catch {
-        return false
-      }
-    }
-  }
+  /// Processes that it started and has not waited for: they are no part of an image, nor is how those ended
+  /// that are zombies.
+  public func childCount() -> Int { Self.children(of: pid).count }
 
   /// Found by their parent: /proc/PID/task/TID/children is missing from many kernels.
   private static func children(of pid: Int32) -> [Int32] {
@@ -183,7 +194,7 @@ extension ThreadSample {
       let now = Affinity.visiting(
         processor,
         { () -> UInt64? in
-          _ = rawSystemCall(SyscallNumber.schedYield)
+          Scheduling.yield()
           return (try? HostFiles.text(of: "/proc/self/sched")).flatMap(accountedTime)
         }), now > then
     else { return 0 }

@@ -10,7 +10,7 @@ extension TargetFacts {
   private func resumeRestart() {
     var above = status.parent
     while above > 1, Self.isRestart(above), let next = try? Self.readStatus(above).parent {
-      _ = rawSystemCall(SyscallNumber.kill, Int(above), 18)
+      try? Process.send(Signal.continue, to: above)
       above = next
     }
   }
@@ -23,7 +23,7 @@ extension TargetFacts {
   public func thaw() throws(TargetFailure) {
     guard isStopped else { throw .notStopped(pid) }
     let deadline = monotonicTime() &+ Self.thawPatience
-    do throws(Errno) { try systemCall(SyscallNumber.kill, Int(pid), 18) } catch {
+    do throws(Errno) { try Process.send(Signal.continue, to: pid) } catch {
       throw error == .notPermitted ? .notOurs(pid, user: status.user) : .noSuchProcess(pid)
     }
     resumeRestart()

@@ -1,3 +1,4 @@
+internal import CKernel
 internal import Kernel
 internal import KernelABI
 
@@ -8,8 +9,7 @@ struct ProcessHandle: ~Copyable {
   let descriptor: FileDescriptor
 
   init(_ pid: Int32) throws(Errno) {
-    descriptor = FileDescriptor(
-      adopting: Int32(try systemCall(SyscallNumber.pidfdOpen, Int(pid), 0)))
+    descriptor = FileDescriptor(adopting: try Events.openProcess(pid))
   }
 }
 
@@ -19,46 +19,28 @@ struct ProcessHandle: ~Copyable {
 struct Interruptions: ~Copyable {
   let descriptor: FileDescriptor
 
-  /// SIGHUP, SIGINT and SIGTERM.
-  private static let ending: UInt64 = 1 << 0 | 1 << 1 | 1 << 14
-  private static let quit: UInt64 = 1 << 2
+  private static let ending =
+    Signal.bit(Signal.hangUp) | Signal.bit(Signal.interrupt) | Signal.bit(Signal.terminate)
+  private static let quit = Signal.bit(Signal.quit)
 
   /// The signals that were blocked before: whoever else waits for them goes on.
   private let before: UInt64
 
   /// - Parameter withQuit: whether SIGQUIT is one of them.
   init(withQuit: Bool = false) throws(Errno) {
-    var set = withQuit ? Self.ending | Self.quit : Self.ending
-    var before: UInt64 = 0
-    descriptor = try withAddress(of: &set) { set throws(Errno) in
-      _ = try withAddress(of: &before) { before throws(Errno) in
-        try systemCall(SyscallNumber.rtSigprocmask, 0, set.argument, before.argument, 8)
-      }
-      return try systemCall(SyscallNumber.signalfd4, -1, set.argument, 8, 0o2000000)
-    }.adopted
-    self.before = before
+    let set = withQuit ? Self.ending | Self.quit : Self.ending
+    before = Signal.block(set)
+    descriptor = FileDescriptor(adopting: try Events.makeSignalReader(mask: set))
   }
 
   /// The signal that came.
   borrowing func next() throws(Errno) -> Int32 {
-    var record = [UInt8](repeating: 0, count: 128)
-    let number = Int(descriptor.number)
-    _ = try withAddress(ofMutableBytes: &record) { address throws(Errno) in
-      try systemCall(SyscallNumber.read, number, address.argument, 128)
-    }
-    return value(Int32.self, in: record) ?? 0
+    var record = InlineArray<32, Int32>(repeating: 0)
+    _ = try Files.read(descriptor.number, into: &record)
+    return record[0]
   }
 
-  deinit {
-    var set = before
-    _ = try? withAddress(of: &set) { set throws(Errno) in
-      try systemCall(SyscallNumber.rtSigprocmask, 2, set.argument, 0, 8)
-    }
-  }
-}
-
-extension Int {
-  fileprivate var adopted: FileDescriptor { FileDescriptor(adopting: Int32(self)) }
+  deinit { Signal.setMask(before) }
 }
 
 /// Waits until one of the descriptors has something to read.
@@ -89,9 +71,8 @@ func waitReady(
     }
     do throws(Errno) {
       _ = try withAddress(ofMutableBytes: &records) { address throws(Errno) in
-        try systemCall(
-          SyscallNumber.poll, address.argument, wanted.count,
-          Int(min(milliseconds, 3_600_000)))
+        try PollEntry.wait(
+          at: address, count: wanted.count, milliseconds: Int(min(milliseconds, 3_600_000)))
       }
       return wanted.indices.map { (value(Int16.self, in: records, at: $0 * 8 + 6) ?? 0) != 0 }
     } catch {
@@ -101,25 +82,12 @@ func waitReady(
 }
 
 /// CLOCK_MONOTONIC, in nanoseconds.
-public func monotonicTime() -> UInt64 {
-  var time = [UInt8](repeating: 0, count: 16)
-  _ = try? withAddress(ofMutableBytes: &time) { address throws(Errno) in
-    try systemCall(SyscallNumber.clockGettime, 1, address.argument)
-  }
-  let seconds = value(UInt64.self, in: time) ?? 0
-  return seconds &* 1_000_000_000 &+ (value(UInt64.self, in: time, at: 8) ?? 0)
-}
+public func monotonicTime() -> UInt64 { Clock.monotonic }
 
 /// Bits from the kernel's generator.
 ///
 /// Source: getrandom(2).
-func randomBits() throws(Errno) -> UInt64 {
-  var bits: UInt64 = 0
-  _ = try withAddress(of: &bits) { address throws(Errno) in
-    try systemCall(SyscallNumber.getrandom, address.argument, 8, 0)
-  }
-  return bits
-}
+func randomBits() throws(Errno) -> UInt64 { try Random.word() }
 
 /// Queues a signal with a value to one thread.
 ///
@@ -127,14 +95,11 @@ func randomBits() throws(Errno) -> UInt64 {
 func queueSignal(
   _ signal: Int, value: UInt64, to tid: Int32, of pid: Int32
 ) throws(Errno) {
-  let own = Int32(rawSystemCall(SyscallNumber.getpid))
-  let user = UInt32(rawSystemCall(SyscallNumber.getuid))
-  var information =
-    bytes(of: Int32(signal)) + bytes(of: Int32(0)) + bytes(of: Int32(-1)) + bytes(of: Int32(0))
-  information += bytes(of: own) + bytes(of: user) + bytes(of: value)
-  information += [UInt8](repeating: 0, count: 128 - information.count)
-  try withAddress(ofBytes: information) { address throws(Errno) in
-    _ = try systemCall(
-      SyscallNumber.rtTgsigqueueinfo, Int(pid), Int(tid), signal, address.argument)
-  }
+  var information = ckernel_siginfo()
+  information.signal = Int32(signal)
+  information.code = Signal.queued
+  information.pid = Process.ownID
+  information.uid = OwnIDs.realUser
+  information.value = value
+  try Signal.queue(information, process: pid, thread: tid, signal: Int32(signal))
 }

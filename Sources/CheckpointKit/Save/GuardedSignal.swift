@@ -164,7 +164,7 @@ struct GuardedSignal {
       turns += 1
       // It stops within microseconds as a rule.
       if turns < 500 {
-        _ = rawSystemCall(SyscallNumber.schedYield)
+        Scheduling.yield()
       } else if !pause() {
         throw .interrupted
       }

@@ -97,7 +97,7 @@ final class DatagramSink: ByteSink {
       _ = try Files.write(socket.number, from: address, byteCount: UInt64(count))
     } catch {
       // ECONNREFUSED: somebody on the way says that nobody is there, who in general can't.
-      guard error == Errno(rawValue: 111) else { throw .write(name, error) }
+      guard error == .connectionRefused else { throw .write(name, error) }
     }
   }
 
@@ -135,8 +135,8 @@ final class DatagramSource: ByteSource {
     do throws(Errno) {
       socket = FileDescriptor(
         adopting: try Sockets.make(address.family, Sockets.Kind.datagram, 0))
-      // SO_RCVBUF: as much as there may be.
-      _ = try? Sockets.setOption(socket.number, 1, 8, 8 << 20)
+      // As much as there may be.
+      _ = try? Sockets.setOption(socket.number, .receiveBuffer, 8 << 20)
       try Sockets.bind(socket.number, to: address)
     } catch {
       throw .listen(place.text, error)

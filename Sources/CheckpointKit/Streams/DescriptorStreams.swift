@@ -92,11 +92,8 @@ final class DescriptorSink: ByteSink {
     do throws(Errno) {
       try Sockets.shutDown(number, how: 1)
       try Descriptors.awaitReadable(number, milliseconds: patience)
-      var byte: UInt64 = 0
-      let raw = try withAddress(of: &byte) { (address) throws(Errno) in
-        try systemCall(SyscallNumber.read, Int(number), address.argument, 1)
-      }
-      guard raw == 0 else { throw .brokenPipe }
+      var byte: UInt8 = 0
+      guard try Files.read(number, into: &byte) == 0 else { throw .brokenPipe }
     } catch {
       throw error == .timedOut ? .stalled(name, milliseconds: patience) : .write(name, error)
     }
@@ -105,12 +102,5 @@ final class DescriptorSink: ByteSink {
 
 /// Writing to who is gone fails with EPIPE, and does not end this command.
 ///
-/// Source: signal(7), SIGPIPE; `include/uapi/asm-generic/signal-defs.h`, SIG_IGN.
-private func ignoreBrokenPipes() {
-  // struct kernel_sigaction: handler, flags, restorer, mask.
-  var action = InlineArray<4, UInt64>(repeating: 0)
-  action[0] = 1
-  _ = try? withAddress(of: &action) { address throws(Errno) in
-    try systemCall(SyscallNumber.rtSigaction, 13, address.argument, 0, 8)
-  }
-}
+/// Source: signal(7), SIGPIPE.
+private func ignoreBrokenPipes() { try? Signal.ignore(Signal.pipe) }

@@ -92,7 +92,7 @@ public enum SealKey: Equatable, Sendable {
 func randomBytes(_ count: Int) throws(Errno) -> [UInt8] {
   var result = [UInt8](repeating: 0, count: count)
   _ = try withAddress(ofMutableBytes: &result) { address throws(Errno) in
-    try systemCall(SyscallNumber.getrandom, address.argument, count, 0)
+    try Random.fill(address, byteCount: count)
   }
   return result
 }

@@ -38,14 +38,13 @@ enum StreamSockets {
       do throws(Errno) {
         try Sockets.connect(socket.number, to: address)
       } catch {
-        guard error == inProgress else { throw error }
+        guard error == .inProgress else { throw error }
         let ready = try waitReady(
           [(socket.number, Descriptors.Poll.output), (signals, Descriptors.Poll.input)],
           until: monotonicTime() &+ UInt64(patience.connect) * 1_000_000)
         guard !ready[1] else { throw .interrupted }
         guard ready[0] else { throw .timedOut }
-        // SOL_SOCKET, SO_ERROR
-        let result = try Sockets.option(socket.number, 1, 4)
+        let result = try Sockets.option(socket.number, .error)
         if result != 0 { throw Errno(rawValue: result) }
       }
       return socket
@@ -53,8 +52,6 @@ enum StreamSockets {
       throw .connect(place.text, error)
     }
   }
-
-  private static let inProgress = Errno(rawValue: 115)  // EINPROGRESS
 
   /// Waits for one sender, for as long as it takes, and takes no other.
   ///
@@ -67,7 +64,7 @@ enum StreamSockets {
       let socket = FileDescriptor(
         adopting: try Sockets.make(address.family, Sockets.Kind.stream, 0))
       // A port of a connection that has just ended may be had again.
-      _ = try? Sockets.setOption(socket.number, 1, 2, 1)
+      _ = try? Sockets.setOption(socket.number, .reuseAddress, 1)
       try Sockets.bind(socket.number, to: address)
       defer { if case .unix(let path) = place { _ = try? HostFiles.remove(path) } }
       if case .unix(let path) = place {
@@ -89,9 +86,6 @@ enum StreamSockets {
   /// Who sends over a network shows by the key that it may.
   private static func isOurs(_ number: Int32, _ place: StreamPlace) -> Bool {
     guard case .unix = place else { return true }
-    // struct ucred: PID, user, group.
-    var credentials = InlineArray<3, UInt32>(repeating: 0)
-    guard (try? Sockets.option(number, 1, 17, into: &credentials)) != nil else { return false }
-    return credentials[1] == 0 || credentials[1] == UInt32(rawSystemCall(SyscallNumber.geteuid))
+    return (try? PeerCredentials(of: number))?.isOwnUserOrRoot == true
   }
 }

@@ -71,13 +71,11 @@ struct DataReader: BitwiseCopyable {
     let source = sources[Int(index)]
     var done: UInt64 = 0
     while done < byteCount {
-      let count: Int
+      let count: UInt64
       do throws(Errno) {
-        count = try retryingInterrupts { () throws(Errno) in
-          try systemCall(
-            SyscallNumber.pread, Int(source.descriptor), (address + done).argument,
-            Int(byteCount - done), Int(bitPattern: UInt(source.start + offset + done)))
-        }
+        count = try Files.readOnce(
+          source.descriptor, to: address + done, byteCount: byteCount - done,
+          at: source.start + offset + done)
       } catch {
         throw unreadable(index, region, error)
       }
@@ -86,7 +84,7 @@ struct DataReader: BitwiseCopyable {
         return Memory.zero(
           AddressRange(start: address + done, byteCount: byteCount - done) ?? .empty)
       }
-      done += UInt64(count)
+      done += count
     }
   }
 

@@ -82,21 +82,21 @@ enum ConnectedSockets {
     try context.doing("cannot fill the queue of descriptor", index) { () throws(Errno) in
       let contents = try context.queues.bytes(of: object, in: context.image)
       let isFramed = record.flags & CKPT_SOCKET_MESSAGES != 0
-      let size = try Sockets.option(peer, 1, 7)
+      let size = try Sockets.option(peer, .sendBuffer)
       let needed = min(contents.byteCount * 4 + 65536, 1 << 30)
       let isLarger = UInt64(max(size, 0)) < needed
       if isLarger { enlarge(peer, Int32(needed)) }
       try contents.forEach(framed: isFramed) { (address, byteCount) throws(Errno) in
         try send(address, byteCount, isFramed, on: peer)
       }
-      if isLarger { try Sockets.setOption(peer, 1, 7, size / 2) }
+      if isLarger { try Sockets.setOption(peer, .sendBuffer, size / 2) }
     }
   }
 
   /// SO_SNDBUFFORCE goes beyond the system's limit and needs CAP_NET_ADMIN.
   private static func enlarge(_ number: Int32, _ byteCount: Int32) {
-    if (try? Sockets.setOption(number, 1, 32, byteCount)) == nil {
-      try? Sockets.setOption(number, 1, 7, byteCount)
+    if (try? Sockets.setOption(number, .forcedSendBuffer, byteCount)) == nil {
+      try? Sockets.setOption(number, .sendBuffer, byteCount)
     }
   }
 

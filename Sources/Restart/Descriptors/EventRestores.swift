@@ -78,7 +78,7 @@ enum PidfdRestore {
   /// All that stand for one dead process do so again: they have one inode (Linux 6.9).
   private static func openGone(_ first: Int, _ context: FileRestoreContext) throws(RestartFailure) {
     let child = try context.doing("cannot make the pidfd", first) { () throws(Errno) in
-      try systemCall(SyscallNumber.fork)
+      try Process.fork()
     }
     if child == 0 { exitGroup(status: 0) }
     let file = context.image.files[first]
@@ -89,14 +89,12 @@ enum PidfdRestore {
         try context.record(index, ckpt_file_pidfd.self).pid == -1
       else { continue }
       let number = try context.doing("cannot make the pidfd", index) { () throws(Errno) in
-        try Events.openProcess(Int32(child))
+        try Events.openProcess(child)
       }
       try context.keep(number, as: index)
     }
     _ = try context.doing("cannot make the pidfd", first) { () throws(Errno) in
-      try retryingInterrupts { () throws(Errno) in
-        try systemCall(SyscallNumber.wait4, child, 0, 0, 0)
-      }
+      try Wait.status(of: child)
     }
   }
 }

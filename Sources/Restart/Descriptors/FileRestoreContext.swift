@@ -68,7 +68,7 @@ struct FileRestoreContext: BitwiseCopyable {
 
   /// A failure that names a file by number and path.
   func failure(
-    _ what: StaticString, _ index: Int, errno: Errno = Errno(rawValue: 0), why: StaticString = "",
+    _ what: StaticString, _ index: Int, errno: Errno = Errno.none, why: StaticString = "",
     hint: StaticString = "", status: RestartFailure.Status = .failed
   ) -> RestartFailure {
     let path = image.files[index].path

@@ -13,11 +13,11 @@ enum LoopbackConnection {
     from client: ckpt_file_socket, to server: SocketAddress, type: Int32
   ) throws(Errno) -> Sockets.Pair {
     let listener = FileDescriptor(adopting: try Sockets.make(server.family, type, 6))
-    try Sockets.setOption(listener.number, 1, 2, 1)
+    try Sockets.setOption(listener.number, .reuseAddress, 1)
     try Sockets.bind(listener.number, to: server)
     try Sockets.listen(listener.number, backlog: 1)
     let end = FileDescriptor(adopting: try Sockets.make(client.family, type, 6))
-    try Sockets.setOption(end.number, 1, 2, 1)
+    try Sockets.setOption(end.number, .reuseAddress, 1)
     try Sockets.bind(end.number, to: SocketAddress(client.local))
     try Sockets.connect(end.number, to: SocketAddress(client.remote))
     let accepted = try accept(on: listener.number, from: SocketAddress(client.local).port)

@@ -4,8 +4,6 @@ internal import KernelABI
 
 /// Gives sockets their addresses again.
 enum SocketName {
-  private static let inUse = Errno(rawValue: 98)  // EADDRINUSE
-
   static func bind(
     _ index: Int, _ record: ckpt_file_socket, _ context: FileRestoreContext
   ) throws(RestartFailure) {
@@ -16,7 +14,7 @@ enum SocketName {
       do throws(Errno) {
         return try bind(number, record, address, context)
       } catch {
-        if error == inUse, Clock.monotonic < deadline {
+        if error == .addressInUse, Clock.monotonic < deadline {
           // Nothing to be read from, so for 20 ms.
           var nothing = PollEntry(descriptor: -1)
           nothing.wait(milliseconds: 20)
@@ -35,16 +33,17 @@ enum SocketName {
 
   static func hint(for error: Errno) -> StaticString {
     switch error {
-    case inUse: "end the program that has the address now"
+    case .addressInUse: "end the program that has the address now"
     case .noSuchFile: "make the folder of the socket again"
     case .accessDenied, .notPermitted: "restart it as the user that it belonged to"
-    case Errno(rawValue: 99): "this machine does not have the address (see `ip address`)"
+    case .addressNotAvailable: "this machine does not have the address (see `ip address`)"
     default: ""
     }
   }
 
   private static func bind(
-    _ number: Int32, _ record: ckpt_file_socket, _ address: SocketAddress, _ context: FileRestoreContext
+    _ number: Int32, _ record: ckpt_file_socket, _ address: SocketAddress,
+    _ context: FileRestoreContext
   ) throws(Errno) {
     switch record.family {
     case Sockets.Family.unix: try bindUnix(number, record, address, context)
@@ -58,7 +57,7 @@ enum SocketName {
   private static func bindInet(
     _ number: Int32, _ record: ckpt_file_socket, _ address: SocketAddress
   ) throws(Errno) {
-    if record.type == Sockets.Kind.stream { try Sockets.setOption(number, 1, 2, 1) }
+    if record.type == Sockets.Kind.stream { try Sockets.setOption(number, .reuseAddress, 1) }
     try Sockets.bind(number, to: address)
   }
 
@@ -81,7 +80,7 @@ enum SocketName {
     do throws(Errno) {
       try Sockets.bind(number, to: address)
     } catch {
-      guard error == inUse, isPath else { throw error }
+      guard error == .addressInUse, isPath else { throw error }
       if record.flags & CKPT_SOCKET_PATH_GONE != 0 { return try bindAnywhere(number) }
       try clear(address, record.type, context)
       try Sockets.bind(number, to: address)
@@ -100,15 +99,15 @@ enum SocketName {
     _ address: SocketAddress, _ type: Int32, _ context: FileRestoreContext
   ) throws(Errno) {
     let path = try context.path(of: address)
-    guard try FileStatus(linkPath: path).kind == .socket else { throw inUse }
+    guard try FileStatus(linkPath: path).kind == .socket else { throw .addressInUse }
     let probe = FileDescriptor(adopting: try Sockets.make(Sockets.Family.unix, type, 0))
     do throws(Errno) {
       try Sockets.connect(probe.number, to: address)
     } catch {
-      guard error.rawValue == 111 else { throw inUse }  // ECONNREFUSED
+      guard error == .connectionRefused else { throw .addressInUse }
       return try Files.unlink(path: path)
     }
-    throw inUse
+    throw .addressInUse
   }
 
   /// Its path was another's already: nobody could reach it there, so any name does.

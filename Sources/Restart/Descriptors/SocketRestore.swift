@@ -105,7 +105,7 @@ enum SocketRestore {
     for position in 0..<min(options.count, Int(record.option_count)) {
       let option = options[position]
       do throws(Errno) {
-        try SocketOption.set(option, on: context.opened[index])
+        try SocketOptionRestore.set(option, on: context.opened[index])
       } catch {
         context.warn("an option could not be set again on", index)
       }
@@ -125,24 +125,23 @@ extension SocketAddress {
   }
 }
 
-enum SocketOption {
+enum SocketOptionRestore {
   private typealias Value = InlineArray<2, UInt64>
 
   /// Sets an option unless it has the value already.
   static func set(_ option: ckpt_socket_option, on number: Int32) throws(Errno) {
     guard option.byte_count <= 16 else { throw .invalid }
     let wanted: Value = [option.value.0, option.value.1]
-    if option.level == 270, option.name == 9 { return try join(wanted, number) }
+    let name = SocketOption(level: option.level, name: option.name)
+    if name == .netlinkMemberships { return try join(wanted, number) }
     var current: Value = [0, 0]
-    let byteCount = try? Sockets.option(number, option.level, option.name, into: &current)
+    let byteCount = try? Sockets.option(number, name, into: &current)
     if byteCount == option.byte_count, current[0] == wanted[0], current[1] == wanted[1] { return }
-    // SO_SNDBUF and SO_RCVBUF give twice what was asked for (socket(7)).
-    if option.level == 1, option.name == 7 || option.name == 8 {
-      return try Sockets.setOption(
-        number, 1, option.name, Int32(truncatingIfNeeded: wanted[0]) / 2)
+    // They give twice what was asked for (socket(7)).
+    if name == .sendBuffer || name == .receiveBuffer {
+      return try Sockets.setOption(number, name, Int32(truncatingIfNeeded: wanted[0]) / 2)
     }
-    try Sockets.setOption(
-      number, option.level, option.name, wanted, byteCount: option.byte_count)
+    try Sockets.setOption(number, name, wanted, byteCount: option.byte_count)
   }
 
   /// Memberships of a netlink socket.
@@ -150,7 +149,7 @@ enum SocketOption {
   /// Source: netlink(7), NETLINK_ADD_MEMBERSHIP.
   private static func join(_ groups: Value, _ number: Int32) throws(Errno) {
     for group in 0..<128 where groups[group / 64] >> UInt64(group % 64) & 1 != 0 {
-      try Sockets.setOption(number, 270, 1, Int32(group + 1))
+      try Sockets.setOption(number, .netlinkMembership, Int32(group + 1))
     }
   }
 }

@@ -30,7 +30,7 @@ enum OwnExecutable {
   /// Source: access(2), R_OK.
   private static func checkReadable(_ name: ByteString) throws(RestartFailure) {
     do throws(Errno) {
-      try systemCall(SyscallNumber.access, path.address.argument, 4)
+      try Files.checkAccess(path: path.address, .read)
     } catch {
       let isHidden = error == .noSuchFile || error == .notDirectory
       throw RestartFailure(

@@ -56,7 +56,7 @@ enum Unpacker {
   private static func start(_ unpacking: ExecutableUnpacking) throws(RestartFailure) -> StreamInput
   {
     let pipe = try during("cannot make a pipe") { () throws(Errno) in try Pipes.make() }
-    let pid = try during("cannot start a process") { () throws(Errno) in try Birth.fork() }
+    let pid = try during("cannot start a process") { () throws(Errno) in try Process.fork() }
     if pid == 0 {
       closeDescriptor(pipe.reader)
       unpacking.run(to: pipe.writer)
@@ -152,11 +152,7 @@ struct ExecutableUnpacking: BitwiseCopyable {
     var done: UInt64 = 0
     while done < byteCount {
       do throws(Errno) {
-        done += UInt64(
-          try retryingInterrupts { () throws(Errno) in
-            try systemCall(
-              SyscallNumber.write, Int(pipe), (address + done).argument, Int(byteCount - done))
-          })
+        done += try Files.write(pipe, from: address + done, byteCount: byteCount - done)
       } catch {
         exitGroup(status: 1)
       }

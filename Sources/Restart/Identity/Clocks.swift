@@ -6,29 +6,15 @@ internal import Procfs
 
 /// The clocks that a time namespace shifts.
 enum Clocks {
-  static let monotonic = 1  // CLOCK_MONOTONIC
-  static let boottime = 7  // CLOCK_BOOTTIME
-
-  /// A clock as this process sees it, ns.
-  ///
-  /// Source: clock_gettime(2).
-  static func now(_ clock: Int) -> UInt64 {
-    var time = ckernel_timespec()
-    _ = try? withAddress(of: &time) { (address) throws(Errno) in
-      try systemCall(SyscallNumber.clockGettime, clock, address.argument)
-    }
-    return UInt64(time.seconds) * 1_000_000_000 + UInt64(time.nanoseconds)
-  }
-
   /// Makes the clocks of the next child go on from those of the image.
   ///
   /// - Precondition: unshare(2) has just made a time namespace, and nobody is in it yet.
   static func shiftForChildren(to image: ckpt_image) throws(Errno) {
     let current = currentOffsets()
     let monotonic = TimeOffset(
-      saved: image.monotonic, now: now(Self.monotonic), current: current.monotonic)
+      saved: image.monotonic, now: Clock.monotonic, current: current.monotonic)
     let boottime = TimeOffset(
-      saved: image.boottime, now: now(Self.boottime), current: current.boottime)
+      saved: image.boottime, now: Clock.boottime, current: current.boottime)
     var text = Line()
     text.append("monotonic ")
     text.append(monotonic)
@@ -40,7 +26,7 @@ enum Clocks {
 
   /// Nanoseconds from the image's CLOCK_MONOTONIC to that of the calling process.
   static func shift(since image: ckpt_image) -> Int64 {
-    Int64(truncatingIfNeeded: now(monotonic)) &- Int64(truncatingIfNeeded: image.monotonic)
+    Int64(truncatingIfNeeded: Clock.monotonic) &- Int64(truncatingIfNeeded: image.monotonic)
   }
 
   private struct Offsets: BitwiseCopyable {

@@ -37,10 +37,10 @@ enum IDHolder: Equatable, BitwiseCopyable {
 
   /// Looks, and waits a while for one that is about to go.
   static func settled(of id: Int32) -> IDHolder {
-    let start = Clocks.now(Clocks.monotonic)
+    let start = Clock.monotonic
     while true {
       let holder = IDHolder(of: id)
-      let waited = Clocks.now(Clocks.monotonic) - start
+      let waited = Clock.monotonic - start
       switch holder {
       case .nobody, .someone: return holder
       case .dying: if waited > dyingPatience { return .someone }

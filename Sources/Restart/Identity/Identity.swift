@@ -26,15 +26,7 @@ struct Identity: BitwiseCopyable {
   ///
   /// Source: capget(2).
   static var powers: IdentityPlan.Powers {
-    var header = ckernel_cap_header(version: 0x2008_0522, pid: 0)
-    var data = InlineArray<2, ckernel_cap_data>(repeating: ckernel_cap_data())
-    _ = try? withAddress(of: &header) { (header) throws(Errno) in
-      try withAddress(of: &data) { (data) throws(Errno) in
-        try systemCall(SyscallNumber.capget, header.argument, data.argument)
-      }
-    }
-    return IdentityPlan.Powers(
-      effective: UInt64(data[1].effective) << 32 | UInt64(data[0].effective))
+    IdentityPlan.Powers(effective: (try? Capabilities.current())?.effective ?? 0)
   }
 
   /// Makes the new process: returns twice.
@@ -55,7 +47,7 @@ struct Identity: BitwiseCopyable {
     identity.hasClocks = Namespaces.tryTime(image.image)
     identity.pid = try during("cannot start a process") { () throws(Errno) in
       image.precopied?.bequeath()
-      return try Birth.fork()
+      return try Process.fork()
     }
     return identity
   }

@@ -20,7 +20,7 @@ struct NamespaceInit: BitwiseCopyable {
   /// - Precondition: the next child is the first of its namespace, and all signals are blocked.
   static func start() throws(Errno) -> NamespaceInit {
     let ends = try Pipes.make()
-    let pid = try Birth.fork()
+    let pid = try Process.fork()
     if pid == 0 { keep(ends.writer) }
     closeDescriptor(ends.writer)
     let namespaceInit = NamespaceInit(pid: pid, lifeline: ends.reader)
@@ -48,7 +48,7 @@ struct NamespaceInit: BitwiseCopyable {
     try? Process.send(Signal.terminate, to: pid)
     var poll = PollEntry(descriptor: lifeline)
     poll.wait(milliseconds: Self.patience)
-    if poll.isReady, !hears() { ChildProcess.reap(pid) }
+    if poll.isReady, !hears() { ChildProcess.reapUntil(pid) }
   }
 
   /// Waits for the init process's byte: it stays.
@@ -56,29 +56,22 @@ struct NamespaceInit: BitwiseCopyable {
   /// Without one, it has ended or is about to.
   private func hears() -> Bool {
     var byte: UInt8 = 0
-    let lifeline = lifeline
-    let count = try? withAddress(of: &byte) { (address) throws(Errno) in
-      try systemCall(SyscallNumber.read, Int(lifeline), address.argument, 1)
-    }
-    return count == 1
+    return (try? Files.read(lifeline, into: &byte)) == 1
   }
 
   // In the init process.
 
   private static func keep(_ lifeline: Int32) -> Never {
-    let parentDeath = 1  // PR_SET_PDEATHSIG
-    let setName = 15  // PR_SET_NAME
-    let name: StaticString = "ckpt-init"
     let root: StaticString = "/"
-    _ = rawSystemCall(SyscallNumber.prctl, parentDeath, Int(Signal.kill))
-    _ = rawSystemCall(SyscallNumber.prctl, setName, name.address.argument)
-    _ = rawSystemCall(SyscallNumber.chdir, root.address.argument)
+    Prctl.setDeathSignal(Signal.kill)
+    Prctl.setName("ckpt-init")
+    try? Files.changeDirectory(path: root.address)
     Descriptors.closeAll(but: lifeline)
     guard say(on: lifeline) else { exitGroup(status: 1) }
     let wanted = Signal.bit(Signal.child) | Signal.bit(Signal.terminate)
     while SignalWait.next(of: wanted)?.signal != Signal.terminate { ChildProcess.reapAll() }
     leaveIfAlone()
-    _ = rawSystemCall(SyscallNumber.prctl, parentDeath, 0)
+    Prctl.setDeathSignal(0)
     _ = say(on: lifeline)
     closeDescriptor(lifeline)
     while true {
@@ -90,7 +83,7 @@ struct NamespaceInit: BitwiseCopyable {
   /// - Returns: whether the supervisor is there to read it.
   private static func say(on lifeline: Int32) -> Bool {
     let byte: StaticString = "."
-    return rawSystemCall(SyscallNumber.write, Int(lifeline), byte.address.argument, 1) == 1
+    return (try? Files.write(lifeline, from: byte.address, byteCount: 1)) == 1
   }
 
   /// Ends when nobody else is in the namespace.

@@ -4,17 +4,12 @@ internal import KernelABI
 
 /// Source: unshare(2), namespaces(7).
 enum Namespaces {
-  private static let time = 0x80  // CLONE_NEWTIME
-  private static let mount = 0x20000  // CLONE_NEWNS
-  private static let user = 0x1000_0000  // CLONE_NEWUSER
-  private static let pid = 0x2000_0000  // CLONE_NEWPID
-
   /// Tries to let the clocks of the children go on from those of the image.
   ///
   /// - Returns: whether they will.
   static func tryTime(_ image: ckpt_image) -> Bool {
     do throws(Errno) {
-      try systemCall(SyscallNumber.unshare, time)
+      try Process.unshare(.newTime)
       try Clocks.shiftForChildren(to: image)
       return true
     } catch {
@@ -27,9 +22,9 @@ enum Namespaces {
   /// - Parameter withUser: also one of users, in which the program's user is this one.
   /// - Returns: whether the clocks go on from those of the image.
   static func make(withUser: Bool, for image: LoadedImage) throws(Errno) -> Bool {
-    let owner = rawSystemCall(SyscallNumber.geteuid)
-    let group = rawSystemCall(SyscallNumber.getegid)
-    let kinds = mount | pid | (withUser ? user : 0)
+    let owner = OwnIDs.effectiveUser
+    let group = OwnIDs.effectiveGroup
+    let kinds: CloneFlags = .newMounts | .newProcesses | (withUser ? .newUsers : .none)
     let hasTime = try unshare(kinds)
     if withUser {
       try becomeReadable()
@@ -43,13 +38,13 @@ enum Namespaces {
   }
 
   /// - Returns: whether there is a time namespace, which kernels before 5.6 lack.
-  private static func unshare(_ kinds: Int) throws(Errno) -> Bool {
+  private static func unshare(_ kinds: CloneFlags) throws(Errno) -> Bool {
     do throws(Errno) {
-      try systemCall(SyscallNumber.unshare, kinds | time)
+      try Process.unshare(kinds | .newTime)
       return true
     } catch {
       guard error == .invalid else { throw error }
-      try systemCall(SyscallNumber.unshare, kinds)
+      try Process.unshare(kinds)
       return false
     }
   }
@@ -58,12 +53,12 @@ enum Namespaces {
   ///
   /// Source: prctl(2), PR_SET_DUMPABLE.
   private static func becomeReadable() throws(Errno) {
-    try systemCall(SyscallNumber.prctl, 4, 1)
+    try Prctl.call(Prctl.setDumpable, 1)
   }
 
   /// Source: user_namespaces(7).
   private static func map(
-    _ outside: Int, as inside: UInt32, in path: StaticString
+    _ outside: UInt32, as inside: UInt32, in path: StaticString
   ) throws(Errno) {
     var line = Line()
     line.append(decimal: UInt64(inside))
@@ -76,17 +71,8 @@ enum Namespaces {
   /// Makes /proc show the namespace that the caller is in, to it and its children only.
   ///
   /// In containers that hide parts of /proc this is EPERM.
-  ///
-  /// Source: mount(2), MS_REC | MS_PRIVATE; MS_NOSUID | MS_NODEV | MS_NOEXEC.
   static func mountProcesses() throws(Errno) {
-    let none: StaticString = "none"
-    let root: StaticString = "/"
-    let folder: StaticString = "/proc"
-    let kind: StaticString = "proc"
-    try systemCall(
-      SyscallNumber.mount, none.address.argument, root.address.argument, 0, 0x4000 | 0x40000)
-    try systemCall(
-      SyscallNumber.mount, kind.address.argument, folder.address.argument, kind.address.argument,
-      0x2 | 0x4 | 0x8)
+    try Mounts.makePrivate("/")
+    try Mounts.mount("proc", at: "/proc")
   }
 }

@@ -18,10 +18,7 @@ extension Pager {
     var message = InlineArray<4, UInt64>(repeating: 0)
     let descriptor = spaces[index].descriptor
     while faults.count < faults.capacity, spaces[index].isOpen {
-      let count = try? withAddress(of: &message) { (address) throws(Errno) in
-        try systemCall(SyscallNumber.read, Int(descriptor), address.argument, 32)
-      }
-      guard count == 32 else { return }
+      guard (try? Files.read(descriptor, into: &message)) == 32 else { return }
       do throws(Errno) {
         try take(message, from: index)
       } catch {

@@ -13,7 +13,7 @@ extension Pager {
         case .done: break
         case .gone: drop(fault.space)
         case .again:
-          _ = rawSystemCall(SyscallNumber.schedYield)
+          Scheduling.yield()
           try hear(fault.space)
           continue
         }
@@ -50,7 +50,7 @@ extension Pager {
     case .done: break
     case .gone: drop(index)
     case .again:
-      _ = rawSystemCall(SyscallNumber.schedYield)
+      Scheduling.yield()
       try hear(index)
     }
   }

@@ -123,16 +123,12 @@ struct Pager: BitwiseCopyable {
   }
 
   /// The program has ended, or its process runs another one.
-  ///
-  /// Source: kcmp(2), KCMP_VM.
   private var programIsGone: Bool {
     guard spaces[0].isOpen else { return false }
     var poll = PollEntry(descriptor: program)
     poll.wait(milliseconds: 0)
     if poll.isReady { return true }
-    let order = rawSystemCall(
-      SyscallNumber.kcmp, Int(programID), Int(OwnThread.identifier), 1)
-    return order == 1 || order == 2
+    return Process.shareMemory(programID, OwnThread.identifier) == false
   }
 
   /// Forgets a process.
@@ -174,7 +170,7 @@ struct Pager: BitwiseCopyable {
   /// Says why, and ends the program before it can see what isn't there.
   private mutating func fail(_ failure: RestartFailure) -> Never {
     helper.tell(failure)
-    _ = rawSystemCall(SyscallNumber.pidfdSendSignal, Int(program), Int(Signal.kill), 0, 0)
+    try? Process.send(Signal.kill, toDescriptor: program)
     for index in 1..<max(1, spaces.count) where spaces[index].isOpen { poison(spaces[index]) }
     // Until then, its threads wait where they miss something.
     if spaces[0].isOpen {

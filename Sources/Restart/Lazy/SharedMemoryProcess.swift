@@ -1,5 +1,4 @@
 internal import CImage
-internal import CKernel
 internal import Kernel
 internal import KernelABI
 
@@ -12,9 +11,6 @@ struct SharedMemoryProcess: BitwiseCopyable {
   /// A pidfd.
   let descriptor: Int32
 
-  /// CLONE_VM, CLONE_PIDFD, CLONE_PARENT.
-  private static let cloneFlags: UInt64 = 0x100 | 0x1000 | 0x8000
-
   /// Starts one, with an ID that no thread of the program needs if IDs may be chosen.
   ///
   /// - Parameters:
@@ -26,58 +22,23 @@ struct SharedMemoryProcess: BitwiseCopyable {
   ) throws(Errno) {
     let mask = Signal.setMask(UInt64.max)
     defer { Signal.setMask(mask) }
-    if mayChoose {
-      var identifier = FreeIdentifier(threads)
-      while let next = identifier.next() {
-        do throws(Errno) {
-          self = try Self.start(stack, body, argument, as: next)
-          return
-        } catch {
-          if error == .notPermitted { break }
-          // Taken, or too large for this system.
-          guard error == .exists || error == .invalid else { throw error }
-        }
-      }
-    }
-    self = try Self.start(stack, body, argument, as: 0)
-  }
-
-  private init(_ identifier: Int32, _ descriptor: Int32) {
-    self.identifier = identifier
-    self.descriptor = descriptor
-  }
-
-  private static func start(
-    _ stack: AddressRange, _ body: @convention(c) (UInt64) -> Void, _ argument: Address,
-    as identifier: Int32
-  ) throws(Errno) -> SharedMemoryProcess {
-    var arguments = ckernel_clone_args()
+    var identifiers = FreeIdentifier(threads)
     var descriptor: Int32 = -1
-    var chosen = identifier
-    arguments.flags = cloneFlags
-    arguments.stack = stack.start.rawValue
-    arguments.stack_size = stack.byteCount
-    return try withAddress(of: &descriptor) { (place) throws(Errno) in
-      arguments.pidfd = place.rawValue
-      return try withAddress(of: &chosen) { (set) throws(Errno) in
-        if identifier != 0 {
-          arguments.set_tid = set.rawValue
-          arguments.set_tid_size = 1
-        }
-        let process = try HelperProcess.run(&arguments, body, argument.rawValue)
-        return SharedMemoryProcess(process, Memory.load(Int32.self, at: place))
-      }
+    (identifier, self.descriptor) = try withAddress(of: &descriptor) { (place) throws(Errno) in
+      var options = HelperProcess.Options(.descriptor | .parent, stack: stack)
+      options.descriptorPlace = place
+      let process = try HelperProcess.start(
+        options, asOneOf: { mayChoose ? identifiers.next() : nil }, body, argument)
+      return (process, Memory.load(Int32.self, at: place))
     }
   }
 
   /// In the process: keeps nothing of the program but its memory, and some descriptors.
   static func leaveProgram(keeping count: Int, _ kept: (Int) -> Int32) {
-    let name: StaticString = "ckpt-lazy"
     let root: StaticString = "/"
-    // PR_SET_NAME.
-    _ = rawSystemCall(SyscallNumber.prctl, 15, name.address.argument)
-    _ = rawSystemCall(SyscallNumber.setsid)
-    _ = rawSystemCall(SyscallNumber.chdir, root.address.argument)
+    Prctl.setName("ckpt-lazy")
+    Process.makeSession()
+    try? Files.changeDirectory(path: root.address)
     Descriptors.closeAll(but: count, kept)
   }
 }

@@ -109,16 +109,10 @@ extension AddressSpaceLimits {
 
   /// Source: prlimit(2).
   private static func raisedAddressSpaceLimit() -> UInt64 {
-    let addressSpace = 9  // RLIMIT_AS
-    var limit = ckernel_rlimit(current: .max, maximum: .max)
-    _ = try? withAddress(of: &limit) { (address) throws(Errno) in
-      try systemCall(SyscallNumber.prlimit64, 0, addressSpace, 0, address.argument)
-    }
+    guard var limit = try? ResourceLimit(ResourceLimit.addressSpace) else { return .max }
     guard limit.current != limit.maximum else { return limit.current }
     limit.current = limit.maximum
-    _ = try? withAddress(of: &limit) { (address) throws(Errno) in
-      try systemCall(SyscallNumber.prlimit64, 0, addressSpace, address.argument)
-    }
+    try? limit.set(ResourceLimit.addressSpace)
     return limit.current
   }
 }

@@ -60,5 +60,5 @@ struct MappedFill: BitwiseCopyable {
 
 private func mappedFillBody(_ fill: UInt64) {
   Slot<MappedFill>(at: Address(fill)).load().serve()
-  while true { _ = rawSystemCall(SyscallNumber.exit, 0) }
+  exitThread()
 }

@@ -44,7 +44,7 @@ struct MappedPlan: BitwiseCopyable {
     }
   }
 
-  static func note(_ notes: Int32, _ why: StaticString, _ error: Errno = Errno(rawValue: 0)) {
+  static func note(_ notes: Int32, _ why: StaticString, _ error: Errno = Errno.none) {
     guard notes >= 0 else { return }
     var line = Line("restart: note: all memory is read first: ")
     line.append(why)

@@ -41,17 +41,14 @@ struct MappedSupply {
     }
   }
 
-  /// PR_SET_PTRACER, where Yama asks who may.
-  private static let setTracer = 0x5961_6d61
-
   private static func awaitTracing(
     _ helper: LazyHelper, _ tracer: SharedMemoryProcess
   ) throws(Errno) {
-    _ = rawSystemCall(SyscallNumber.prctl, setTracer, Int(tracer.identifier))
+    Prctl.allowTracing(by: tracer.identifier)
     helper.layout.go.store(Tracer.Go.trace)
     helper.layout.go.wakeAll()
     guard helper.awaitReady() else { throw .noSuchProcess }
-    _ = rawSystemCall(SyscallNumber.prctl, setTracer, 0)
+    Prctl.allowTracing(by: 0)
     guard helper.layout.ready.value == Tracer.Ready.traces else {
       throw Errno(rawValue: Int32(bitPattern: helper.layout.mapped.refusal.value))
     }

@@ -2,29 +2,14 @@ internal import Kernel
 internal import KernelABI
 
 extension Tracer {
-  /// WNOHANG, __WALL.
-  private static let waitFlags = 0x1 | 0x4000_0000
-
   /// Takes in all that has happened to the program's threads.
   ///
   /// Source: wait(2), ptrace(2).
   mutating func takeStops() throws(RestartFailure) {
     while true {
-      var status: UInt32 = 0
-      let thread = withWaitStatus(&status)
-      if thread == 0 { return }
-      if thread < 0 { end() }
-      try take(Int32(truncatingIfNeeded: thread), status)
-    }
-  }
-
-  private func withWaitStatus(_ status: inout UInt32) -> Int {
-    do throws(Errno) {
-      return try withAddress(of: &status) { (address) throws(Errno) in
-        try systemCall(SyscallNumber.wait4, -1, address.argument, Self.waitFlags, 0)
-      }
-    } catch {
-      return -1
+      guard let status = try? Wait.status(of: -1, .noHang | .allThreads) else { end() }
+      if status.identifier == 0 { return }
+      try take(status.identifier, status.value)
     }
   }
 
@@ -71,7 +56,7 @@ extension Tracer {
     tracees[index].signal = 0
     tracees[index].isInterrupted = false
     if pace == .byCalls { tracees[index].isWatched = true }
-    Ptrace.goOn(tracees[index].thread, pace, signal: signal)
+    try? Ptrace.goOn(tracees[index].thread, pace, signal: signal)
   }
 
   // MARK: Signals
@@ -96,7 +81,7 @@ extension Tracer {
   // MARK: System calls
 
   private mutating func takeCall(_ index: Int) throws(RestartFailure) {
-    guard let call = Ptrace.call(of: tracees[index].thread) else { return }
+    guard let call = try? Ptrace.call(of: tracees[index].thread) else { return }
     tracees[index].state = .stands
     if call.isEntry {
       try begin(call, index)
@@ -159,7 +144,7 @@ extension Tracer {
     guard number != 3, number < 0x4000_0000 else { return }
     // Calls that bring a mask of their own: pselect6, ppoll, epoll_pwait, epoll_pwait2.
     let bringsMask = number == 270 || number == 271 || number == 281 || number == 441
-    let mask = bringsMask ? 0 : Ptrace.mask(of: thread)
+    let mask = bringsMask ? 0 : (try? Ptrace.mask(of: thread)) ?? 0
     guard Ptrace.pendingSignals(of: thread) & ~mask == 0 else { return }
     Ptrace.set(.rip, of: thread, to: call.place &- 2)
     Ptrace.set(.rax, of: thread, to: number)

@@ -97,7 +97,8 @@ struct Tracer: BitwiseCopyable {
   private mutating func seize() {
     while layout.go.value == 0 { layout.go.wait(while: 0) }
     do throws(Errno) {
-      try Ptrace.seize(program)
+      // Threads that it makes are traced as well, and it does not outlive its tracer.
+      try Ptrace.seize(program, .callsAsSuch | .newThreads | .killsAtEnd)
       _ = try tracees.index(of: program)
     } catch {
       layout.mapped.refusal.store(UInt32(bitPattern: error.rawValue))
@@ -209,7 +210,7 @@ struct Tracer: BitwiseCopyable {
   private func interruptAll() {
     for index in 0..<tracees.count where tracees[index].state != .stands {
       tracees[index].isInterrupted = true
-      Ptrace.interrupt(tracees[index].thread)
+      try? Ptrace.interrupt(tracees[index].thread)
     }
   }
 
@@ -225,18 +226,4 @@ struct Tracer: BitwiseCopyable {
 
   /// The program is gone, all of it.
   func end() -> Never { exitGroup(status: 0) }
-}
-
-extension SignalWait {
-  /// Waits for one of `signals`, at most so long.
-  static func await(_ signals: UInt64, nanoseconds: UInt64) {
-    var signals = signals
-    var limit = ckernel_timespec(
-      seconds: Int64(nanoseconds / 1_000_000_000), nanoseconds: Int64(nanoseconds % 1_000_000_000))
-    _ = try? withAddress(of: &signals) { (set) throws(Errno) in
-      try withAddress(of: &limit) { (limit) throws(Errno) in
-        try systemCall(SyscallNumber.rtSigtimedwait, set.argument, 0, limit.argument, 8)
-      }
-    }
-  }
 }

@@ -62,13 +62,9 @@ extension Tracer {
     var start = run.start
     while start < run.end {
       let count = min((run.end - start) / pageByteCount, 1 << 30)
-      var record = ckpt_page_run(
+      let record = ckpt_page_run(
         start: start, pages: UInt32(count), flags: isWritten ? CKPT_PAGE_RUN_WRITTEN : 0)
-      try withAddress(of: &record) { (address) throws(Errno) in
-        _ = try systemCall(
-          SyscallNumber.write, Int(training.descriptor), address.argument,
-          MemoryLayout<ckpt_page_run>.size)
-      }
+      try Files.write(training.descriptor, record)
       start += count * pageByteCount
     }
   }

@@ -98,11 +98,11 @@ struct FillWorker: BitwiseCopyable {
         byteCount += span.byteCount
       }
       let source = image.sources[Int(first.source)]
-      let got = try? systemCall(
-        SyscallNumber.preadv, Int(source.descriptor), layout.vectors.argument,
-        indices.count, Int(bitPattern: UInt(source.start + first.fileOffset)), 0)
+      let got = try? Files.read(
+        source.descriptor, vectors: layout.vectors, count: indices.count,
+        at: source.start + first.fileOffset)
       // A short read says nothing of what went wrong; reading each alone does.
-      isRead = got.map(UInt64.init) == byteCount
+      isRead = got == byteCount
     }
     for index in indices {
       let span = image.spans[index]
@@ -192,5 +192,5 @@ extension FillWorker {
 
 private func fillWorkerBody(_ worker: UInt64) {
   Slot<FillWorker>(at: Address(worker)).load().serve()
-  while true { _ = rawSystemCall(SyscallNumber.exit, 0) }
+  exitThread()
 }

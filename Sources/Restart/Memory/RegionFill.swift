@@ -32,7 +32,7 @@ struct RegionFill {
   }
 
   private func plan() throws(RestartFailure) -> FillPlan {
-    do throws(Errno) { return try FillPlan(work, hugePages, where: isWanted) } catch {
+    do throws(Errno) { return try FillPlan(work, hugePages) { isWanted($0) } } catch {
       throw RestartFailure(.failed, "cannot plan the reading of the image", errno: error)
     }
   }

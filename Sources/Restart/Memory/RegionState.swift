@@ -58,14 +58,11 @@ struct RegionState {
   ) throws(Errno) {
     while true {
       do throws(Errno) {
-        try systemCall(
-          SyscallNumber.pkeyMprotect, range.start.argument, Int(range.byteCount),
-          Int(protection.rawValue), Int(key))
-        return
+        return try Mapping.protect(range, protection, key: key)
       } catch {
         // EINVAL: not allocated yet.
         guard error == .invalid else { throw error }
-        guard try systemCall(SyscallNumber.pkeyAlloc, 0, 0) <= Int(key) else { throw error }
+        guard try Mapping.allocateKey() <= key else { throw error }
       }
     }
   }
@@ -102,9 +99,7 @@ struct RegionState {
   private func lock(_ region: ckpt_region) {
     guard region.has(CKPT_REGION_LOCKED | CKPT_REGION_LOCKED_ON_FAULT) else { return }
     do throws(Errno) {
-      try systemCall(
-        SyscallNumber.mlock2, region.range.start.argument, Int(region.range.byteCount),
-        region.has(CKPT_REGION_LOCKED_ON_FAULT) ? 1 : 0)
+      try Mapping.lock(region.range, onFault: region.has(CKPT_REGION_LOCKED_ON_FAULT))
     } catch {
       // ENOMEM is also what a region without access gives, which is locked all the same.
       if region.finalProtection != .none {
@@ -118,7 +113,7 @@ struct RegionState {
       "cannot seal region", hint: "that needs Linux 6.10", status: .missingKernelFeature,
       number: region.start, numberStyle: .hexadecimal
     ) { () throws(Errno) in
-      try systemCall(SyscallNumber.mseal, region.range.start.argument, Int(region.range.byteCount))
+      try Mapping.seal(region.range)
     }
   }
 

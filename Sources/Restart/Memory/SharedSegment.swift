@@ -204,7 +204,7 @@ struct SharedSegment {
 
   /// Whether a segment may be filled with what the program had in it.
   private func isOurs(_ status: SharedSegments.Status) -> Bool {
-    status.attachCount == 0 && status.owner == UInt32(rawSystemCall(SyscallNumber.geteuid))
+    status.attachCount == 0 && status.owner == OwnIDs.effectiveUser
       && roundedUpToPage(status.byteCount) == roundedUpToPage(record.byte_count)
   }
 }

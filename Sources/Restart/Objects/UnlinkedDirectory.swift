@@ -26,8 +26,8 @@ enum UnlinkedDirectory {
     var line = Line("/tmp/ckpt-deleted-")
     line.append(hex: try Random.word())
     return try line.withPath { (path) throws(Errno) in
-      try systemCall(SyscallNumber.mkdir, path.argument, 0o700)
-      defer { _ = rawSystemCall(SyscallNumber.rmdir, path.argument) }
+      try Files.makeDirectory(path: path, mode: 0o700)
+      defer { try? Files.removeDirectory(path: path) }
       return try body(path)
     }
   }

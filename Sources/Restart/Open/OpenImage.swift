@@ -54,7 +54,7 @@ extension UncheckedImage {
     case .fifo: "it is a FIFO, and an image is read more than once"
     case .socket: "it is a socket"
     case .character, .block: "it is a device"
-    case .other: "it is no regular file"
+    case .link, .other: "it is no regular file"
     }
   }
 
@@ -69,15 +69,14 @@ extension UncheckedImage {
         hint: "images are readable by their owner only, or look at the directories above",
         status: .permission)
     case .nameTooLong: failure("cannot open", path, errno, why: "the name is too long", hint: hint)
-    case Errno(rawValue: 6):  // ENXIO
+    case .noSuchDevice:
       failure("cannot restart", path, why: "it is a socket or a device", hint: hint)
     default: failure("cannot open", path, errno, why: "", hint: "")
     }
   }
 
   private static func failure(
-    _ what: StaticString, _ path: ByteString, _ errno: Errno = Errno(rawValue: 0),
-    why: StaticString,
+    _ what: StaticString, _ path: ByteString, _ errno: Errno = Errno.none, why: StaticString,
     hint: StaticString, status: RestartFailure.Status = .failed
   ) -> RestartFailure {
     RestartFailure(

@@ -49,7 +49,7 @@ struct ParentLookup {
   /// elsewhere.
   private static func exists(_ path: ByteString) -> Bool {
     do throws(Errno) {
-      try systemCall(SyscallNumber.access, path.address.argument, 0)
+      try Files.checkAccess(path: path.address, .exists)
       return true
     } catch {
       return error != .noSuchFile && error != .notDirectory
@@ -88,8 +88,7 @@ struct ParentLookup {
   }
 
   private func failure(
-    _ what: StaticString, _ path: ByteString, _ errno: Errno = Errno(rawValue: 0),
-    why: StaticString,
+    _ what: StaticString, _ path: ByteString, _ errno: Errno = Errno.none, why: StaticString,
     hint: StaticString
   ) -> RestartFailure {
     RestartFailure(

@@ -28,7 +28,7 @@ enum Feeder {
   ) throws(RestartFailure) -> StreamInput {
     let pipe = try during("cannot make a pipe") { () throws(Errno) in try Pipes.make() }
     var program = try find()
-    let pid = try during("cannot start a process") { () throws(Errno) in try Birth.fork() }
+    let pid = try during("cannot start a process") { () throws(Errno) in try Process.fork() }
     if pid == 0 { become(&program, words, pipe.writer, environment) }
     closeDescriptor(pipe.writer)
     return StreamInput(pipe.reader, patience: -1, feeder: pid)
@@ -42,7 +42,7 @@ enum Feeder {
       do throws(Errno) {
         try path.append(ByteString(places[index]))
         try path.withPath { (address) throws(Errno) in
-          try systemCall(SyscallNumber.access, address.argument, 1)
+          try Files.checkAccess(path: address, .execute)
         }
         return path
       } catch {
@@ -60,8 +60,8 @@ enum Feeder {
     var bytes = InlineArray<512, UInt64>(repeating: 0)
     var path = PathBuffer()
     try withAddress(of: &bytes) { (address) throws(Errno) in
-      var count = try systemCall(
-        SyscallNumber.readlink, link.address.argument, address.argument, 4095)
+      var count = try Descriptors.readLink(
+        path: link.address, to: address, capacity: 4095)
       while count > 0, Memory.load(UInt8.self, at: address + UInt64(count - 1)) != 0x2F {
         count -= 1
       }
@@ -78,8 +78,7 @@ enum Feeder {
     var arguments = words.addresses
     _ = try? program.withPath { (program) throws(Errno) in
       try withAddress(of: &arguments) { (arguments) throws(Errno) in
-        try systemCall(
-          SyscallNumber.execve, program.argument, arguments.argument, environment.argument)
+        try Process.execute(path: program, arguments: arguments, environment: environment)
       }
     }
     RestartFailure(.failed, "cannot unpack the image", why: "ckpt can't be run").report()

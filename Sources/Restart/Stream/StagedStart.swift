@@ -31,20 +31,10 @@ struct StagedStart: BitwiseCopyable {
     guard words >= 0 else { return }
     defer { closeDescriptor(channel) }
     var byte: UInt64 = 0
-    guard
-      let count = try? withAddress(
-        of: &byte,
-        { (address) throws(Errno) in
-          try retryingInterrupts { () throws(Errno) in
-            try systemCall(SyscallNumber.read, Int(channel), address.argument, 8)
-          }
-        }), count == 8
-    else { return }
+    guard (try? Files.read(channel, into: &byte)) == 8 else { return }
     say("ckpt-migrate ready\n")
     guard Self.hears(stream) else { return }
-    _ = try? withAddress(of: &byte) { (address) throws(Errno) in
-      try systemCall(SyscallNumber.write, Int(channel), address.argument, 8)
-    }
+    _ = try? Files.write(channel, byte)
   }
 
   /// Whether the sender says that it may run, and nothing else.
@@ -86,13 +76,8 @@ struct StagedStart: BitwiseCopyable {
     guard channel >= 0 else { return }
     defer { closeDescriptor(channel) }
     var word: UInt64 = 0
-    let isHeard = try? withAddress(of: &word) { (address) throws(Errno) in
-      try systemCall(SyscallNumber.write, Int(channel), address.argument, 8)
-      return try retryingInterrupts { () throws(Errno) in
-        try systemCall(SyscallNumber.read, Int(channel), address.argument, 8)
-      } == 8
-    }
-    guard isHeard == true else {
+    guard (try? Files.write(channel, word)) != nil, (try? Files.read(channel, into: &word)) == 8
+    else {
       throw RestartFailure(
         .failed, "cannot restart: the sender did not say that it may run",
         hint: "it runs on over there, unless its sender says otherwise")

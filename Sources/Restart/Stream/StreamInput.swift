@@ -85,11 +85,7 @@ struct StreamInput: BitwiseCopyable {
       do throws(Errno) {
         try Descriptors.awaitReadable(
           descriptor, milliseconds: hasBegun && feeder == 0 ? patience : -1)
-        return UInt64(
-          try retryingInterrupts { () throws(Errno) in
-            try systemCall(
-              SyscallNumber.read, Int(descriptor), address.argument, Int(byteCount))
-          })
+        return try Files.read(descriptor, to: address, byteCount: byteCount)
       } catch {
         if error == .tryAgain { continue }
         throw failure(error)

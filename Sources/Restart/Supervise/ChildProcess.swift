@@ -26,64 +26,48 @@ enum ChildEvent: Equatable, BitwiseCopyable {
 }
 
 enum ChildProcess {
-  private static let any = 0  // P_ALL
-  private static let one = 1  // P_PID
-  private static let noHang = 1  // WNOHANG
-  private static let stopped = 2  // WSTOPPED
-  private static let exited = 4  // WEXITED
-  private static let continued = 8  // WCONTINUED
-
   /// What has happened to `pid` and wasn't told yet.
-  ///
-  /// Source: waitid(2).
   static func nextEvent(of pid: Int32) -> ChildEvent? {
-    var information = ckernel_siginfo()
-    _ = try? withAddress(of: &information) { (address) throws(Errno) in
-      try systemCall(
-        SyscallNumber.waitid, one, Int(pid), address.argument,
-        noHang | stopped | exited | continued)
+    // A word that is missed here is told once, and nobody would signal again: look more than once.
+    for _ in 0..<2 {
+      do throws(Errno) {
+        return try answer(of: pid, .noHang | .stopped | .exited | .continued)
+      } catch {}
     }
+    return event(of: pid, .noHang | .stopped | .exited | .continued)
+  }
+
+  /// Waits for a child to end; what goes wrong counts as a good end.
+  static func awaitEvent(of pid: Int32) -> ChildEvent {
+    event(of: pid, .exited) ?? .exited(status: 0)
+  }
+
+  private static func event(of pid: Int32, _ options: Wait.Options) -> ChildEvent? {
+    (try? answer(of: pid, options)) ?? nil
+  }
+
+  private static func answer(
+    of pid: Int32, _ options: Wait.Options
+  ) throws(Errno) -> ChildEvent? {
+    let information = try Wait.event(of: .process(pid), options)
     guard information.pid == pid else { return nil }
     return ChildEvent(
       code: information.code, status: Int32(truncatingIfNeeded: information.value))
   }
 
-  /// Waits for a child to end; what goes wrong counts as a good end.
-  static func awaitEvent(of pid: Int32) -> ChildEvent {
-    var information = ckernel_siginfo()
-    _ = try? withAddress(of: &information) { (address) throws(Errno) in
-      try retryingInterrupts { () throws(Errno) in
-        try systemCall(SyscallNumber.waitid, one, Int(pid), address.argument, exited)
-      }
-    }
-    guard information.pid == pid else { return .exited(status: 0) }
-    return ChildEvent(
-      code: information.code, status: Int32(truncatingIfNeeded: information.value))
-      ?? .exited(status: 0)
-  }
-
   /// Waits for a child that is about to end.
-  static func reap(_ pid: Int32) {
-    _ = try? retryingInterrupts { () throws(Errno) in
-      try systemCall(SyscallNumber.waitid, one, Int(pid), 0, exited)
-    }
+  static func reap(_ pid: Int32) { _ = try? Wait.event(of: .process(pid), .exited) }
+
+  /// Waits for a child that is about to end, and for those that it may wait for itself.
+  static func reapUntil(_ pid: Int32) {
+    while let information = try? Wait.event(of: .any, .exited), information.pid != pid {}
   }
 
   /// Waits for some child to end.
-  static func reapAny() {
-    _ = try? retryingInterrupts { () throws(Errno) in
-      try systemCall(SyscallNumber.waitid, any, 0, 0, exited)
-    }
-  }
+  static func reapAny() { _ = try? Wait.event(of: .any, .exited) }
 
   /// Reaps every child that has ended.
   static func reapAll() {
-    while true {
-      var information = ckernel_siginfo()
-      let raw = try? withAddress(of: &information) { (address) throws(Errno) in
-        try systemCall(SyscallNumber.waitid, any, 0, address.argument, noHang | exited)
-      }
-      if raw == nil || information.pid == 0 { return }
-    }
+    while let information = try? Wait.event(of: .any, .noHang | .exited), information.pid != 0 {}
   }
 }

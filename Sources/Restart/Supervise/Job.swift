@@ -53,9 +53,6 @@ struct Terminal: BitwiseCopyable {
   /// -1: none.
   var descriptor: Int32 = -1
 
-  private static let getGroup = 0x540F  // TIOCGPGRP
-  private static let setGroup = 0x5410  // TIOCSPGRP
-
   /// Opens the controlling terminal, if there is one.
   static func open() -> Terminal {
     guard let file = try? FileDescriptor("/dev/tty", .readWrite | .noControllingTerminal) else {
@@ -67,40 +64,14 @@ struct Terminal: BitwiseCopyable {
   var exists: Bool { descriptor >= 0 }
 
   /// The group in front, as the caller sees it.
-  ///
-  /// Source: ioctl_tty(2), TIOCGPGRP.
-  var frontGroup: Int32? {
-    var group: Int32 = 0
-    let descriptor = descriptor
-    guard exists,
-      (try? withAddress(
-        of: &group,
-        { (address) throws(Errno) in
-          try systemCall(
-            SyscallNumber.ioctl, Int(descriptor), Self.getGroup, address.argument)
-        })) != nil
-    else { return nil }
-    return group
-  }
+  var frontGroup: Int32? { exists ? try? Terminals.frontGroup(descriptor) : nil }
 
   /// - Precondition: SIGTTOU is blocked, since the caller may be in the background.
   func bringToFront(_ group: Int32) {
-    guard exists else { return }
-    var group = group
-    let descriptor = descriptor
-    _ = try? withAddress(of: &group) { (address) throws(Errno) in
-      try systemCall(SyscallNumber.ioctl, Int(descriptor), Self.setGroup, address.argument)
-    }
+    if exists { try? Terminals.setFrontGroup(descriptor, group) }
   }
 
   func close() {
     if exists { closeDescriptor(descriptor) }
-  }
-}
-
-extension Process {
-  /// Source: getpgid(2).
-  static var ownGroup: Int32 {
-    Int32(truncatingIfNeeded: rawSystemCall(SyscallNumber.getpgid, 0))
   }
 }

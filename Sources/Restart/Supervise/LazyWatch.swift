@@ -21,6 +21,9 @@ struct LazyWatch: BitwiseCopyable {
   /// The program has forked while memory was missing.
   private var hasChildren = false
 
+  /// Where the lines go that come once the program runs.
+  var report: TraceReport?
+
   init() {}
 
   /// - Parameter channel: an end of a pair whose other end the pager gets.
@@ -91,17 +94,16 @@ struct LazyWatch: BitwiseCopyable {
   }
 
   private mutating func end() {
+    report?.write()
     for index in 0..<Self.count where self[index] >= 0 { closeDescriptor(self[index]) }
     (channel, fault, pager) = (-1, -1, -1)
   }
 
-  /// Source: waitid(2), P_PIDFD, WEXITED | WNOHANG.
   private static func event(of pager: Int32) -> ChildEvent? {
-    var information = ckernel_siginfo()
-    _ = try? withAddress(of: &information) { (address) throws(Errno) in
-      try systemCall(SyscallNumber.waitid, 3, Int(pager), address.argument, 4 | 1)
-    }
-    guard information.pid != 0 else { return nil }
+    guard
+      let information = try? Wait.event(of: .descriptor(pager), .exited | .noHang),
+      information.pid != 0
+    else { return nil }
     return ChildEvent(
       code: information.code, status: Int32(truncatingIfNeeded: information.value))
   }
@@ -110,9 +112,7 @@ struct LazyWatch: BitwiseCopyable {
 /// Processes that the program leaves behind.
 enum Orphans {
   /// From now on they become children of this process.
-  ///
-  /// Source: prctl(2), PR_SET_CHILD_SUBREAPER.
-  static func adopt() { _ = rawSystemCall(SyscallNumber.prctl, 36, 1) }
+  static func adopt() { Prctl.adoptOrphans() }
 
   /// Ends all children, and theirs.
   static func killAll() {

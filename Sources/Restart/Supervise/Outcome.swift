@@ -13,13 +13,8 @@ enum Outcome: Equatable, BitwiseCopyable {
   /// Reads what the child or its agent has written.
   static func read(from status: Int32) -> Outcome {
     var failure = ckpt_failure()
-    let count = try? withAddress(of: &failure) { (address) throws(Errno) in
-      try retryingInterrupts { () throws(Errno) in
-        try systemCall(
-          SyscallNumber.read, Int(status), address.argument, MemoryLayout<ckpt_failure>.size)
-      }
-    }
-    return Outcome(failure, byteCount: count ?? 0)
+    let count = try? Files.read(status, into: &failure)
+    return Outcome(failure, byteCount: Int(count ?? 0))
   }
 
   init(_ failure: ckpt_failure, byteCount: Int) {
@@ -54,6 +49,11 @@ extension Outcome {
       return RestartFailure(
         .permission, "cannot take from the program what it had given up for good (securebits)",
         errno: errno, hint: "restart it as root, or with --private-pids")
+    case 4:
+      return RestartFailure(
+        .failed, "the kernel does not give the program all of its state again: RestoreLosses",
+        hint: "restart it once more; if that fails too, it needs the machine it was saved on",
+        number: subject, numberStyle: .hexadecimal)
     default:
       return RestartFailure(
         .failed, "the agent in the program could not finish the restart, at its step",

@@ -47,7 +47,7 @@ struct PIDFile {
         try file.writeFully(from: address, byteCount: count)
       }
       try temporary.withPath { (address) throws(Errno) in
-        try systemCall(SyscallNumber.rename, address.argument, path.address.argument)
+        try Files.rename(address, to: path.address)
       }
     }
   }
@@ -56,7 +56,7 @@ struct PIDFile {
   mutating func discard() {
     closeDescriptor(descriptor)
     _ = try? temporary.withPath { (address) throws(Errno) in
-      try systemCall(SyscallNumber.unlink, address.argument)
+      try Files.unlink(path: address)
     }
   }
 

@@ -31,12 +31,7 @@ struct Supervisor {
   ///
   /// - Returns: how it went; when not well, the child may still be there.
   func awaitOutcome(_ status: Int32) -> Outcome {
-    var set = Self.allSignals
-    let signals = try? withAddress(of: &set) { (address) throws(Errno) in
-      Int32(
-        truncatingIfNeeded: try systemCall(
-          SyscallNumber.signalfd4, -1, address.argument, 8, Int(OpenFlags.closeOnExec.rawValue)))
-    }
+    let signals = try? Events.makeSignalReader(mask: Self.allSignals)
     defer { if let signals { closeDescriptor(signals) } }
     var entries: InlineArray<2, PollEntry> = [
       PollEntry(descriptor: status), PollEntry(descriptor: signals ?? -1),
@@ -67,8 +62,10 @@ struct Supervisor {
         switch event {
         case .exited, .killed:
           takeTerminalBack()
+          // Before: the first process of a namespace ends when all others of it are reaped.
+          let end = lazy.conclude(event)
           namespaceInit.release()
-          return lazy.conclude(event)
+          return end
         case .stopped(let signal): follow(signal)
         case .continued: break
         }
@@ -158,11 +155,7 @@ extension ChildEvent {
 
   /// The child has left a core file, if any was wanted: this process leaves none.
   private static func die(of signal: Int32) -> Never {
-    let core = 4  // RLIMIT_CORE
-    var none = ckernel_rlimit(current: 0, maximum: 0)
-    _ = try? withAddress(of: &none) { (address) throws(Errno) in
-      try systemCall(SyscallNumber.prlimit64, 0, core, address.argument)
-    }
+    try? ResourceLimit(current: 0, maximum: 0).set(ResourceLimit.core)
     try? Signal.setAction(ckernel_sigaction(), of: signal)
     try? Process.send(signal, to: Process.ownID)
     Signal.setMask(~Signal.bit(signal))

@@ -13,10 +13,10 @@ struct Waiter: BitwiseCopyable {
   /// Forks: the child goes on in a session of its own, the parent exits as it is told.
   static func leave() throws(RestartFailure) -> Waiter {
     let pipe = try during("cannot make a pipe") { () throws(Errno) in try Pipes.make() }
-    let pid = try during("cannot start a process") { () throws(Errno) in try Birth.fork() }
+    let pid = try during("cannot start a process") { () throws(Errno) in try Process.fork() }
     if pid == 0 {
       closeDescriptor(pipe.reader)
-      _ = rawSystemCall(SyscallNumber.setsid)
+      Process.makeSession()
       var waiter = Waiter()
       waiter.input = pipe.writer
       return waiter
@@ -30,22 +30,13 @@ struct Waiter: BitwiseCopyable {
   /// - Returns: 1 when the other has gone without a word.
   private static func hear(_ descriptor: Int32) -> Int32 {
     var status: Int32 = 1
-    let count = try? withAddress(of: &status) { (address) throws(Errno) in
-      try retryingInterrupts { () throws(Errno) in
-        try systemCall(SyscallNumber.read, Int(descriptor), address.argument, 4)
-      }
-    }
-    return count == 4 ? status : 1
+    return (try? Files.read(descriptor, into: &status)) == 4 ? status : 1
   }
 
   /// Lets the waiting process exit.
   func tell(_ status: Int32) {
     guard input >= 0 else { return }
-    var status = status
-    let input = input
-    _ = try? withAddress(of: &status) { (address) throws(Errno) in
-      try systemCall(SyscallNumber.write, Int(input), address.argument, 4)
-    }
+    _ = try? Files.write(input, status)
     closeDescriptor(input)
   }
 

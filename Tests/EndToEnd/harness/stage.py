@@ -1,5 +1,6 @@
 """Where a run of the tests lies: the programs under test, the victims, a folder per test."""
 
+import fcntl
 import os
 import re
 import shutil
@@ -12,7 +13,18 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[3]
 VICTIMS = REPOSITORY / "Tests" / "Victims"
 BUILD = Path(os.environ.get("CKPT_BUILD", REPOSITORY / "build"))
+# Kept from run to run; each run has a copy of its own.
+BUILT_VICTIMS = REPOSITORY / ".build" / "victims"
 ARTEFACTS = ("libckpt.so", "restart", "ckpt", "readckpt")
+
+
+def build_victims():
+    """Builds the victims that changed since the last run; runs that begin at once wait for each other."""
+    BUILT_VICTIMS.mkdir(parents=True, exist_ok=True)
+    with open(BUILT_VICTIMS / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        subprocess.run(["make", "--no-print-directory", "-j2", "-C", str(VICTIMS), f"OUT={BUILT_VICTIMS}"], check=True,
+                       stdout=subprocess.DEVNULL)
 
 
 class Stage:
@@ -42,8 +54,8 @@ class Stage:
         for name in ARTEFACTS:
             shutil.copy(BUILD / name, stage.build / name)
             (stage.build / name).chmod(0o755)
-        subprocess.run(["make", "--no-print-directory", "-j2", "-C", str(VICTIMS), f"OUT={stage.victims}"], check=True,
-                       stdout=subprocess.DEVNULL)
+        build_victims()
+        shutil.copytree(BUILT_VICTIMS, stage.victims, ignore=shutil.ignore_patterns(".*"))
         return stage
 
     def folder(self, name, identity):

@@ -164,7 +164,7 @@ while True:
             if how == "hold": open(where, "w").close(); select.select([], [], [])
             end()
         if how == "stall" and down + len(data) > int(where):
-            watched.remove(0); continue
+            watched.remove(0); open(sys.argv[0] + ".stalled", "w").close(); continue
         view = memoryview(data)
         while view: view = view[os.write(child.stdin.fileno(), view):]
         down += len(data)

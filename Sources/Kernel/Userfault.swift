@@ -1,14 +1,12 @@
-internal import CKernel
-internal import Kernel
-internal import KernelABI
+public import KernelABI
 
 /// A userfaultfd(2) descriptor: who has it says what appears in memory that isn't there yet.
 ///
 /// Source: `include/uapi/linux/userfaultfd.h`.
-struct Userfault: BitwiseCopyable {
-  let descriptor: Int32
+public struct Userfault: BitwiseCopyable {
+  public let descriptor: Int32
 
-  enum Call {
+  private enum Call {
     static let api = 0xc018_aa3f
     static let register = 0xc020_aa00
     static let unregister = 0x8010_aa01
@@ -19,21 +17,21 @@ struct Userfault: BitwiseCopyable {
     static let poison = 0xc020_aa08
   }
 
-  enum Feature {
-    static let forkEvents: UInt64 = 1 << 1
-    static let remapEvents: UInt64 = 1 << 2
-    static let removeEvents: UInt64 = 1 << 3
-    static let unmapEvents: UInt64 = 1 << 6
-    static let poison: UInt64 = 1 << 14
-    static let move: UInt64 = 1 << 16
+  public enum Feature {
+    public static let forkEvents: UInt64 = 1 << 1
+    public static let remapEvents: UInt64 = 1 << 2
+    public static let removeEvents: UInt64 = 1 << 3
+    public static let unmapEvents: UInt64 = 1 << 6
+    public static let poison: UInt64 = 1 << 14
+    public static let move: UInt64 = 1 << 16
   }
 
   /// Faults of the program's own code only: any user may have that.
-  static let userModeOnly = 1
-  static let nonBlocking = Int(OpenFlags.nonBlocking.rawValue)
+  public static let userModeOnly = 1
+  public static let nonBlocking = Int(OpenFlags.nonBlocking.rawValue)
 
   /// - Throws: `Errno.notPermitted`; `Errno.invalid` where the kernel lacks a feature.
-  init(flags: Int, features: UInt64) throws(Errno) {
+  public init(flags: Int, features: UInt64) throws(Errno) {
     let number = Int32(
       truncatingIfNeeded: try systemCall(
         SyscallNumber.userfaultfd, Int(OpenFlags.closeOnExec.rawValue) | flags))
@@ -50,7 +48,7 @@ struct Userfault: BitwiseCopyable {
   }
 
   /// Takes over a descriptor that the kernel made.
-  init(adopting descriptor: Int32) { self.descriptor = descriptor }
+  public init(adopting descriptor: Int32) { self.descriptor = descriptor }
 
   /// From now on, pages of the range that are missing come from here.
   ///
@@ -59,7 +57,7 @@ struct Userfault: BitwiseCopyable {
   /// its first page: so it has to have had one before.
   ///
   /// - Precondition: nothing is in the range that matters.
-  func register(_ range: AddressRange) throws(Errno) {
+  public func register(_ range: AddressRange) throws(Errno) {
     if let page = AddressRange(start: range.start, byteCount: pageByteCount) {
       try? Mapping.advise(page, Advice.populateWrite)
       // All of it: the page may have come as a huge one.
@@ -69,7 +67,7 @@ struct Userfault: BitwiseCopyable {
     try call(Call.register, &arguments)
   }
 
-  func unregister(_ range: AddressRange) throws(Errno) {
+  public func unregister(_ range: AddressRange) throws(Errno) {
     var arguments = (range.start.rawValue, range.byteCount)
     try call(Call.unregister, &arguments)
   }
@@ -78,7 +76,7 @@ struct Userfault: BitwiseCopyable {
   ///
   /// - Returns: how many bytes, from the start: fewer where a page was there already.
   /// - Throws: what the kernel said when it was none at all.
-  func copy(from source: Address, to range: AddressRange) throws(Errno) -> UInt64 {
+  public func copy(from source: Address, to range: AddressRange) throws(Errno) -> UInt64 {
     var arguments = (
       range.start.rawValue, source.rawValue, range.byteCount, UInt64(0), Int64(0)
     )
@@ -93,7 +91,7 @@ struct Userfault: BitwiseCopyable {
   /// Gives a range zeros.
   ///
   /// - Returns: as `copy`.
-  func zero(_ range: AddressRange) throws(Errno) -> UInt64 {
+  public func zero(_ range: AddressRange) throws(Errno) -> UInt64 {
     var arguments = (range.start.rawValue, range.byteCount, UInt64(0), Int64(0))
     do throws(Errno) {
       try call(Call.zero, &arguments)
@@ -107,7 +105,7 @@ struct Userfault: BitwiseCopyable {
   ///
   /// - Returns: how many bytes, from the start.
   /// - Throws: what the kernel said when it was none at all.
-  func move(from source: Address, to range: AddressRange) throws(Errno) -> UInt64 {
+  public func move(from source: Address, to range: AddressRange) throws(Errno) -> UInt64 {
     var arguments = (
       range.start.rawValue, source.rawValue, range.byteCount, UInt64(0), Int64(0)
     )
@@ -122,7 +120,7 @@ struct Userfault: BitwiseCopyable {
   /// Makes the pages of a range that are missing deadly: who touches them gets SIGBUS.
   ///
   /// - Returns: as `copy`.
-  func poison(_ range: AddressRange) throws(Errno) -> UInt64 {
+  public func poison(_ range: AddressRange) throws(Errno) -> UInt64 {
     var arguments = (range.start.rawValue, range.byteCount, UInt64(0), Int64(0))
     do throws(Errno) {
       try call(Call.poison, &arguments)
@@ -133,12 +131,12 @@ struct Userfault: BitwiseCopyable {
   }
 
   /// Lets those look again who wait for pages of a range.
-  func wake(_ range: AddressRange) {
+  public func wake(_ range: AddressRange) {
     var arguments = (range.start.rawValue, range.byteCount)
     try? call(Call.wake, &arguments)
   }
 
-  func close() { closeDescriptor(descriptor) }
+  public func close() { closeDescriptor(descriptor) }
 
   private func call<T: BitwiseCopyable>(_ number: Int, _ arguments: inout T) throws(Errno) {
     let descriptor = Int(descriptor)

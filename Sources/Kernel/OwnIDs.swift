@@ -18,9 +18,20 @@ public struct IDs: Equatable, Sendable, BitwiseCopyable {
 /// User and group ids of the calling thread: to the kernel each thread has its own.
 ///
 /// Source: credentials(7).
-public enum UserIdentity {
+public enum OwnIDs {
   /// NGROUPS_MAX.
   public static let groupCapacity = 65536
+
+  /// Source: getuid(2), geteuid(2), getegid(2).
+  public static var realUser: UInt32 {
+    UInt32(truncatingIfNeeded: rawSystemCall(SyscallNumber.getuid))
+  }
+  public static var effectiveUser: UInt32 {
+    UInt32(truncatingIfNeeded: rawSystemCall(SyscallNumber.geteuid))
+  }
+  public static var effectiveGroup: UInt32 {
+    UInt32(truncatingIfNeeded: rawSystemCall(SyscallNumber.getegid))
+  }
 
   /// Source: getresuid(2); setfsuid(2), which answers the old id and refuses -1.
   public static var users: IDs { ids(SyscallNumber.getresuid, SyscallNumber.setfsuid) }
