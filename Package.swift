@@ -19,8 +19,11 @@ func shared(_ name: String, _ dependencies: [Target.Dependency], host: Bool = fa
     name: name,
     dependencies: dependencies,
     exclude: isFreestanding && host ? ["Host"] : [],
-    swiftSettings: settings)
+    swiftSettings: settings + (isFreestanding || name != "Kernel" ? [] : [faults]))
 }
+
+/// System calls can be made to fail in what `swift test` builds (`Kernel/Faults`).
+let faults = SwiftSetting.define("CKPT_FAULTS", .when(configuration: .debug))
 
 let package = Package(
   name: "ckpt",

@@ -17,6 +17,12 @@ struct AgentState: BitwiseCopyable {
   /// Checkpoints written so far.
   var counter: UInt32 = 0
 
+  /// The first line of the trace of the checkpoint that is on, `UInt64.max`: none is, or it is a clone's.
+  var traceStart = UInt64.max
+
+  /// Whether it was said that the file of CKPT_TRACE can't be written.
+  var saidTraceFails = false
+
   /// A random number that all images of this process carry, 0: there is none yet.
   var series: UInt64 = 0
 

@@ -11,7 +11,7 @@
 #pragma once
 #include <stdint.h>
 
-#define CKPT_PROTOCOL_VERSION 3u
+#define CKPT_PROTOCOL_VERSION 4u
 #define CKPT_PROTOCOL_PATIENCE 5000000000ull  // ns
 #define CKPT_PROTOCOL_PAUSE 100000000ull       // ns
 // The top 16 bits of every random value, to tell ours from a program's own sigqueue(3).
@@ -34,6 +34,7 @@ enum : uint32_t {
   CKPT_REQUEST_ROUNDS = 1024,
   // With STREAM: the image behind such rounds; a frame before it says whether they count.
   CKPT_REQUEST_BEHIND_ROUNDS = 2048,
+  CKPT_REQUEST_TRACE = 4096,     // send the trace of it before the last word
 };
 
 // Followed by path_bytes of path and label_bytes of label. An empty path is the agent's default.
@@ -61,6 +62,8 @@ enum : uint32_t {
   CKPT_REPORT_DEFERRED = 5,
   // The last word to CKPT_REQUEST_ROUNDS: memory is being copied.
   CKPT_REPORT_COPYING = 6,
+  // Followed by path_bytes of text: some lines of the trace.
+  CKPT_REPORT_TRACE = 7,
 };
 
 // How an image was made; with DONE.

@@ -40,6 +40,9 @@ struct Restart: ParsableCommand {
   @Flag(name: .shortAndLong, help: "Say what is done, on standard error.")
   var verbose = false
 
+  @Flag(help: "Print what is done and decided, phase by phase, on standard error.")
+  var trace = false
+
   @Option(
     help: ArgumentHelp(
       "Wait there for a sender: unix:PATH, tcp://[ADDRESS]:PORT, udp://[ADDRESS]:PORT.",
@@ -99,6 +102,7 @@ struct Restart: ParsableCommand {
     if let pidfile { options += ["--pidfile", pidfile] }
     for path in map { options += ["--map", path.text] }
     if verbose { options.append("--verbose") }
+    if trace { options.append("--trace") }
     if isFed { options += ["--feed"] + streaming.words }
     return options + words
   }

@@ -61,6 +61,12 @@ struct Save: ParsableCommand {
   @Option(help: ArgumentHelp("Give up after so long without a word.", valueName: "seconds"))
   var timeout: UInt64 = 60
 
+  @Flag(help: "Print what the agent does, phase by phase, on standard error.")
+  var trace = false
+
+  @Flag(name: .shortAndLong, help: "When it fails, also print the last lines of the trace.")
+  var verbose = false
+
   @Flag(name: .shortAndLong, help: "Print nothing but errors.")
   var quiet = false
 
@@ -135,6 +141,7 @@ struct Save: ParsableCommand {
     var bar = ProgressBar(isShown: !quiet && !json && isTerminal(2), start: monotonicTime())
     let saved: SavedImage
     let childCount: Int
+    let lines = trace || verbose ? TraceText() : nil
     do throws(SaveFailure) {
       let target = try target().withAgent(isQuiet: quiet)
       childCount = target.childCount()
@@ -146,6 +153,7 @@ struct Save: ParsableCommand {
       order.label = label
       order.kills = kill
       order.freezes = freeze
+      order.trace = lines
       order.forgoesSeccomp = withoutSeccomp
       order.manner = self.order
       if exe { order.restartProgram = restart }
@@ -159,9 +167,11 @@ struct Save: ParsableCommand {
       }
     } catch {
       writeError(bar.erasing)
+      if let lines { writeError(traceText(lines, all: trace)) }
       throw error.failure(saving: program)
     }
     writeError(bar.erasing)
+    if trace, let lines { writeError(traceText(lines, all: true)) }
     guard !quiet else { return }
     if saved.written.cause == .memoryShort {
       writeError("note: memory for a copy-on-write clone is short; the program stood still\n")
@@ -176,6 +186,11 @@ struct Save: ParsableCommand {
     let words = (json ? try jsonText(SaveReport(saved)) : saved.sentence) + "\n"
     // Standard output has the image.
     if stream?.place == .standard { writeError(words) } else { writeOutput(words) }
+  }
+
+  /// - Parameter all: not just the last lines.
+  private func traceText(_ trace: TraceText, all: Bool) -> String {
+    trace.lines.suffix(all ? .max : 12).map { "trace: \($0)" }.joined()
   }
 
   /// Whether the image passes through here, to be compressed, on its way into a program.

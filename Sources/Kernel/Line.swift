@@ -79,6 +79,12 @@ public struct Line {
     }
   }
 
+  /// Where the text lies during `body`, and how long it is.
+  public mutating func withText(_ body: (Address, Int) -> Void) {
+    let count = count
+    _ = try? withAddress(of: &storage) { (address) throws(Errno) in body(address, count) }
+  }
+
   /// The text, NUL-terminated, at an address that is good during `body`: a path for open(2).
   @discardableResult
   public mutating func withPath<R: ~Copyable>(

@@ -66,8 +66,9 @@ public enum OwnThread {
     return value
   }
 
-  public static func setClearChildTID(_ address: UInt64) {
-    _ = rawSystemCall(SyscallNumber.setTidAddress, Int(bitPattern: UInt(address)))
+  /// Source: set_tid_address(2).
+  public static func setClearChildTID(_ address: UInt64) throws(Errno) {
+    try systemCall(SyscallNumber.setTidAddress, Int(bitPattern: UInt(address)))
   }
 
   /// Source: rseq(2), RSEQ_FLAG_UNREGISTER.

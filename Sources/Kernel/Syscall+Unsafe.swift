@@ -9,8 +9,16 @@ public import KernelABI
 public func rawSystemCall(
   _ number: Int, _ a: Int = 0, _ b: Int = 0, _ c: Int = 0, _ d: Int = 0, _ e: Int = 0, _ f: Int = 0
 ) -> Int {
-  ckernel_syscall(number, a, b, c, d, e, f)
+  #if CKPT_FAULTS
+  if let answer = Faults.answer(to: number) { return answer }
+  #endif
+  return ckernel_syscall(number, a, b, c, d, e, f)
 }
+
+#if CKPT_FAULTS
+/// One that no plan makes fail.
+func unmockedSystemCall(_ number: Int) -> Int { ckernel_syscall(number, 0, 0, 0, 0, 0, 0) }
+#endif
 
 /// Makes a system call.
 ///
@@ -19,7 +27,7 @@ public func rawSystemCall(
 public func systemCall(
   _ number: Int, _ a: Int = 0, _ b: Int = 0, _ c: Int = 0, _ d: Int = 0, _ e: Int = 0, _ f: Int = 0
 ) throws(Errno) -> Int {
-  try decoded(ckernel_syscall(number, a, b, c, d, e, f))
+  try decoded(rawSystemCall(number, a, b, c, d, e, f))
 }
 
 /// Splits a raw kernel return value: `-4095...(-1)` is an error, all else a result.

@@ -34,6 +34,7 @@ struct Program {
   }
 
   private func end(_ failure: RestartFailure, _ descriptors: RestartDescriptors) -> Never {
+    trace("program: failed: %s (%e)", failure.what, failure.errno)
     failure.report(to: descriptors.errors >= 0 ? descriptors.errors : 2)
     exitGroup(status: failure.status.rawValue)
   }

@@ -10,6 +10,7 @@ public enum RestartMain {
   ///   - own: where this program lies, its stack included.
   ///   - note: where it says what it is: a `ckpt_executable`, zero unless it is one.
   public static func run(stack: Address, own: AddressRange, note: Address) -> Never {
+    TraceRing.share()
     do throws(RestartFailure) {
       let arguments = Arguments(stack: stack)
       let options =
@@ -22,7 +23,16 @@ public enum RestartMain {
         ExecutableDescription(
           image: try OwnExecutable.open(name: options.image), name: options.image
         ).write()
-      case .restart: try restart(options, arguments, own: own)
+      case .restart:
+        let report = TraceReport(options, arguments)
+        do throws(RestartFailure) {
+          try restart(options, arguments, own: own, report: report)
+        } catch {
+          error.report()
+          var report = report
+          report.fail()
+          exitGroup(status: error.status.rawValue)
+        }
       }
     } catch {
       error.report()
@@ -39,15 +49,17 @@ public enum RestartMain {
   }
 
   private static func restart(
-    _ options: RestartOptions, _ arguments: Arguments, own: AddressRange
+    _ options: RestartOptions, _ arguments: Arguments, own: AddressRange, report: TraceReport
   ) throws(RestartFailure) -> Never {
     // Memory may come ahead of the image, and is for one process only.
     let waiter = options.detaches && options.staged != nil ? try Waiter.leave() : nil
     do throws(RestartFailure) {
-      try restart(options, arguments, own: own, waiter: waiter)
+      try restart(options, arguments, own: own, waiter: waiter, report: report)
     } catch {
       guard let waiter else { throw error }
       error.report()
+      var report = report
+      report.fail()
       waiter.tell(error.status.rawValue)
       exitGroup(status: error.status.rawValue)
     }
@@ -55,7 +67,8 @@ public enum RestartMain {
 
   /// - Parameter waiter: who waits already for it to be detached.
   private static func restart(
-    _ options: RestartOptions, _ arguments: Arguments, own: AddressRange, waiter: Waiter?
+    _ options: RestartOptions, _ arguments: Arguments, own: AddressRange, waiter: Waiter?,
+    report: TraceReport
   ) throws(RestartFailure) -> Never {
     let image =
       options.isExecutable
@@ -65,9 +78,13 @@ public enum RestartMain {
     if image.executable?.pagesByteCount ?? 0 > 0, options.laziness == .background {
       options.laziness = .mapped
     }
+    trace(
+      "the head is good: process %d, %u threads, %u regions, %u descriptors", image.process.pid,
+      image.threads.count, image.regions.count, image.descriptors.count)
     try checkMachine(for: image, own: own)
+    trace("this machine can run it")
     if image.stream != nil { options.laziness = .none }
-    var launch = try RestartRun(image, options, own: own, waiter: waiter)
+    var launch = try RestartRun(image, options, own: own, waiter: waiter, report: report)
     launch.run()
   }
 

@@ -13,12 +13,15 @@ struct RestartRun {
   private var stage = StagedStart(words: -1, channel: -1)
 
   private var waiter: Waiter
+  private var report: TraceReport
 
   /// - Parameter waiter: who waits already for it to be detached.
   init(
-    _ image: LoadedImage, _ options: RestartOptions, own: AddressRange, waiter: Waiter?
+    _ image: LoadedImage, _ options: RestartOptions, own: AddressRange, waiter: Waiter?,
+    report: TraceReport
   ) throws(RestartFailure) {
     self.waiter = waiter ?? Waiter()
+    self.report = report
     self.image = image
     self.options = options
     self.own = own
@@ -35,6 +38,7 @@ struct RestartRun {
     } catch {
       pidFile?.discard()
       error.report()
+      report.fail()
       waiter.tell(error.status.rawValue)
       exitGroup(status: error.status.rawValue)
     }
@@ -61,6 +65,7 @@ struct RestartRun {
     if identity.pid == 0 {
       waiter.forget()
       identity.namespaceInit.forget()
+      report.forget()
       pidFile?.forget()
       closeDescriptor(status.reader)
       if channel.first >= 0 { closeDescriptor(channel.first) }
@@ -79,6 +84,14 @@ struct RestartRun {
       if let stream = image.stream { closeDescriptor(stream.descriptor) }
       lazy = LazyWatch(channel: channel.first)
     }
+    trace(
+      "the process is %d, %s; its clocks %s", identity.pid,
+      identity.hasUserNamespace
+        ? "in a user and a PID namespace of its own" as StaticString
+        : identity.hasNamespace
+          ? "in a PID namespace of its own"
+          : identity.isFresh ? "with a new ID" : "with its own ID, here",
+      identity.hasClocks ? "go on" as StaticString : "have jumped")
     if options.isVerbose { tell(identity) }
     return Supervisor(
       child: identity.pid, namespaceInit: identity.namespaceInit, job: job, terminal: terminal,
@@ -94,6 +107,8 @@ struct RestartRun {
     guard outcome == .runs else { giveUp(outcome, supervisor, waiter) }
     if let stream = image.stream, stream.feeder > 0 { ChildProcess.reap(stream.feeder) }
     lazy.begin()
+    trace("the program runs")
+    report.write()
     do throws(RestartFailure) { try pidFile?.commit(supervisor.child) } catch { error.report() }
     redraw(supervisor)
     stage.sayRuns(supervisor.child)
@@ -103,6 +118,7 @@ struct RestartRun {
     // Without a namespace to keep, a detached program needs nobody.
     let leaves = options.detaches && supervisor.namespaceInit.pid == 0
     if leaves, lazy.isOver { exitGroup(status: 0) }
+    lazy.report = report
     travelLight(supervisor)
     supervisor.awaitEnd(&lazy, untilWhole: leaves).imitate()
   }
@@ -121,12 +137,12 @@ struct RestartRun {
 
   /// Lets go of all that is the program's now.
   private func travelLight(_ supervisor: Supervisor) {
-    let others: InlineArray<2, Int32> = [
-      supervisor.terminal.descriptor, supervisor.namespaceInit.lifeline,
+    let others: InlineArray<3, Int32> = [
+      supervisor.terminal.descriptor, supervisor.namespaceInit.lifeline, report.descriptor,
     ]
     // What goes wrong with memory that is still being read is said as long as it is.
     let spared: Int32 = lazy.isOver ? -1 : 2
-    Descriptors.closeAll(but: LazyWatch.count + 3) {
+    Descriptors.closeAll(but: LazyWatch.count + 4) {
       $0 < LazyWatch.count
         ? lazy[$0] : $0 == LazyWatch.count ? spared : others[$0 - LazyWatch.count - 1]
     }
@@ -149,6 +165,8 @@ struct RestartRun {
       try? Process.send(Signal.kill, to: supervisor.child)
     }
     let end = supervisor.awaitEnd(&lazy)
+    trace("the process that was to become the program has ended")
+    report.fail()
     stage.sayFailed()
     switch end {
     case .exited(var status) where status != 0:

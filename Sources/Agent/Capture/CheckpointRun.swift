@@ -32,6 +32,8 @@ enum CheckpointRun {
     // The return from the signal puts the thread's own rights back.
     if Processor.hasProtectionKeys { ckernel_allow_all_keys() }
     LazyMemory.awaitAll()
+    TraceOutput.begin(order)
+    defer { TraceOutput.finish() }
     do throws(Errno) {
       var draft = try ImageDraft(scratch: order.scratch)
       defer { _ = try? Mapping.unmap(draft.keep.range) }
@@ -46,6 +48,7 @@ enum CheckpointRun {
       var control = connected
       defer { control.close() }
       guard CheckpointLock.take(control, order) else {
+        trace("another checkpoint is being written: asked to wait")
         if order.isCall { Agent.state.call.outcome = .busy }
         return InterruptedCalls.settleWithoutSample(order.context)
       }
@@ -163,8 +166,15 @@ enum CheckpointRun {
       }
     case .byClone: break
     }
-    guard outcome.cause == 0 else { return }
+    guard outcome.cause == 0 else {
+      return trace(
+        "memory is written in place: %s",
+        outcome.cause == CKPT_CAUSE_ASKED ? "asked for" as StaticString : "memory is short")
+    }
     draft.page = try? WriterStatus.map()
+    trace(
+      "memory is to be written by a clone%s",
+      draft.page == nil ? ", but there is no memory" as StaticString : "")
   }
 
   // MARK: Stop, resume
@@ -183,8 +193,11 @@ enum CheckpointRun {
       do throws(CaptureFailure) {
         try noteLeader(control, &draft)
         try Quiesce.run(&draft, deadline: deadline)
+        trace("%u threads stand still, after %t", draft.threads.count, Clock.monotonic - start)
         return start
       } catch {
+        trace(
+          "thread %u does not stop (reason %u): all go on", error.subject, error.reason.rawValue)
         _ = try? CallSettlement.run(&draft, isWhole: false)
         resume(draft)
         guard error.reason == .threadBlocksEverySignal, Clock.monotonic < deadline else {
@@ -196,6 +209,7 @@ enum CheckpointRun {
 
   /// Gives the pending signals back and lets everybody go on.
   private static func resume(_ draft: ImageDraft) {
+    trace("threads go on")
     let process = Process.ownID
     let own = OwnThread.identifier
     // If the main thread is parked, it sends the process's signals again itself (`Park`).
@@ -251,6 +265,9 @@ enum CheckpointRun {
     dropRemadeCalls(draft)
     defer { DescriptorSurvey.closeTemporaries(draft) }
     try look(&draft, control)
+    trace(
+      "%u threads, %u descriptors of %u open files, %u objects were listed", draft.threads.count,
+      draft.descriptors.count, draft.files.count, draft.objects.count)
     outcome.counter = Agent.state.counter
     draft.root.publish()
     draft.isThin = options.isThin
@@ -261,7 +278,13 @@ enum CheckpointRun {
     } else {
       WriteTracking.collect(options, &draft)
     }
-    if Clone.write(&draft, control, outcome, since: start) { return nil }
+    if Clone.write(&draft, control, outcome, since: start) {
+      TraceOutput.leaveToClone()
+      return nil
+    }
+    if draft.page != nil || outcome.cause == 0 {
+      trace("there is no clone: memory is written in place")
+    }
     if outcome.cause == 0 { outcome.cause = CKPT_CAUSE_NO_CLONE }
     try Completion.freeze(&draft)
     let path = try Completion.finish(&draft, &control, &outcome)

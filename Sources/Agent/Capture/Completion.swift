@@ -29,6 +29,10 @@ enum Completion {
     try openChain(&draft)
     defer { draft.chain?.close() }
     try PageSurvey.run(&draft)
+    trace(
+      "%u regions, %u runs of pages that hold something%s", draft.regions.count,
+      draft.runs.count,
+      draft.hasParent ? " and were written since the parent image" as StaticString : "")
     if draft.hasParent { outcome.flags |= CKPT_RESULT_INCREMENTAL }
     let path = try write(&draft, &control, &outcome)
     let lasting = try during(.renameImage) { () throws(Errno) in
@@ -115,6 +119,7 @@ enum Completion {
     }
     let file = try open(path, &draft, &control)
     var written: UInt64 = 0
+    trace("writing, the image will have %b", outcome.byteCount)
     do throws(Errno) {
       var writer = try ImageWriter(
         to: file.number, head, in: frame, isInClone: draft.isInClone,
@@ -125,13 +130,16 @@ enum Completion {
       }
       if frame != nil { try file.allowExecution(umask: draft.root.process.record.umask) }
     } catch {
+      trace("writing failed after %b: %e", written, error)
       WriteSignals.forget()
       file.discard()
       throw CaptureFailure(
         .writeImage, error, subject: written, name: path.address,
         nameByteCount: UInt32(path.byteCount))
     }
+    trace("written, digests included; bringing it to disk, giving it its name")
     try file.commit()
+    trace("the image is safe")
     if control.usesPattern, let error = SeriesEnd.run(path, &draft) { outcome.linkError = error }
     return path
   }

@@ -11,6 +11,7 @@ enum Report {
     append(failure, whole: &line)
     line.append("; the program goes on\n")
     errors.write(&line)
+    if Agent.state.configuration.isVerbose { TraceOutput.showLast(to: errors) }
   }
 
   /// The same for the program that asked for the checkpoint itself, with what it may do about it.

@@ -26,6 +26,8 @@ enum CloneProcess {
     case .success: failure = nil
     case .failure(let error): failure = error
     }
+    trace(
+      "clone: has its own of all that is shared; the program stood still for %t", job.outcome.pause)
     job.page.enter(.writing)
     let errors = ProgramErrors(of: job.program)
     hide(job.control, errors)
@@ -128,6 +130,7 @@ enum CloneProcess {
   /// Leaves word of the outcome, calls for who waits for a turn, and ends.
   private static func end(_ job: Clone.Job, _ isDurable: Bool) -> Never {
     job.draft.copied?.release()
+    TraceOutput.finish()
     job.page.finish(isDurable ? .durable : .failed, program: job.program)
     exitGroup(status: isDurable ? 0 : 1)
   }

@@ -130,6 +130,7 @@ struct Control: BitwiseCopyable {
 
   /// Ends the process: as `ckpt` asked, or with the status that the call gave.
   func end() {
+    TraceOutput.finish()
     if isCall { exitGroup(status: Agent.state.call.exitStatus) }
     try? Process.send(Signal.kill, to: Process.ownID)
   }
@@ -300,6 +301,7 @@ struct Control: BitwiseCopyable {
     report.mode = outcome.mode
     report.cause = outcome.cause
     report.flags = outcome.flags
+    sendTrace(socket)
     send(report, naming: path.address, path.byteCount, socket)
     guard
       let received = try? socket.receive(to: reply, capacity: 64, milliseconds: patience)
@@ -307,6 +309,7 @@ struct Control: BitwiseCopyable {
     if received.first >= 0 { closeDescriptor(received.first) }
     if received.second >= 0 { closeDescriptor(received.second) }
     let commit = Memory.load(ckpt_commit.self, at: reply)
+    trace("ckpt's decision is %u (1: it is kept)", commit.decision)
     return received.byteCount == UInt64(MemoryLayout<ckpt_commit>.size)
       && commit.version == CKPT_PROTOCOL_VERSION && commit.decision == CKPT_COMMIT_KEEP
   }
@@ -339,6 +342,9 @@ struct Control: BitwiseCopyable {
   }
 
   func reportFailure(_ failure: CaptureFailure, to errors: ProgramErrors = .own) {
+    trace(
+      "failed: step %u, error %e, reason %u, subject %u", failure.step.rawValue, failure.errno,
+      failure.reason.rawValue, failure.subject)
     guard let socket else {
       // In a clone this is the clone's memory, and its page has the word.
       return isCall ? OwnCall.note(failure) : Report.failure(failure, to: errors)
@@ -350,9 +356,24 @@ struct Control: BitwiseCopyable {
     report.error = failure.errno.rawValue
     report.subject = failure.subject
     report.detail = UInt64(failure.reason.rawValue)
+    sendTrace(socket)
     send(
       report, naming: failure.name,
       min(UInt64(failure.nameByteCount), ImagePath.capacity - 1), socket)
+  }
+
+  /// Sends the trace so far, if it is wanted.
+  private func sendTrace(_ socket: ControlSocket) {
+    guard request.flags & CKPT_REQUEST_TRACE != 0 else { return }
+    let size = UInt64(MemoryLayout<ckpt_report>.size)
+    TraceOutput.send(at: reply + size, capacity: ImagePath.capacity - 1) { (count) in
+      var report = ckpt_report()
+      report.version = CKPT_PROTOCOL_VERSION
+      report.kind = CKPT_REPORT_TRACE
+      report.path_bytes = UInt32(count)
+      Memory.store(report, at: reply)
+      socket.send(reply, byteCount: size + count)
+    }
   }
 
   private func send(

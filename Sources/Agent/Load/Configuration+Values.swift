@@ -17,6 +17,20 @@ extension Configuration {
     fileByteCount = count
   }
 
+  mutating func parseTrace(_ cursor: inout TextCursor) {
+    var count = 0
+    while let byte = cursor.current, byte != 0 {
+      guard count + 1 < Self.fileCapacity else {
+        traceByteCount = 0
+        return Self.complain("CKPT_TRACE is longer than 1023 bytes: there is no trace")
+      }
+      traceFile[count] = byte
+      count += 1
+      cursor.skip()
+    }
+    traceByteCount = count
+  }
+
   mutating func parseSignal(_ cursor: inout TextCursor) {
     _ = cursor.take("SIG")
     var wanted: UInt64?

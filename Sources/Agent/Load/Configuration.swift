@@ -10,6 +10,7 @@ internal import Procfs
 /// | `CKPT_SIGNAL` | signal that asks for a checkpoint, a number 1...64 or `USR1`, `USR2` | `USR2` |
 /// | `CKPT_TIMEOUT` | seconds to wait for all threads to stop, 1...3600 | 10 |
 /// | `CKPT_VERBOSE` | 1: a line on standard error after every checkpoint | 0 |
+/// | `CKPT_TRACE` | file to which a trace of every checkpoint is appended | none |
 /// | `CKPT_SYNC` | 1: write in place; 0: never, even where memory looks short | as memory allows |
 /// | `CKPT_INCREMENTAL` | 1: only what changed; `digests`: found by digests | 0 |
 /// | `CKPT_FULL_EVERY` | every so many-th image of an incremental series is full, 1...4096 | 16 |
@@ -53,6 +54,12 @@ struct Configuration: BitwiseCopyable {
 
   /// Bytes of `file`, 0: the default.
   var fileByteCount = 0
+
+  /// The file of the trace, NUL-terminated.
+  var traceFile = InlineArray<1024, UInt8>(repeating: 0)
+
+  /// Bytes of `traceFile`, 0: there is none.
+  var traceByteCount = 0
 
   var writing = Writing.automatic
   var tracking = Tracking.none
@@ -110,6 +117,8 @@ struct Configuration: BitwiseCopyable {
       parseTimeout(&cursor)
     } else if cursor.take("VERBOSE=") {
       isVerbose = (cursor.number() ?? 0) != 0
+    } else if cursor.take("TRACE=") {
+      parseTrace(&cursor)
     } else {
       parseSeriesVariable(&cursor)
     }

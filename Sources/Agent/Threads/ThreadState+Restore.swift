@@ -32,6 +32,11 @@ struct RestoreLosses: FlagSet {
   static let threadAttributes = RestoreLosses(rawValue: 1 << 20)
   static let registrations = RestoreLosses(rawValue: 1 << 21)
   static let locks = RestoreLosses(rawValue: 1 << 22)
+  static let threadAddresses = RestoreLosses(rawValue: 1 << 23)
+
+  /// Without them the program would run wrong: it must not run.
+  static let fatal: RestoreLosses =
+    .robustList | .threadAddresses | .signals | .timers | .pendingSignals
 }
 
 extension ThreadState {
@@ -57,13 +62,16 @@ extension ThreadState {
 
   @inline(never)
   private static func restoreAddresses(_ record: ckpt_thread) -> RestoreLosses {
-    if record.fs_base != OwnThread.fsBase { _ = try? OwnThread.setFSBase(record.fs_base) }
-    if record.gs_base != OwnThread.gsBase { _ = try? OwnThread.setGSBase(record.gs_base) }
-    OwnThread.setClearChildTID(record.clear_child_tid)
-    guard record.robust_list != 0 else { return .none }
-    return losing(.robustList) { () throws(Errno) in
-      try OwnThread.setRobustList(record.robust_list)
+    let losses = losing(.threadAddresses) { () throws(Errno) in
+      if record.fs_base != OwnThread.fsBase { try OwnThread.setFSBase(record.fs_base) }
+      if record.gs_base != OwnThread.gsBase { try OwnThread.setGSBase(record.gs_base) }
+      try OwnThread.setClearChildTID(record.clear_child_tid)
     }
+    guard record.robust_list != 0 else { return losses }
+    return losses
+      | losing(.robustList) { () throws(Errno) in
+        try OwnThread.setRobustList(record.robust_list)
+      }
   }
 
   /// Registers the area again.

@@ -13,6 +13,7 @@ extension RestoreLosses {
 
   private static func text(of bit: Int) -> StaticString {
     switch bit {
+    case 23: "a thread's addresses"
     case 0: "restartable sequences"
     case 1: "scheduling policies"
     case 2: "nice values"

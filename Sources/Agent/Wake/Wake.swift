@@ -29,6 +29,7 @@ enum Wake {
     let threads = WakeThreads(root, handoff)
     losses = losses | threads.makeAll()
     losses = losses | restoreProcess(threads)
+    WakeReport.check(losses, handoff)
     LazyMemory.awaitWatch()
     WakeReport.succeed(handoff, losses)
     threads.leave()

@@ -9,6 +9,7 @@ enum WakeReport {
     case handoff = 1
     case cloneThread = 2  // subject: TID
     case securebits = 3  // of some thread
+    case restoreState = 4  // subject: RestoreLosses
   }
 
   /// The program is about to run: 4 zero bytes, then the end of the pipe.
@@ -23,6 +24,12 @@ enum WakeReport {
     losses.describe(in: &line)
     line.append("\n")
     line.write(to: 2)
+  }
+
+  /// Ends the process when something is missing that the program can't do without.
+  static func check(_ losses: RestoreLosses, _ handoff: ckpt_handoff) {
+    let missing = losses.rawValue & RestoreLosses.fatal.rawValue
+    if missing != 0 { fail(.restoreState, handoff, Errno(rawValue: 0), subject: UInt64(missing)) }
   }
 
   /// Ends the process: no instruction of the program has run.

@@ -24,6 +24,9 @@ public struct ControlToken: Equatable, Sendable {
 public struct ControlRequest: Equatable, Sendable {
   public var token: ControlToken
   public var passesDescriptor = false
+
+  /// Whether the agent is to send its trace.
+  public var wantsTrace = false
   public var kills = false
   public var freezes = false
   public var manner = SaveManner()
@@ -47,6 +50,7 @@ public struct ControlRequest: Equatable, Sendable {
     if passesDescriptor { flags |= CKPT_REQUEST_DESCRIPTOR }
     if kills { flags |= CKPT_REQUEST_KILL }
     if freezes { flags |= CKPT_REQUEST_FREEZE }
+    if wantsTrace { flags |= CKPT_REQUEST_TRACE }
     if isStream { flags |= CKPT_REQUEST_STREAM }
     switch rounds {
     case .none: break
@@ -107,6 +111,9 @@ public enum ControlReport: Equatable, Sendable {
 
   /// Memory is being copied while the program runs.
   case copying
+
+  /// Lines of the trace.
+  case trace(String)
 
   /// Bytes of the image.
   public struct Progress: Equatable, Sendable {
@@ -181,6 +188,7 @@ public enum ControlReport: Equatable, Sendable {
     case CKPT_REPORT_WAITING: self = .waiting
     case CKPT_REPORT_DEFERRED: self = .deferred
     case CKPT_REPORT_COPYING: self = .copying
+    case CKPT_REPORT_TRACE: self = .trace(path)
     default: throw .malformed
     }
   }

@@ -161,6 +161,18 @@ public enum HostFiles {
     }
   }
 
+  /// Gives an open file without a name one that nobody has.
+  ///
+  /// Source: linkat(2), AT_SYMLINK_FOLLOW; proc_pid_fd(5).
+  static func link(_ number: Int32, to path: String) throws(Errno) {
+    try withPath("/proc/self/fd/\(number)") { source throws(Errno) in
+      try withPath(path) { path throws(Errno) in
+        _ = try systemCall(
+          SyscallNumber.linkat, -100, source.argument, -100, path.argument, 0x400)
+      }
+    }
+  }
+
   /// Source: unlink(2).
   public static func remove(_ path: String) throws(Errno) {
     try withPath(path) { path throws(Errno) in

@@ -32,6 +32,7 @@ extension Backtrace {
   private static func core(
     of image: ImageFile, _ head: ImageHead, _ memory: ImageMemory?
   ) -> Core? {
+    guard head.hasSoundCoreNotes else { return nil }
     guard image.executable != nil else { return Core(path: image.readablePath, memory) }
     guard let file = try? HostFiles.temporary(holding: head.coreWithoutData) else { return nil }
     return Core(path: "/proc/self/fd/\(file.number)", memory)

@@ -64,7 +64,7 @@ extension SaveSession {
     case .waiting: return .busy
     case .deferred: return .deferred
     case .failed(let failure): throw .agent(failure)
-    case .progress, .done: throw .hungUp
+    case .progress, .done, .trace: throw .hungUp
     }
   }
 

@@ -3,34 +3,50 @@ public import KernelABI
 
 /// Where an image goes that `ckpt` names: whole or not at all.
 ///
-/// An ordinary file is written under a temporary name beside the wanted one and takes its place by
-/// `commit()`; until then nothing of that name changes, and an owner that goes away without it
-/// removes the temporary one. Pipes and devices are written as they are.
+/// An ordinary file takes the place of another by `commit()`; until then nothing of that name changes. It has no
+/// name at all before, so that an owner that is killed leaves nothing; where the file system knows no such files
+/// (open(2), O_TMPFILE), it has a temporary one, which an owner that goes away removes. Pipes and devices are
+/// written as they are.
 public struct OutputFile: ~Copyable {
   public let path: String
 
   /// `nil` when the file is written in place.
   let temporaryPath: String?
+
+  /// Whether the file has that name already.
+  private let isNamed: Bool
   let descriptor: FileDescriptor
 
   /// - Throws: the kernel's reason why the file or its temporary twin can't be made.
   public init(path: String) throws(Errno) {
     let target = Self.destination(path)
     let temporary = try Self.isWrittenInPlace(target) ? nil : Self.temporaryPath(for: target)
-    let file =
-      if let temporary {
-        try HostFiles.open(temporary, .readWrite | .create | .exclusive, mode: 0o600)
-      } else {
-        // Not to wait for a reader of a pipe: without one this fails (ENXIO).
-        try HostFiles.open(target, .writeOnly | .noControllingTerminal | .nonBlocking)
-      }
+    let opened = try Self.open(target, temporary)
     self.path = target
     temporaryPath = temporary
-    descriptor = file
+    isNamed = opened.isNamed
+    descriptor = FileDescriptor(adopting: opened.number)
+  }
+
+  private static func open(
+    _ target: String, _ temporary: String?
+  ) throws(Errno) -> (number: Int32, isNamed: Bool) {
+    guard let temporary else {
+      // Not to wait for a reader of a pipe: without one this fails (ENXIO).
+      let file = try HostFiles.open(target, .writeOnly | .noControllingTerminal | .nonBlocking)
+      return (file.relinquish(), false)
+    }
+    if let file = try? HostFiles.open(
+      target.folderPart, .readWrite | .temporaryFile, mode: 0o600)
+    {
+      return (file.relinquish(), false)
+    }
+    let file = try HostFiles.open(temporary, .readWrite | .create | .exclusive, mode: 0o600)
+    return (file.relinquish(), true)
   }
 
   deinit {
-    if let temporaryPath { _ = try? HostFiles.remove(temporaryPath) }
+    if isNamed, let temporaryPath { _ = try? HostFiles.remove(temporaryPath) }
   }
 
   public var number: Int32 { descriptor.number }
@@ -46,7 +62,11 @@ public struct OutputFile: ~Copyable {
   /// Gives the file its name, for good: the folder is on disk when this returns.
   public consuming func commit() throws(Errno) {
     guard let temporaryPath else { return }
-    try HostFiles.rename(temporaryPath, to: path)
+    if !isNamed { try HostFiles.link(number, to: temporaryPath) }
+    do throws(Errno) { try HostFiles.rename(temporaryPath, to: path) } catch {
+      _ = try? HostFiles.remove(temporaryPath)
+      throw error
+    }
     // From here on there is no temporary file; removing it in `deinit` fails, which is as well.
     try HostFiles.open(path.folderPart, .readOnly | .directory).synchronize()
   }

@@ -16,6 +16,9 @@ public struct SaveOrder: Equatable, Sendable {
   /// Whether the program is to stand still afterwards, until somebody thaws it.
   public var freezes = false
 
+  /// Where the agent's trace is to be put, `nil`: it isn't wanted.
+  public var trace: TraceText?
+
   /// Whether it may come back without the filters of seccomp(2) that it has.
   public var forgoesSeccomp = false
   public var manner = SaveManner()

@@ -70,6 +70,7 @@ struct SaveSession: ~Copyable {
   ) throws(SaveFailure) -> ControlConnection {
     var request = ControlRequest(token: token)
     request.passesDescriptor = !descriptors.isEmpty
+    request.wantsTrace = order.trace != nil
     request.kills = order.kills
     request.freezes = order.freezes
     request.manner = order.manner
@@ -136,7 +137,7 @@ struct SaveSession: ~Copyable {
       case .done(let written): return .written(located(written))
       case .waiting: return .busy
       case .deferred: return .deferred
-      case .copying: throw .hungUp
+      case .copying, .trace: throw .hungUp
       case .failed(var failure):
         if let path = order.output, failure.name.isEmpty, failure.isAboutImage {
           failure.name = path
@@ -165,7 +166,18 @@ struct SaveSession: ~Copyable {
     return written
   }
 
+  /// The next report that says how far it is; what comes of the trace is put where the order says.
   borrowing func nextReport(
+    _ connection: borrowing ControlConnection
+  ) throws(SaveFailure) -> ControlReport {
+    while true {
+      let report = try anyReport(connection)
+      guard case .trace(let lines) = report else { return report }
+      order.trace?.append(lines)
+    }
+  }
+
+  private borrowing func anyReport(
     _ connection: borrowing ControlConnection
   ) throws(SaveFailure) -> ControlReport {
     let message: [UInt8]

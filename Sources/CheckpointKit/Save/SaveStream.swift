@@ -78,7 +78,7 @@ extension SaveSession {
         case .done(let report): written = report
         case .waiting: return .busy
         case .deferred: return .deferred
-        case .copying: throw .hungUp
+        case .copying, .trace: throw .hungUp
         case .failed(let failure): throw .agent(failure)
         }
       }

@@ -42,7 +42,8 @@ enum SocketName {
   }
 
   private static func bind(
-    _ number: Int32, _ record: ckpt_file_socket, _ address: SocketAddress, _ context: FileRestoreContext
+    _ number: Int32, _ record: ckpt_file_socket, _ address: SocketAddress,
+    _ context: FileRestoreContext
   ) throws(Errno) {
     switch record.family {
     case Sockets.Family.unix: try bindUnix(number, record, address, context)

@@ -48,7 +48,7 @@ struct NamespaceInit: BitwiseCopyable {
     try? Process.send(Signal.terminate, to: pid)
     var poll = PollEntry(descriptor: lifeline)
     poll.wait(milliseconds: Self.patience)
-    if poll.isReady, !hears() { ChildProcess.reap(pid) }
+    if poll.isReady, !hears() { ChildProcess.reapUntil(pid) }
   }
 
   /// Waits for the init process's byte: it stays.

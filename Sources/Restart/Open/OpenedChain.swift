@@ -88,6 +88,7 @@ struct OpenedChain {
   /// Finds out which image has what, and opens the files that have the rest.
   func flattened() throws(RestartFailure) -> LoadedImage {
     map.tellUnused()
+    trace("%u images in the chain", images.count)
     let regionCount = Int(images[0].index.regions.count)
     var fileCount = 0
     for index in 0..<images.count { fileCount += Int(images[index].index.regions.count) }

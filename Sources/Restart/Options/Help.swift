@@ -18,6 +18,7 @@ let helpText: StaticString = """
     --private-pids    give it a PID namespace of its own, also where that isn't needed
     --fresh-pids      take whichever process and thread IDs are free
     --verbose         say what is being done
+    --trace           say what is done and decided, phase by phase, on standard error
     --version         print the version
     --help            print this
 

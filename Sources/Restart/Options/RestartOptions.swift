@@ -40,6 +40,9 @@ struct RestartOptions: BitwiseCopyable {
   var ids = IDs.same
   var detaches = false
   var isVerbose = false
+
+  /// Whether the trace goes to standard error.
+  var traces = false
   var laziness = Laziness.none
   var pidFile: ByteString?
 
@@ -137,6 +140,8 @@ struct RestartOptions: BitwiseCopyable {
       request = .version
     } else if word == "--verbose" || word == "-v" {
       isVerbose = true
+    } else if word == "--trace" {
+      traces = true
     } else if word == "--detach" || word == "-d" {
       detaches = true
     } else if word == "--lazy" {

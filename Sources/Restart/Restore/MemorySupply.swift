@@ -36,7 +36,11 @@ enum MemorySupply {
   private static func choose(
     _ work: RestoreArena, _ laziness: RestartOptions.Laziness, notes: Int32
   ) -> MemorySupply {
-    guard laziness != .none else { return .eager }
+    guard laziness != .none else {
+      trace("program: the memory comes before it runs")
+      return .eager
+    }
+    trace("program: the memory comes while it runs, if it can be watched")
     if let plan = LazyPlan(work, laziness) { return .userfault(UserfaultSupply(plan)) }
     if let plan = MappedPlan(work, laziness, notes: notes) { return .mapped(MappedSupply(plan)) }
     return .eager

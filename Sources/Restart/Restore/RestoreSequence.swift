@@ -30,14 +30,18 @@ struct RestoreSequence {
     let objects = comesByStream ? nil : try makeFiles(of: job.image).objects
     var memory = try MemoryRestore(job)
     var supply = try MemorySupply.prepare(&memory, objects, job, notes: remarks)
+    trace("program: the address space is cleared: no way back")
     try memory.takePlace()
     if job.isExecutable { OwnFile.letGo(&descriptors.executable, job.own, for: job.image.process) }
     try supply.map(memory, notes: descriptors.errors)
+    trace("program: %u regions are mapped", memory.work.image.regions.count)
     supply.start(helper(for: memory))
     try supply.fill(&memory)
+    trace("program: what of its memory has to be there is read, the digests are right")
     if comesByStream { try makeLateFiles(&memory) }
     try memory.complete(notes: descriptors.errors)
     try LockRestore.run(memory.work.image, isExecutable: job.isExecutable)
+    trace("program: the agent wakes %u threads", job.image.threads.count)
     var handoff = makeHandoff(memory)
     try supply.go(&handoff)
     if comesByStream { try StagedStart.awaitWord(on: descriptors.channel) }
@@ -65,6 +69,9 @@ struct RestoreSequence {
     let queues = try QueueContents.read(image, in: &arena)
     try DescriptorRestore.run(image, objects, queues, keeping: descriptors, in: &arena)
     queues.close()
+    trace(
+      "program: %u descriptors of %u open files are there", image.descriptors.count,
+      image.files.count)
     return (objects, whole)
   }
 

@@ -28,7 +28,13 @@ enum ChildEvent: Equatable, BitwiseCopyable {
 enum ChildProcess {
   /// What has happened to `pid` and wasn't told yet.
   static func nextEvent(of pid: Int32) -> ChildEvent? {
-    event(of: pid, .noHang | .stopped | .exited | .continued)
+    // A word that is missed here is told once, and nobody would signal again: look more than once.
+    for _ in 0..<2 {
+      do throws(Errno) {
+        return try answer(of: pid, .noHang | .stopped | .exited | .continued)
+      } catch {}
+    }
+    return event(of: pid, .noHang | .stopped | .exited | .continued)
   }
 
   /// Waits for a child to end; what goes wrong counts as a good end.
@@ -37,14 +43,25 @@ enum ChildProcess {
   }
 
   private static func event(of pid: Int32, _ options: Wait.Options) -> ChildEvent? {
-    guard let information = try? Wait.event(of: .process(pid), options), information.pid == pid
-    else { return nil }
+    (try? answer(of: pid, options)) ?? nil
+  }
+
+  private static func answer(
+    of pid: Int32, _ options: Wait.Options
+  ) throws(Errno) -> ChildEvent? {
+    let information = try Wait.event(of: .process(pid), options)
+    guard information.pid == pid else { return nil }
     return ChildEvent(
       code: information.code, status: Int32(truncatingIfNeeded: information.value))
   }
 
   /// Waits for a child that is about to end.
   static func reap(_ pid: Int32) { _ = try? Wait.event(of: .process(pid), .exited) }
+
+  /// Waits for a child that is about to end, and for those that it may wait for itself.
+  static func reapUntil(_ pid: Int32) {
+    while let information = try? Wait.event(of: .any, .exited), information.pid != pid {}
+  }
 
   /// Waits for some child to end.
   static func reapAny() { _ = try? Wait.event(of: .any, .exited) }

@@ -21,6 +21,9 @@ struct LazyWatch: BitwiseCopyable {
   /// The program has forked while memory was missing.
   private var hasChildren = false
 
+  /// Where the lines go that come once the program runs.
+  var report: TraceReport?
+
   init() {}
 
   /// - Parameter channel: an end of a pair whose other end the pager gets.
@@ -91,6 +94,7 @@ struct LazyWatch: BitwiseCopyable {
   }
 
   private mutating func end() {
+    report?.write()
     for index in 0..<Self.count where self[index] >= 0 { closeDescriptor(self[index]) }
     (channel, fault, pager) = (-1, -1, -1)
   }

@@ -49,6 +49,11 @@ extension Outcome {
       return RestartFailure(
         .permission, "cannot take from the program what it had given up for good (securebits)",
         errno: errno, hint: "restart it as root, or with --private-pids")
+    case 4:
+      return RestartFailure(
+        .failed, "the kernel does not give the program all of its state again: RestoreLosses",
+        hint: "restart it once more; if that fails too, it needs the machine it was saved on",
+        number: subject, numberStyle: .hexadecimal)
     default:
       return RestartFailure(
         .failed, "the agent in the program could not finish the restart, at its step",

@@ -62,8 +62,10 @@ struct Supervisor {
         switch event {
         case .exited, .killed:
           takeTerminalBack()
+          // Before: the first process of a namespace ends when all others of it are reaped.
+          let end = lazy.conclude(event)
           namespaceInit.release()
-          return lazy.conclude(event)
+          return end
         case .stopped(let signal): follow(signal)
         case .continued: break
         }
