@@ -7,6 +7,6 @@ internal import KernelABI
 ///
 /// Source: chroot(2), proc_pid_root(5).
 func checkRoot(_ pid: Int32) throws(TargetFailure) {
-  guard let root = try? Files.linkTarget("/proc/\(pid)/root"), root != "/" else { return }
+  guard let root = try? HostFiles.linkTarget("/proc/\(pid)/root"), root != "/" else { return }
   throw .confined(pid, root: root)
 }
