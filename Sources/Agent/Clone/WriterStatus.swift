@@ -1,3 +1,4 @@
+internal import CImage
 internal import Kernel
 internal import KernelABI
 internal import Procfs
@@ -39,7 +40,7 @@ struct WriterStatus: BitwiseCopyable {
   let range: AddressRange
 
   static let byteCount: UInt64 = 16 << 10
-  private static let tableOffset: UInt64 = 128
+  private static let tableOffset = CKPT_WRITER_STATUS_BYTES
   private static let pathOffset = byteCount - Lineage.pathCapacity
   static let tableCapacity = Int((pathOffset - tableOffset) / 16)
 
@@ -68,31 +69,31 @@ struct WriterStatus: BitwiseCopyable {
   }
 
   /// The signal of a request that came while the clone was at work, 0: none.
-  var pending: FutexWord { FutexWord(at: range.start + 4, isShared: true) }
+  var pending: FutexWord { FutexWord(at: range.start + CKPT_AT_WRITER_PENDING, isShared: true) }
 
-  var resultWord: FutexWord { FutexWord(at: range.start + 8, isShared: true) }
+  var resultWord: FutexWord { FutexWord(at: range.start + CKPT_AT_WRITER_RESULT, isShared: true) }
   var result: Result { Result(rawValue: resultWord.value) ?? .unknown }
 
   /// PID of the clone, 0: none yet.
-  var processWord: FutexWord { FutexWord(at: range.start + 12, isShared: true) }
+  var processWord: FutexWord { FutexWord(at: range.start + CKPT_AT_WRITER_PROCESS, isShared: true) }
   var process: Int32 { Int32(bitPattern: processWord.value) }
 
   /// Nanoseconds that the program stood still, 0 until it goes on.
   var pause: UInt64 {
-    get { Memory.load(at: range.start + 16) }
-    nonmutating set { Memory.store(newValue, at: range.start + 16) }
+    get { Memory.load(at: range.start + CKPT_AT_WRITER_PAUSE) }
+    nonmutating set { Memory.store(newValue, at: range.start + CKPT_AT_WRITER_PAUSE) }
   }
 
   /// When the clone started, in the ticks of /proc/PID/stat, 0: not noted.
   var startTime: UInt64 {
-    get { Memory.load(at: range.start + 24) }
-    nonmutating set { Memory.store(newValue, at: range.start + 24) }
+    get { Memory.load(at: range.start + CKPT_AT_WRITER_START_TIME) }
+    nonmutating set { Memory.store(newValue, at: range.start + CKPT_AT_WRITER_START_TIME) }
   }
 
   /// What is to be known of the image when it is safe on disk; its path lies at `path`.
   var record: Lineage.Record {
-    get { Memory.load(at: range.start + 64) }
-    nonmutating set { Memory.store(newValue, at: range.start + 64) }
+    get { Memory.load(at: range.start + CKPT_AT_WRITER_RECORD) }
+    nonmutating set { Memory.store(newValue, at: range.start + CKPT_AT_WRITER_RECORD) }
   }
 
   /// Room for `Lineage.pathCapacity` bytes.
@@ -100,7 +101,9 @@ struct WriterStatus: BitwiseCopyable {
 
   // MARK: A failure
 
-  private var errnoWord: FutexWord { FutexWord(at: range.start + 36, isShared: true) }
+  private var errnoWord: FutexWord {
+    FutexWord(at: range.start + CKPT_AT_WRITER_ERROR, isShared: true)
+  }
 
   /// Why there is no image: a clone that left no word was ended.
   var errno: Errno {
@@ -127,8 +130,10 @@ struct WriterStatus: BitwiseCopyable {
   // MARK: Regions that were not inherited
 
   var count: Int {
-    get { Int(Memory.load(UInt32.self, at: range.start + 32)) }
-    nonmutating set { Memory.store(UInt32(newValue), at: range.start + 32) }
+    get { Int(Memory.load(UInt32.self, at: range.start + CKPT_AT_WRITER_REGION_COUNT)) }
+    nonmutating set {
+      Memory.store(UInt32(newValue), at: range.start + CKPT_AT_WRITER_REGION_COUNT)
+    }
   }
 
   subscript(index: Int) -> AddressRange {

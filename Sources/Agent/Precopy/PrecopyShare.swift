@@ -1,3 +1,4 @@
+internal import CImage
 internal import Kernel
 internal import KernelABI
 
@@ -48,38 +49,40 @@ struct PrecopyShare: BitwiseCopyable {
   }
 
   private(set) var regionCount: Int {
-    get { Int(Memory.load(UInt64.self, at: range.start + 8)) }
-    nonmutating set { Memory.store(UInt64(newValue), at: range.start + 8) }
+    get { Int(Memory.load(UInt64.self, at: range.start + CKPT_AT_PRECOPY_REGION_COUNT)) }
+    nonmutating set {
+      Memory.store(UInt64(newValue), at: range.start + CKPT_AT_PRECOPY_REGION_COUNT)
+    }
   }
 
   /// Where in the file the pages begin; the head goes before them.
   var dataStart: UInt64 {
-    get { Memory.load(at: range.start + 16) }
-    nonmutating set { Memory.store(newValue, at: range.start + 16) }
+    get { Memory.load(at: range.start + CKPT_AT_PRECOPY_DATA_START) }
+    nonmutating set { Memory.store(newValue, at: range.start + CKPT_AT_PRECOPY_DATA_START) }
   }
 
   /// How many pages the file has.
   private(set) var filePageCount: UInt64 {
-    get { Memory.load(at: range.start + 24) }
-    nonmutating set { Memory.store(newValue, at: range.start + 24) }
+    get { Memory.load(at: range.start + CKPT_AT_PRECOPY_FILE_PAGE_COUNT) }
+    nonmutating set { Memory.store(newValue, at: range.start + CKPT_AT_PRECOPY_FILE_PAGE_COUNT) }
   }
 
   /// The number that the file has in the precopy process.
   var fileNumber: Int32 {
-    get { Memory.load(at: range.start + 32) }
-    nonmutating set { Memory.store(newValue, at: range.start + 32) }
+    get { Memory.load(at: range.start + CKPT_AT_PRECOPY_FILE_NUMBER) }
+    nonmutating set { Memory.store(newValue, at: range.start + CKPT_AT_PRECOPY_FILE_NUMBER) }
   }
 
   /// When it began, by CLOCK_MONOTONIC in nanoseconds.
   var begun: UInt64 {
-    get { Memory.load(at: range.start + 40) }
-    nonmutating set { Memory.store(newValue, at: range.start + 40) }
+    get { Memory.load(at: range.start + CKPT_AT_PRECOPY_BEGUN) }
+    nonmutating set { Memory.store(newValue, at: range.start + CKPT_AT_PRECOPY_BEGUN) }
   }
 
   /// Bytes of memory that the program has, at most: not all of it is copied.
   var residentByteCount: UInt64 {
-    get { Memory.load(at: range.start + 48) }
-    nonmutating set { Memory.store(newValue, at: range.start + 48) }
+    get { Memory.load(at: range.start + CKPT_AT_PRECOPY_RESIDENT_BYTES) }
+    nonmutating set { Memory.store(newValue, at: range.start + CKPT_AT_PRECOPY_RESIDENT_BYTES) }
   }
 
   /// Behind the pages.

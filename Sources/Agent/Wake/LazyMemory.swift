@@ -13,7 +13,7 @@ enum LazyMemory {
     Agent.state.lazyWhole = record.whole
     if record.traces != 0 { Agent.state.lazyWatch = handoff.lazy }
     // From here on the record may be gone, but for one who waits for the threads.
-    Memory.store(Handler.unmapTwoAndExit, at: Address(handoff.lazy) + 8)
+    Memory.store(Handler.unmapTwoAndExit, at: Address(handoff.lazy) + CKPT_AT_LAZY_UNMAP_AND_EXIT)
   }
 
   /// Where memory shows the image until it is all there, somebody has to see every system call of
@@ -24,8 +24,8 @@ enum LazyMemory {
     guard Agent.state.lazyWatch != 0 else { return }
     let record = Address(Agent.state.lazyWatch)
     Agent.state.lazyWatch = 0
-    let woken = FutexWord(at: record + 20)
-    let watched = FutexWord(at: record + 24)
+    let woken = FutexWord(at: record + CKPT_AT_LAZY_WOKEN)
+    let watched = FutexWord(at: record + CKPT_AT_LAZY_WATCHED)
     woken.store(1)
     while watched.value == 0 { watched.wait(while: 0) }
     // The record is gone soon.

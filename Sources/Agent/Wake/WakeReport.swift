@@ -29,7 +29,7 @@ enum WakeReport {
   /// Ends the process when something is missing that the program can't do without.
   static func check(_ losses: RestoreLosses, _ handoff: ckpt_handoff) {
     let missing = losses.rawValue & RestoreLosses.fatal.rawValue
-    if missing != 0 { fail(.restoreState, handoff, Errno(rawValue: 0), subject: UInt64(missing)) }
+    if missing != 0 { fail(.restoreState, handoff, .none, subject: UInt64(missing)) }
   }
 
   /// Ends the process: no instruction of the program has run.

@@ -167,8 +167,7 @@ public enum HostFiles {
   static func link(_ number: Int32, to path: String) throws(Errno) {
     try withPath("/proc/self/fd/\(number)") { source throws(Errno) in
       try withPath(path) { path throws(Errno) in
-        _ = try systemCall(
-          SyscallNumber.linkat, -100, source.argument, -100, path.argument, 0x400)
+        try Files.link(source, to: path)
       }
     }
   }

@@ -28,8 +28,8 @@ struct LazyLayout: BitwiseCopyable {
   let mapped: MappedLayout
 
   /// The pager and the restart tell each other when to go on.
-  var ready: FutexWord { FutexWord(at: record + 40) }
-  var go: FutexWord { FutexWord(at: record + 44) }
+  var ready: FutexWord { FutexWord(at: record + CKPT_AT_LAZY_READY) }
+  var go: FutexWord { FutexWord(at: record + CKPT_AT_LAZY_GO) }
 
   private static let stackByteCount: UInt64 = 128 << 10
   private static let faultCapacity = 4096

@@ -38,10 +38,10 @@ struct MappedLayout: BitwiseCopyable {
   private let words: Address
 
   /// How the reading went: 0, it goes on.
-  var fillEnd: FutexWord { FutexWord(at: words) }
+  var fillEnd: FutexWord { FutexWord(at: words + CKPT_AT_FILL_END) }
 
   /// Why nobody may trace the program: an errno.
-  var refusal: FutexWord { FutexWord(at: words + 4) }
+  var refusal: FutexWord { FutexWord(at: words + CKPT_AT_FILL_REFUSAL) }
 
   private static let partCapacity = 4096
   private static let traceeCapacity = 65_536

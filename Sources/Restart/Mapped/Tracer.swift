@@ -54,7 +54,7 @@ struct Tracer: BitwiseCopyable {
   private var layout: LazyLayout { helper.layout }
 
   /// How far the agent is: `ckpt_lazy`.
-  private var woken: FutexWord { FutexWord(at: layout.record + 20) }
+  private var woken: FutexWord { FutexWord(at: layout.record + CKPT_AT_LAZY_WOKEN) }
   private static let isGoing: UInt32 = 2
 
   /// What the restart tells by `LazyLayout.go`.
@@ -128,7 +128,7 @@ struct Tracer: BitwiseCopyable {
       try takeStops()
       if !tracees.all({ $0.isWatched }) { Self.pause(nanoseconds: 1_000_000) }
     }
-    let watched = FutexWord(at: layout.record + 24)
+    let watched = FutexWord(at: layout.record + CKPT_AT_LAZY_WATCHED)
     watched.store(1)
     watched.wakeAll()
   }
