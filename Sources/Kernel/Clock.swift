@@ -23,3 +23,17 @@ public enum Clock {
     return UInt64(time.seconds) &* 1_000_000_000 &+ UInt64(time.nanoseconds)
   }
 }
+
+extension Clock {
+  /// A signal ends it early.
+  ///
+  /// Source: nanosleep(2).
+  public static func sleep(nanoseconds: UInt64) {
+    var time = ckernel_timespec()
+    time.seconds = Int64(nanoseconds / 1_000_000_000)
+    time.nanoseconds = Int64(nanoseconds % 1_000_000_000)
+    _ = try? withAddress(of: &time) { (address) throws(Errno) in
+      try systemCall(SyscallNumber.nanosleep, address.argument, 0)
+    }
+  }
+}

@@ -42,4 +42,26 @@ public enum Terminals {
       try systemCall(SyscallNumber.ioctl, Int(number), 0x402C_542B, address.argument)
     }
   }
+
+  /// struct winsize: rows, columns, and the pixels of both.
+  public typealias Size = InlineArray<4, UInt16>
+
+  /// Source: ioctl_tty(2), TIOCGWINSZ.
+  public static func size(_ number: Int32) throws(Errno) -> Size {
+    var size = Size(repeating: 0)
+    try withAddress(of: &size) { (address) throws(Errno) in
+      try systemCall(SyscallNumber.ioctl, Int(number), 0x5413, address.argument)
+    }
+    return size
+  }
+
+  /// The kernel sends SIGWINCH to the foreground process group when the size changes.
+  ///
+  /// Source: ioctl_tty(2), TIOCSWINSZ.
+  public static func setSize(_ number: Int32, _ size: Size) throws(Errno) {
+    var size = size
+    try withAddress(of: &size) { (address) throws(Errno) in
+      try systemCall(SyscallNumber.ioctl, Int(number), 0x5414, address.argument)
+    }
+  }
 }

@@ -119,6 +119,7 @@ struct RestartRun {
     let leaves = options.detaches && supervisor.namespaceInit.pid == 0
     if leaves, lazy.isOver { exitGroup(status: 0) }
     lazy.report = report
+    supervisor.drawAnew()
     travelLight(supervisor)
     supervisor.awaitEnd(&lazy, untilWhole: leaves).imitate()
   }

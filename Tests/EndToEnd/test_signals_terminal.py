@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import until
+from harness import VICTIMS, until
 
 
 class Terminal:
@@ -123,10 +123,33 @@ def test_end_of_input(talking):
 
 
 def test_window_size(talking):
-    """A resized terminal tells the program."""
+    """A resized terminal tells the program; so does the restart, which changes the size for a moment."""
     program, terminal = talking
+    terminal.expect("resized", program)
+    terminal.expect("resized", program)
     fcntl.ioctl(terminal.master, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 100, 0, 0))
     terminal.expect("resized", program)
+
+
+@pytest.mark.parametrize("size", [(24, 80), (41, 97)], ids=["same size", "another size"])
+def test_full_screen_is_drawn_anew(program, terminals, size):
+    """A program that draws only when the size has changed is there again without a key."""
+    first, second = terminals(), terminals()
+    for terminal, (rows, columns) in (first, (24, 80)), (second, size):
+        fcntl.ioctl(terminal.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    library = str(program.stage.build / "libckpt.so")
+    script = VICTIMS / "programs/fullscreen.py"
+    program.front = program.spawn(["/usr/bin/python3", script], env={"LD_PRELOAD": library, "TERM": "xterm"},
+                                  preexec_fn=first.take_over, start_new_session=False)
+    program.pid = program.front.pid
+    first.expect("drawn 1 on 24x80", program)
+    program.checkpoint()
+    program.kill()
+    restart_on(program, second)
+    until(lambda: re.search(rf"drawn \d+ on {size[0]}x{size[1]}", second.read()),
+          f"the program's screen on the terminal, which shows: {second.text!r}")
+    second.type("q")
+    assert program.wait_front() == 0
 
 
 def test_ends_as_it_ended(talking):

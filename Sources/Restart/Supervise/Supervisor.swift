@@ -74,6 +74,11 @@ struct Supervisor {
     }
   }
 
+  /// A program in front of the terminal draws itself there.
+  func drawAnew() {
+    if !isDetached { TerminalRedraw.run(terminal, group: group) }
+  }
+
   // Signals.
 
   private func answer(_ information: ckernel_siginfo) {
