@@ -1,3 +1,4 @@
+internal import CheckpointImage
 internal import CheckpointKit
 internal import KernelABI
 
@@ -70,7 +71,7 @@ extension TrainFailure {
     case .output(let path, let errno):
       return CommandFailure(
         "cannot write \(path): \(errno.words)", status: errno.status,
-        hints: errno.outputHint.map { [$0] } ?? [])
+        hints: errno.outputHint.map { ["\($0)"] } ?? [])
     }
   }
 }

@@ -44,7 +44,7 @@ extension MergeFailure {
     case .output(let path, let errno):
       return CommandFailure(
         "cannot write \(path): \(errno.words)", status: errno.status,
-        hints: errno.outputHint.map { [$0] } ?? [])
+        hints: errno.outputHint.map { ["\($0)"] } ?? [])
     }
   }
 }

@@ -1,3 +1,4 @@
+internal import CheckpointImage
 internal import CheckpointKit
 internal import KernelABI
 
@@ -13,7 +14,7 @@ extension SaveFailure {
     case .output(let path, let errno):
       return CommandFailure(
         "cannot write \(path): \(errno.words)", status: errno.status,
-        hints: errno.outputHint.map { [$0] } ?? [])
+        hints: errno.outputHint.map { ["\($0)"] } ?? [])
     case .rename(let path, let errno):
       return CommandFailure(
         "cannot give the image the name \(path): \(errno.words)", status: errno.status)
@@ -132,19 +133,6 @@ extension TargetFailure {
       return cannot(
         "its root directory is \(root) (chroot), and it would come back outside of it", .failed,
         "save and restart it from inside: chroot \(root) ckpt save \(pid)")
-    }
-  }
-}
-
-extension Errno {
-  /// What to do when an image can't be written.
-  var outputHint: String? {
-    switch self {
-    case .noSpace, .diskQuota: "make room, or name another place with -o"
-    case .readOnlyFileSystem, .accessDenied, .notPermitted: "name a place you may write to with -o"
-    case .isDirectory: "name a file in it"
-    case .noSuchFile: "make its folder first"
-    default: nil
     }
   }
 }

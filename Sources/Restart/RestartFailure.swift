@@ -41,7 +41,7 @@ public struct RestartFailure: Error, Sendable, BitwiseCopyable {
   /// Why, in words, where errno does not say; may be empty.
   public let why: StaticString
 
-  /// What the user can do about it; may be empty.
+  /// What the user can do about it; when it is empty, `advice` has what fits the error.
   public let hint: StaticString
 
   public init(
@@ -60,7 +60,7 @@ public struct RestartFailure: Error, Sendable, BitwiseCopyable {
     self.nameByteCount = nameByteCount
   }
 
-  /// Writes `restart: what NUMBER NAME: why (ERRNO)` and, if there is one, `hint: …`.
+  /// Writes `restart: what NUMBER NAME: why (ERRNO)` and `hint: …`.
   public func report(to descriptor: Int32 = 2) {
     guard status != .badlyFed else { return }
     var line = Line("restart: ")
@@ -88,11 +88,9 @@ public struct RestartFailure: Error, Sendable, BitwiseCopyable {
       if why.utf8CodeUnitCount > 0 { line.append(")") }
     }
     line.append("\n")
-    if hint.utf8CodeUnitCount > 0 {
-      line.append("hint: ")
-      line.append(hint)
-      line.append("\n")
-    }
+    line.append("hint: ")
+    line.append(advice)
+    line.append("\n")
     line.write(to: descriptor)
   }
 }

@@ -45,7 +45,7 @@ import Testing
 
   private func failure(_ name: String = "myckpt.3") -> ChainFailure? {
     do throws(ChainFailure) {
-      _ = try OpenedChain(path: path(name))
+      _ = try FileChain(path: path(name))
       return nil
     } catch {
       return error
@@ -72,16 +72,16 @@ import Testing
   // MARK: Finding
 
   @Test func findsTheWholeChain() throws {
-    let chain = try OpenedChain(path: path("myckpt.3"))
+    let chain = try FileChain(path: path("myckpt.3"))
     #expect(chain.files.map(\.path) == ["myckpt.3", "myckpt.2", "myckpt.1"].map(path))
     #expect(chain.images.heads.map(\.identity) == [3, 2, 1].map(identity))
-    #expect(try OpenedChain(path: path("myckpt.1")).files.count == 1)
+    #expect(try FileChain(path: path("myckpt.1")).files.count == 1)
   }
 
   @Test func looksWhereTheParentWas() throws {
     try move("myckpt.2", to: "elsewhere/myckpt.2")
     try move("myckpt.1", to: "elsewhere/myckpt.1")
-    let chain = try OpenedChain(path: path("myckpt.3"))
+    let chain = try FileChain(path: path("myckpt.3"))
     #expect(chain.files.last?.path == path("elsewhere/myckpt.1"))
   }
 
@@ -168,7 +168,7 @@ import Testing
     #expect(made.imageCount == 3)
     #expect(made.path == path("full"))
     #expect(names == ["elsewhere", "full", "myckpt.1", "myckpt.2", "myckpt.3"])
-    let chain = try OpenedChain(path: path("full"))
+    let chain = try FileChain(path: path("full"))
     #expect(chain.files.count == 1)
     #expect(chain.images.newest.identity == identity(3))
     #expect(chain.images.newest.fileByteCount == made.byteCount)
@@ -182,9 +182,9 @@ import Testing
     _ = try merge(path("myckpt.2"), to: path("myckpt.2"), isThick: false) { _, _ in }
     try FileManager.default.removeItem(atPath: path("myckpt.1"))
     #expect(failure() == nil)
-    #expect(try OpenedChain(path: path("myckpt.3")).files.count == 2)
+    #expect(try FileChain(path: path("myckpt.3")).files.count == 2)
     _ = try merge(path("myckpt.3"), to: path("myckpt.3"), isThick: false) { _, _ in }
-    #expect(try OpenedChain(path: path("myckpt.3")).files.count == 1)
+    #expect(try FileChain(path: path("myckpt.3")).files.count == 1)
   }
 
   @Test func whatOthersNeedIsNotReplaced() throws {
@@ -195,7 +195,7 @@ import Testing
 
   @Test func aDamagedChainLeavesNothing() throws {
     var bytes = images[0].bytes()
-    let chain = try OpenedChain(path: path("myckpt.1"))
+    let chain = try FileChain(path: path("myckpt.1"))
     bytes[Int(chain.images.newest.fileByteCount) / 2] ^= 1
     try Data(bytes).write(to: folder.appending(path: "myckpt.1"))
     let before = names

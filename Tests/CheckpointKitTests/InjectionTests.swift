@@ -149,11 +149,11 @@ private func registers(call: Int64, result: Int64) -> Registers {
 
 @Suite struct StoppedThreadTests {
   @Test func waitStatusesAreTold() {
-    #expect(TracedThread.event(0x85 << 8 | 0x7F) == .call)
-    #expect(TracedThread.event(128 << 16 | 5 << 8 | 0x7F) == .trap(isGroupStop: false))
-    #expect(TracedThread.event(128 << 16 | 19 << 8 | 0x7F) == .trap(isGroupStop: true))
-    #expect(TracedThread.event(4 << 16 | 5 << 8 | 0x7F) == .executed)
-    #expect(TracedThread.event(10 << 8 | 0x7F) == .signal(10))
-    #expect(TracedThread.event(9) == .ended && TracedThread.event(0) == .ended)
+    #expect(SeizedThread.event(0x85 << 8 | 0x7F) == .call)
+    #expect(SeizedThread.event(128 << 16 | 5 << 8 | 0x7F) == .trap(isGroupStop: false))
+    #expect(SeizedThread.event(128 << 16 | 19 << 8 | 0x7F) == .trap(isGroupStop: true))
+    #expect(SeizedThread.event(4 << 16 | 5 << 8 | 0x7F) == .executed)
+    #expect(SeizedThread.event(10 << 8 | 0x7F) == .signal(10))
+    #expect(SeizedThread.event(9) == .ended && SeizedThread.event(0) == .ended)
   }
 }

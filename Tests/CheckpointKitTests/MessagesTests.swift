@@ -81,13 +81,4 @@ private func words<T>(_ record: T, then text: String = "") -> [UInt8] {
     #expect(ControlDecision.keep.encoded == [3, 0, 0, 0, 1, 0, 0, 0])
     #expect(ControlDecision.discard.encoded == [3, 0, 0, 0, 2, 0, 0, 0])
   }
-
-  /// The agent's numbers, of which this side has words for each.
-  @Test(arguments: 1...200 as ClosedRange<UInt32>)
-  func stepsAndReasonsAreTheAgents(number: UInt32) {
-    let step = CaptureFailure.Step(rawValue: number)
-    let reason = CaptureFailure.Reason(rawValue: number)
-    #expect(AgentFailure.Step(rawValue: number).map { "\($0)" } == step.map { "\($0)" })
-    #expect(AgentFailure.Reason(rawValue: number).map { "\($0)" } == reason.map { "\($0)" })
-  }
 }

@@ -67,6 +67,42 @@ import Testing
     #expect(sentence.contains("EINVAL"))
   }
 
+  /// Those of the first list leave nothing to do but what their reason says.
+  @Test(arguments: 1...20 as ClosedRange<UInt32>)
+  func everyStepHasASentenceAndAHint(number: UInt32) throws {
+    let step = try #require(CaptureStep(rawValue: number))
+    let phrase = step.phrase
+    #expect("\(phrase.before)\(phrase.after)".count >= 7)
+    let byReasonAlone: [CaptureStep] = [
+      .stopThread, .threadState, .readRegions, .region, .scanPages, .descriptor, .process,
+      .signals, .timers,
+    ]
+    let errors: [Errno] = [.noSpace, .accessDenied, .tooManyOpen]
+    #expect(errors.contains { step.hint(for: $0) != nil } == !byReasonAlone.contains(step))
+  }
+
+  @Test func theTableEndsWhereTheTestsDo() {
+    #expect(CaptureStep(rawValue: 21) == nil && CaptureReason(rawValue: 16) == nil)
+  }
+
+  @Test(arguments: 1...15 as ClosedRange<UInt32>)
+  func everyReasonHasASentenceAndAHint(number: UInt32) throws {
+    let reason = try #require(CaptureReason(rawValue: number))
+    let sentence = try #require(reason.sentence.map { "\($0)" })
+    let hint = try #require(reason.hint.map { "\($0)" })
+    for text in [sentence, hint] { #expect(!text.isEmpty && !text.hasSuffix(".")) }
+  }
+
+  @Test(arguments: [
+    (Errno.noSpace, "make room"), (.accessDenied, "may write"), (.noSuchFile, "folder"),
+    (.isDirectory, "file in it"),
+  ])
+  func aHintFitsTheError(errno: Errno, words: String) throws {
+    let failure = AgentFailure(
+      step: CaptureStep.openImage.rawValue, errno: errno.rawValue, subject: 0, reason: 0, name: "/x")
+    #expect(try #require(failure.failure(saving: "1").hints.first).contains(words))
+  }
+
   @Test(arguments: [
     (TargetFailure.noSuchProcess(1), Status.failed, "ESRCH"),
     (.notOurs(1, user: 0), .permission, "EPERM"),

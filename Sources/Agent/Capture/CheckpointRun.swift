@@ -1,5 +1,6 @@
 internal import CImage
 internal import CKernel
+internal import CheckpointImage
 internal import Kernel
 internal import KernelABI
 

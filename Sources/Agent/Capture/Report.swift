@@ -1,16 +1,23 @@
 internal import CImage
+internal import CheckpointImage
 internal import Kernel
 internal import KernelABI
 
 /// Lines for people on the program's standard error, where nobody waits for a record.
 ///
-/// `ckpt` makes better sentences of the same failures.
+/// Words and hints are those of `CheckpointImage/Failures`, which `ckpt` uses too.
 enum Report {
   static func failure(_ failure: CaptureFailure, to errors: ProgramErrors = .own) {
     var line = Line("ckpt: ")
     append(failure, whole: &line)
     line.append("; the program goes on\n")
     errors.write(&line)
+    if let hint = hint(for: failure) {
+      var second = Line("hint: ")
+      second.append(hint)
+      second.append("\n")
+      errors.write(&second)
+    }
     if Agent.state.configuration.isVerbose { TraceOutput.showLast(to: errors) }
   }
 
@@ -27,9 +34,8 @@ enum Report {
 
   private static func append(_ failure: CaptureFailure, whole line: inout Line) {
     line.append("no checkpoint: ")
-    line.append(text(of: failure.step))
     append(failure, to: &line)
-    if let text = text(of: failure.reason) {
+    if let text = failure.reason.sentence {
       line.append(": ")
       line.append(text)
     }
@@ -41,23 +47,7 @@ enum Report {
   }
 
   private static func hint(for failure: CaptureFailure) -> StaticString? {
-    switch failure.errno {
-    case .noSpace, .diskQuota: return "make room, or name another place"
-    case .accessDenied, .notPermitted, .readOnlyFileSystem:
-      return "name a place that may be written to"
-    case .isDirectory: return "name a file in it"
-    case .noSuchFile, .notDirectory: return "make its folder first"
-    default: break
-    }
-    switch failure.reason {
-    case .threadDoesNotStop, .threadBlocksEverySignal: return "try again, or raise CKPT_TIMEOUT"
-    case .connectionInProgress, .descriptorsInFlight: return "try again in a moment"
-    case .tooManyDescriptors: return "raise the limit (ulimit -n)"
-    case .unspecified where failure.step == .prepare:
-      return "memory or address space is short (ulimit -v)"
-    case .unspecified: return nil
-    default: return "let the program give it up before it saves itself"
-    }
+    failure.reason.hint ?? failure.step.hint(for: failure.errno)
   }
 
   /// No periodic checkpoint will come.
@@ -108,63 +98,29 @@ enum Report {
   }
 
   private static func append(_ failure: CaptureFailure, to line: inout Line) {
-    switch failure.step {
-    case .stopThread, .threadState, .descriptor:
-      line.append(" ")
-      line.append(decimal: failure.subject)
-    case .region, .scanPages:
-      line.append(" 0x")
+    let phrase = failure.step.phrase
+    line.append(phrase.before)
+    switch phrase.subject {
+    case .none: break
+    case .decimal: line.append(decimal: failure.subject)
+    case .hexadecimal:
+      line.append("0x")
       line.append(hex: failure.subject)
-    default: break
+    case .signal:
+      line.append("signal ")
+      line.append(decimal: failure.subject)
+    case .image, .writtenImage: appendImage(failure, to: &line)
     }
-    guard failure.nameByteCount > 0 else { return }
-    line.append(" ")
+    if failure.nameByteCount > 0, !phrase.subject.isImage {
+      line.append(" (")
+      line.append(at: failure.name, count: Int(failure.nameByteCount))
+      line.append(")")
+    }
+    line.append(phrase.after)
+  }
+
+  private static func appendImage(_ failure: CaptureFailure, to line: inout Line) {
+    guard failure.nameByteCount > 0 else { return line.append("the image") }
     line.append(at: failure.name, count: Int(failure.nameByteCount))
-  }
-
-  private static func text(of step: CaptureFailure.Step) -> StaticString {
-    switch step {
-    case .prepare: "preparing"
-    case .stopThread: "stopping thread"
-    case .threadState: "reading the state of thread"
-    case .readRegions: "reading the regions"
-    case .region: "region"
-    case .scanPages: "reading the pages of region"
-    case .descriptors: "reading the descriptors"
-    case .descriptor: "descriptor"
-    case .process: "reading the process's state"
-    case .signals: "reading the signals"
-    case .timers: "reading the timers"
-    case .openImage: "cannot open"
-    case .writeImage: "cannot write"
-    case .synchronizeImage: "cannot bring to disk"
-    case .renameImage: "cannot give its name to"
-    case .control: "talking to ckpt"
-    case .layout: "laying out the image"
-    case .restartProgram: "cannot take the program restart from"
-    case .openParent: "the next has all of the memory, as a link of the chain can't be read:"
-    case .copyAhead: "copying memory ahead"
-    }
-  }
-
-  private static func text(of reason: CaptureFailure.Reason) -> StaticString? {
-    switch reason {
-    case .unspecified: nil
-    case .threadDoesNotStop: "the thread did not stop in time"
-    case .threadBlocksEverySignal: "the thread blocks every signal"
-    case .deviceMapping: "memory of a device can't be saved"
-    case .userfaultfdRegion: "memory under userfaultfd can't be saved"
-    case .shadowStack: "shadow stacks can't be saved"
-    case .unknownDescriptorKind: "this kind of descriptor can't be restored"
-    case .ioUring: "io_uring can't be restored"
-    case .connectionInProgress: "a connection is just being made"
-    case .descriptorsInFlight: "descriptors are in flight in it"
-    case .tooManyDescriptors: "the descriptor table is full"
-    case .contentsUnreadable: "its contents can't be read"
-    case .peerOutside: "its other end is outside of the process"
-    case .protectionKey: "memory protection keys can't be restored"
-    case .hugePagesUnreadable: "its huge pages can't be read"
-    case .unknownSpecialRegion: "this kind of memory can't be restored"
-    }
   }
 }

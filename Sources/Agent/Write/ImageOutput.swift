@@ -1,3 +1,4 @@
+internal import CheckpointImage
 internal import Kernel
 internal import KernelABI
 

@@ -18,7 +18,7 @@ public struct ChainVerification: Sendable {
   public init(
     path: String, progress: (_ done: UInt64, _ total: UInt64) -> Void
   ) throws(ChainFailure) {
-    let chain = try OpenedChain(path: path)
+    let chain = try FileChain(path: path)
     let total = chain.images.heads.reduce(0) { $0 + $1.fileByteCount }
     var done: UInt64 = 0
     var links: [Link] = []

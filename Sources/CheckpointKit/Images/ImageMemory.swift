@@ -12,7 +12,7 @@ final class ImageMemory {
 
   /// `nil` when the chain is broken.
   init?(path: String) {
-    guard let chain = try? OpenedChain(path: path),
+    guard let chain = try? FileChain(path: path),
       let reader = try? ChainReader(chain.images, chain.files)
     else { return nil }
     self.reader = reader

@@ -27,7 +27,7 @@ public struct Inspection: Sendable {
 
   private static func chain(of path: String) -> ChainState {
     do throws(ChainFailure) {
-      let chain = try OpenedChain(path: path)
+      let chain = try FileChain(path: path)
       return .found(
         zip(chain.files, chain.images.heads).dropFirst().map { file, head in
           Ancestor(

@@ -77,8 +77,8 @@ private func merge(
   _ path: String, to output: String, isThick: Bool, as order: ExecutableOrder?,
   progress: (_ done: UInt64, _ total: UInt64) -> Void
 ) throws(MergeFailure) -> MergedImage {
-  let chain: OpenedChain
-  do throws(ChainFailure) { chain = try OpenedChain(path: path) } catch { throw .chain(error) }
+  let chain: FileChain
+  do throws(ChainFailure) { chain = try FileChain(path: path) } catch { throw .chain(error) }
   try refuseNeeded(output, chain)
   let paths = chain.files.map(\.path)
   var merge: ImageMerge<ImageFile>
@@ -163,7 +163,7 @@ private func pack(
 }
 
 private func frame(
-  _ order: ExecutableOrder?, around byteCount: UInt64, _ chain: OpenedChain
+  _ order: ExecutableOrder?, around byteCount: UInt64, _ chain: FileChain
 ) throws(MergeFailure) -> ExecutableFrame? {
   guard let order, let newest = chain.images.heads.first else { return nil }
   let program: [UInt8]
@@ -179,7 +179,7 @@ private func frame(
 }
 
 /// An image that others of the chain need must not be replaced; the newest may.
-private func refuseNeeded(_ output: String, _ chain: OpenedChain) throws(MergeFailure) {
+private func refuseNeeded(_ output: String, _ chain: FileChain) throws(MergeFailure) {
   guard let there = try? HostFiles.facts(of: output), there.kind == .regular else { return }
   for (index, file) in chain.files.enumerated().dropFirst()
   where file.device == there.device && file.inode == there.inode {

@@ -69,8 +69,8 @@ public struct Injection: Equatable, Sendable {
     return try work(consume tracee, source, pid, facts.maps, sample, loaded)
   }
 
-  private func seize(_ tid: Int32, _ target: TargetFacts) throws(InjectFailure) -> TracedThread {
-    do throws(Errno) { return try TracedThread(tid, waiting: injectPatience) } catch {
+  private func seize(_ tid: Int32, _ target: TargetFacts) throws(InjectFailure) -> SeizedThread {
+    do throws(Errno) { return try SeizedThread(tid, waiting: injectPatience) } catch {
       switch error {
       case .noSuchProcess: throw .ended(tid)
       case .notPermitted, .accessDenied: throw .forbidden(PtraceRefusal(.read(target)))
@@ -81,7 +81,7 @@ public struct Injection: Equatable, Sendable {
 
   /// With the thread at rest.
   func work(
-    _ tracee: consuming TracedThread, _ source: AgentSource, _ pid: Int32, _ maps: [MapsLine],
+    _ tracee: consuming SeizedThread, _ source: AgentSource, _ pid: Int32, _ maps: [MapsLine],
     _ sample: ThreadSample, _ loaded: UInt64?
   ) throws(InjectFailure) -> InjectedAgent {
     // A main thread that has ended has no memory any more.

@@ -7,7 +7,7 @@ internal import KernelABI
 ///
 /// From the moment it is sent to the scratch code it needs nobody to come back.
 struct RemoteCall: ~Copyable {
-  private let tracee: TracedThread
+  private let tracee: SeizedThread
   let memory: TargetMemory
   private let scratch: UInt64
   private let resumption: ResumeRegisters
@@ -16,7 +16,7 @@ struct RemoteCall: ~Copyable {
 
   /// Writes the scratch code; the thread stays where it is.
   init(
-    _ tracee: consuming TracedThread, _ memory: consuming TargetMemory, at place: ScratchPlace,
+    _ tracee: consuming SeizedThread, _ memory: consuming TargetMemory, at place: ScratchPlace,
     _ resumption: ResumeRegisters, mask: UInt64
   ) throws(InjectFailure) {
     scratch = place.address + ScratchPlace.slotByteCount

@@ -44,7 +44,7 @@ extension AgentLaunch {
   /// Takes the process that is to be the program, and tells it so.
   private func seize(
     _ program: Int32, _ word: WordPipe, _ permission: WordPipe
-  ) -> TracedThread? {
+  ) -> SeizedThread? {
     // Neither the terminal's signals nor its stops are for it.
     Process.makeSession()
     do throws(Errno) {
@@ -54,7 +54,7 @@ extension AgentLaunch {
       return nil
     }
     do throws(Errno) {
-      let tracee = try TracedThread(program, waiting: injectPatience, forExec: true)
+      let tracee = try SeizedThread(program, waiting: injectPatience, forExec: true)
       try word.send(0)
       closeInherited()
       return tracee
@@ -71,7 +71,7 @@ extension AgentLaunch {
   }
 
   private func inject(
-    _ tracee: consuming TracedThread, _ program: Int32
+    _ tracee: consuming SeizedThread, _ program: Int32
   ) throws(InjectFailure) {
     // The settings are in the program's environment.
     var injection = Injection(agent: agent)
@@ -100,7 +100,7 @@ extension AgentLaunch {
   }
 
   /// - Returns: false when there is no program, of which the process itself tells.
-  private func hasExecuted(_ tracee: borrowing TracedThread) throws(InjectFailure) -> Bool {
+  private func hasExecuted(_ tracee: borrowing SeizedThread) throws(InjectFailure) -> Bool {
     do throws(Errno) {
       while true {
         switch try tracee.wait() {

@@ -8,7 +8,7 @@ enum StoppedTask {
   /// made again.
   ///
   /// A signal that it is about to take it takes first.
-  static func reach(_ tracee: borrowing TracedThread, of pid: Int32) throws(InjectFailure) {
+  static func reach(_ tracee: borrowing SeizedThread, of pid: Int32) throws(InjectFailure) {
     do throws(Errno) {
       try tracee.interrupt()
       while true {
@@ -34,7 +34,7 @@ enum StoppedTask {
 
   /// What is needed to bring the thread back, as it stands.
   static func resumption(
-    _ tracee: borrowing TracedThread, of pid: Int32, _ memory: borrowing TargetMemory,
+    _ tracee: borrowing SeizedThread, of pid: Int32, _ memory: borrowing TargetMemory,
     sample: ThreadSample, slot: UInt64
   ) throws(InjectFailure) -> (resumption: ResumeRegisters, mask: UInt64) {
     do throws(Errno) {

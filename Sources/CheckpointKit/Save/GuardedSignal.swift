@@ -43,8 +43,8 @@ struct GuardedSignal {
 
   /// - Parameter pause: waits a moment; false when this command is to end.
   mutating func send(pause: () -> Bool) -> Outcome {
-    let tracee: TracedThread
-    do throws(Errno) { tracee = try TracedThread(tid, waiting: 0, forExec: true) } catch {
+    let tracee: SeizedThread
+    do throws(Errno) { tracee = try SeizedThread(tid, waiting: 0, forExec: true) } catch {
       return error == .noSuchProcess ? .changed : sendUnguarded()
     }
     guard hasAgent else { return .changed }
@@ -61,7 +61,7 @@ struct GuardedSignal {
 
   // MARK: Traced
 
-  private mutating func hold(_ tracee: borrowing TracedThread, _ pause: () -> Bool) throws(Errno)
+  private mutating func hold(_ tracee: borrowing SeizedThread, _ pause: () -> Bool) throws(Errno)
     -> Outcome
   {
     try tracee.interrupt()
@@ -88,7 +88,7 @@ struct GuardedSignal {
   ///
   /// - Returns: false when it has ended, or executed another program.
   private func awaitRest(
-    _ tracee: borrowing TracedThread, _ pause: () -> Bool
+    _ tracee: borrowing SeizedThread, _ pause: () -> Bool
   ) throws(Errno) -> Bool {
     while true {
       switch try event(tracee, pause) {
@@ -104,7 +104,7 @@ struct GuardedSignal {
 
   /// Lets the thread run until it stands before our signal.
   private func deliver(
-    _ tracee: borrowing TracedThread, mask: UInt64?, _ pause: () -> Bool
+    _ tracee: borrowing SeizedThread, mask: UInt64?, _ pause: () -> Bool
   ) throws(Errno) -> Outcome {
     var isSame = true
     while true {
@@ -133,7 +133,7 @@ struct GuardedSignal {
 
   /// Has the kernel make the handler's frame, and puts the thread's own mask into that.
   private func enter(
-    _ tracee: borrowing TracedThread, _ mask: UInt64, _ pause: () -> Bool
+    _ tracee: borrowing SeizedThread, _ mask: UInt64, _ pause: () -> Bool
   ) throws(Errno) {
     try tracee.enterHandler(of: signal)
     while true {
@@ -154,8 +154,8 @@ struct GuardedSignal {
 
   /// - Throws: `timedOut`, and `interrupted` when this command is to end.
   private func event(
-    _ tracee: borrowing TracedThread, _ pause: () -> Bool
-  ) throws(Errno) -> TracedThread.Event {
+    _ tracee: borrowing SeizedThread, _ pause: () -> Bool
+  ) throws(Errno) -> SeizedThread.Event {
     var turns = 0
     while true {
       do throws(Errno) { return try tracee.wait() } catch {
@@ -189,7 +189,7 @@ struct GuardedSignal {
   }
 
   /// Whether the thread is in the midst of another checkpoint.
-  private func isInAgent(_ tracee: borrowing TracedThread) throws(Errno) -> Bool {
+  private func isInAgent(_ tracee: borrowing SeizedThread) throws(Errno) -> Bool {
     let place = try tracee.registers().bits.rip
     guard let maps = try? HostFiles.text(of: "/proc/\(pid)/task/\(tid)/maps") else { return true }
     return MapsLine.all(in: maps).contains { line in

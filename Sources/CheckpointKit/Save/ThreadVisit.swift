@@ -7,10 +7,10 @@ enum ThreadVisit {
   ///
   /// - Returns: what `look` gave, `nil` when the thread can't be traced or does not stop.
   static func run<R>(
-    _ tid: Int32, of pid: Int32, _ look: (borrowing TracedThread) -> R
+    _ tid: Int32, of pid: Int32, _ look: (borrowing SeizedThread) -> R
   ) -> R? {
     let sample = ThreadSample.read(tid, of: pid)
-    guard let tracee = try? TracedThread(tid, waiting: visitPatience) else { return nil }
+    guard let tracee = try? SeizedThread(tid, waiting: visitPatience) else { return nil }
     do throws(InjectFailure) { try StoppedTask.reach(tracee, of: pid) } catch { return nil }
     let result = look(tracee)
     putBack(tracee, of: pid, sample: sample)
@@ -18,7 +18,7 @@ enum ThreadVisit {
   }
 
   /// Sees to it that a system call which the stop cut short is made again.
-  static func putBack(_ tracee: borrowing TracedThread, of pid: Int32, sample: ThreadSample) {
+  static func putBack(_ tracee: borrowing SeizedThread, of pid: Int32, sample: ThreadSample) {
     guard let memory = try? TargetMemory(tracee.tid),
       let stop = try? StoppedTask.resumption(tracee, of: pid, memory, sample: sample, slot: 0)
     else { return }

@@ -31,7 +31,7 @@ enum SocketName {
   /// program's own last life, mostly.
   private static let patience: UInt64 = 3_000_000_000
 
-  private static func hint(for error: Errno) -> StaticString {
+  static func hint(for error: Errno) -> StaticString {
     switch error {
     case .addressInUse: "end the program that has the address now"
     case .noSuchFile: "make the folder of the socket again"

@@ -26,7 +26,7 @@ public enum ChainFailure: Error, Equatable, Sendable {
 }
 
 /// An image and all those that it needs, opened.
-public struct OpenedChain {
+public struct FileChain {
   /// Newest first.
   public let files: [ImageFile]
   public let images: ImageChain
@@ -53,7 +53,7 @@ public struct OpenedChain {
     while let parent = heads.last?.parent, let child = files.last {
       guard files.count < Self.limit else { throw .tooLong(limit: Self.limit - 1) }
       if files.count == 256 { Self.raiseFileLimit() }
-      let found = try ParentLookup(parent, of: child).found()
+      let found = try ParentFinder(parent, of: child).found()
       guard identities.insert(parent.identity).inserted else {
         throw .cycle(path: found.file.path, child: child.path)
       }
@@ -73,7 +73,7 @@ public struct OpenedChain {
 }
 
 /// Looks for the parent of an image.
-private struct ParentLookup {
+private struct ParentFinder {
   private let parent: ImageParent
   private let child: ImageFile
 

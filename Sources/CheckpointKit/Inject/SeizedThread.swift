@@ -6,7 +6,7 @@ internal import KernelABI
 /// Whatever becomes of the owner, the kernel lets the thread go on with the registers it has then.
 ///
 /// Source: ptrace(2), PTRACE_SEIZE.
-struct TracedThread: ~Copyable {
+struct SeizedThread: ~Copyable {
   let tid: Int32
 
   /// CLOCK_MONOTONIC in nanoseconds: until when to wait for it to stop.
