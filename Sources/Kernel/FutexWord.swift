@@ -44,8 +44,11 @@ public struct FutexWord: BitwiseCopyable {
     }
   }
 
-  /// Wakes all who wait.
+  /// Wakes all who wait; tried again where it fails, since nobody else would wake them.
   public func wakeAll() {
-    _ = rawSystemCall(SyscallNumber.futex, address.argument, scope | 1, Int(Int32.max))
+    for _ in 0..<3
+    where rawSystemCall(SyscallNumber.futex, address.argument, scope | 1, Int(Int32.max)) >= 0 {
+      return
+    }
   }
 }
