@@ -16,7 +16,6 @@ public enum Signal {
   public static let terminate: Int32 = 15
   public static let child: Int32 = 17
   public static let `continue`: Int32 = 18
-  public static let windowChange: Int32 = 28
   public static let stop: Int32 = 19
   public static let terminalStop: Int32 = 20
   public static let terminalInput: Int32 = 21

@@ -1,4 +1,4 @@
-public import KernelABI
+internal import KernelABI
 
 /// Lines of a trace as people read them, made when somebody reads.
 public struct TraceLine {

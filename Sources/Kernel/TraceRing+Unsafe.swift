@@ -1,5 +1,5 @@
 internal import CKernel
-public import KernelABI
+internal import KernelABI
 
 /// A page more than the ring takes, so that it can begin with one.
 nonisolated(unsafe) private var room = InlineArray<2560, UInt64>(repeating: 0)

@@ -110,7 +110,6 @@ struct RestartRun {
     trace("the program runs")
     report.write()
     do throws(RestartFailure) { try pidFile?.commit(supervisor.child) } catch { error.report() }
-    redraw(supervisor)
     stage.sayRuns(supervisor.child)
     // Not before: to unmap takes as long as all the rest, and the processor.
     image.precopied?.drop()
@@ -122,18 +121,6 @@ struct RestartRun {
     supervisor.drawAnew()
     travelLight(supervisor)
     supervisor.awaitEnd(&lazy, untilWhole: leaves).imitate()
-  }
-
-  /// Lets a program that had a terminal draw itself again on this one, whatever its size.
-  ///
-  /// Who does not care for the size of its terminal ignores the signal.
-  ///
-  /// Source: signal(7), SIGWINCH.
-  private func redraw(_ supervisor: Supervisor) {
-    guard image.process.flags & CKPT_PROCESS_HAS_TERMINAL != 0, supervisor.terminal.exists,
-      !options.detaches
-    else { return }
-    try? Process.send(Signal.windowChange, to: supervisor.child)
   }
 
   /// Lets go of all that is the program's now.
