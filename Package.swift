@@ -121,7 +121,8 @@ if isFreestanding {
     .testTarget(
       name: "AgentTests",
       dependencies: [
-        "Agent", "CAPI", "CKernel", "CImage", "Kernel", "KernelABI", "Procfs", "TestSupport",
+        "Agent", "CAPI", "CheckpointImage", "CKernel", "CImage", "Kernel", "KernelABI", "Procfs",
+        "TestSupport",
       ],
       swiftSettings: settings),
     .testTarget(

@@ -11,7 +11,8 @@ extension AgentFailure {
 
   /// What it was working on, and why that failed.
   var words: String {
-    let why = [sentence, reason?.sentence.map { "\($0)" }].compactMap(\.self).joined(separator: ": ")
+    let why = [sentence, reason?.sentence.map { "\($0)" }].compactMap(\.self).joined(
+      separator: ": ")
     guard let errno, !hasNothingToCopy else { return why }
     return why + (reason == nil ? ": \(errno.words)" : " (\(errno.name))")
   }

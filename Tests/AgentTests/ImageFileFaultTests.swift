@@ -13,7 +13,7 @@ import Testing
     defer { _ = try? Mapping.unmap(scratch.range) }
     var place = try ImagePath(in: &scratch)
     for byte in path.utf8 { try place.append(byte) }
-    let file = try ImageFile.create(place, replaces: true, scratch: &scratch)
+    let file = try ImageOutput.create(place, replaces: true, scratch: &scratch)
     let number = file.number
     let text: StaticString = "new"
     do {

@@ -4,6 +4,7 @@ import KernelABI
 import Procfs
 import Testing
 
+import CheckpointImage
 @testable import Agent
 
 /// Files and descriptors as a survey lists them, without a kernel behind them.

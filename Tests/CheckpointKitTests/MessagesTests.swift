@@ -1,5 +1,6 @@
 import Agent
 import CImage
+import CheckpointImage
 import CheckpointKit
 import KernelABI
 import Testing

@@ -99,7 +99,8 @@ import Testing
   ])
   func aHintFitsTheError(errno: Errno, words: String) throws {
     let failure = AgentFailure(
-      step: CaptureStep.openImage.rawValue, errno: errno.rawValue, subject: 0, reason: 0, name: "/x")
+      step: CaptureStep.openImage.rawValue, errno: errno.rawValue, subject: 0, reason: 0, name: "/x"
+    )
     #expect(try #require(failure.failure(saving: "1").hints.first).contains(words))
   }
 

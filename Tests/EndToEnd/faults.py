@@ -168,6 +168,9 @@ class Restarts(Run):
             self.counts["not met"] += 1
         elif status is None:
             self.fault(case, "it hangs", text)
+        elif status == 99:
+            # The victim's own write failed: it says so by this status, since it can't write.
+            self.counts["met the program"] += 1
         elif status == 0 and said.endswith("pass\n"):
             self.counts["came back"] += 1
         elif status in (0, 42) and "but not as it was" in self.program.err.read_text(errors="replace"):

@@ -10,7 +10,7 @@ import pytest
 from harness import REPOSITORY
 
 # Words in the tests that are names of programs too, and mean something else.
-WORDS = {"as", "file", "go", "kill", "link", "look", "more", "nologin", "openssl", "passwd", "perf", "su", "tail", "time", "w", "x86_64"}
+WORDS = {"as", "fallocate", "file", "go", "kill", "link", "look", "more", "nologin", "openssl", "passwd", "perf", "size", "su", "tail", "time", "w", "write", "x86_64"}
 PLACES = "/usr/bin:/usr/sbin:/bin:/sbin"
 LISTS = (".ci/packages.txt", "Tests/EndToEnd/packages.txt", ".ci/fresh-packages.txt")
 # Builtins and keywords of the shell.

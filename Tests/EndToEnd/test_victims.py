@@ -16,7 +16,7 @@ KINDS = ("registers", "threads", "memory", "process", "files", "ipc", "signals",
 # Victims that need arguments, one entry per run.
 ARGUMENTS = {
     "process/privileges": ("none", "ambient", "groups"),
-    "memory/locked_all": ("future", "onfault", "small"),
+    "memory/locked_all": ("future", "onfault"),
     "threads/many": ("1", "8", "100", "1000"),
     "ipc/socketpair": ("stream", "dgram", "seqpacket"),
 }

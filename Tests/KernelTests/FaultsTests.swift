@@ -20,9 +20,8 @@ import Testing
 
   @Test func readsAndWritesAreMadeAgainWhenASignalCutsThemShort() throws {
     let ends = try Pipes.make()
-    let (reader, writer) = (
-      FileDescriptor(adopting: ends.reader), FileDescriptor(adopting: ends.writer)
-    )
+    let reader = FileDescriptor(adopting: ends.reader)
+    let writer = FileDescriptor(adopting: ends.writer)
     let text: StaticString = "abc"
     let wrote = try Faults.failing(call: 1, of: SyscallNumber.write, with: .interrupted) {
       try writer.writeFully(from: text.address, byteCount: 3)

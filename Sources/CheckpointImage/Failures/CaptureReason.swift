@@ -19,7 +19,9 @@ public enum CaptureReason: UInt32, Sendable, BitwiseCopyable {
   case hugePagesUnreadable = 14
   case unknownSpecialRegion = 15
 
-  /// The second half of the sentence; its subject is the step's. `nil` for `unspecified`.
+  /// The second half of the sentence, whose subject is the step's.
+  ///
+  /// `nil` for `unspecified`.
   public var sentence: StaticString? {
     switch self {
     case .unspecified: nil

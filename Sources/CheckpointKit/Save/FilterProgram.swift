@@ -134,7 +134,9 @@ public struct FilterProgram: Equatable, Sendable {
 }
 
 extension FilterProgram.Verdict {
-  /// Source: seccomp(2), SECCOMP_RET_…
+  /// What a filter answered.
+  ///
+  /// Source: seccomp(2), SECCOMP_RET_KILL_THREAD and the others.
   fileprivate init(action: UInt32) {
     switch action & 0xFFFF_0000 {
     case 0x7FFF_0000, 0x7FFC_0000: self = .allow

@@ -167,6 +167,8 @@ func delivery(for order: SaveOrder) throws(SaveFailure) -> Delivery {
     } catch {
       switch error {
       case .triggerBlocked where age < order.patience: break
+      // A tracer that only looks lets it go on at once.
+      case .traced where age < min(blockedPatience, order.patience): break
       case .noAgent where age < min(loadPatience, order.patience): break
       case .triggerNotCaught where age < min(loadPatience, order.patience): break
       default: throw .target(error)

@@ -32,7 +32,7 @@ struct RestoreSequence {
     var supply = try MemorySupply.prepare(&memory, objects, job, notes: remarks)
     trace("program: the address space is cleared: no way back")
     try memory.takePlace()
-    if job.isExecutable { OwnFile.letGo(&descriptors.executable, job.own, for: job.image.process) }
+    if job.isExecutable { OwnFile.letGo(&descriptors.executable, job.own, for: memory.work.image.process) }
     try supply.map(memory, notes: descriptors.errors)
     trace("program: %u regions are mapped", memory.work.image.regions.count)
     supply.start(helper(for: memory))
@@ -41,7 +41,7 @@ struct RestoreSequence {
     if comesByStream { try makeLateFiles(&memory) }
     try memory.complete(notes: descriptors.errors)
     try LockRestore.run(memory.work.image, isExecutable: job.isExecutable)
-    trace("program: the agent wakes %u threads", job.image.threads.count)
+    trace("program: the agent wakes %u threads", memory.work.image.threads.count)
     var handoff = makeHandoff(memory)
     try supply.go(&handoff)
     if comesByStream { try StagedStart.awaitWord(on: descriptors.channel) }
@@ -98,6 +98,7 @@ struct RestoreSequence {
       mayChooseIDs: !job.identity.isFresh)
   }
 
+  /// The head of the image lies where `memory` has moved it: it is not in its first place any more.
   private func makeHandoff(_ memory: MemoryRestore) -> ckpt_handoff {
     var handoff = ckpt_handoff()
     handoff.version = CKPT_HANDOFF_VERSION
@@ -108,7 +109,7 @@ struct RestoreSequence {
     handoff.own_end = job.own.end.rawValue
     handoff.status_descriptor = descriptors.status
     handoff.executable_descriptor = descriptors.executable
-    if !identity.hasClocks { handoff.monotonic_shift = Clocks.shift(since: job.image.image) }
+    if !identity.hasClocks { handoff.monotonic_shift = Clocks.shift(since: memory.work.image.image) }
     handoff.arguments = memory.plan.arguments.start.rawValue
     return handoff
   }

@@ -7,11 +7,15 @@ internal import KernelABI
 /// size is what programs draw themselves anew for: one that only looks whether the size is another (ncurses)
 /// has to see another, so the terminal is a row smaller for a moment.
 enum TerminalRedraw {
-  /// How long the terminal is smaller, in nanoseconds: a program that is woken by SIGWINCH reads the size
-  /// meanwhile. Nobody tells whether it has; too short a time costs the drawing, nothing else.
-  private static let moment: UInt64 = 80_000_000
+  /// How long the terminal is smaller, in nanoseconds.
+  ///
+  /// A program that SIGWINCH wakes reads the size meanwhile. Nobody tells whether it has; too short a time
+  /// costs the drawing, nothing else.
+  private static let moment: UInt64 = 200_000_000
 
-  /// Does nothing for a program that is not in front. One without a handler for SIGWINCH notices nothing.
+  /// Does nothing for a program that is not in front.
+  ///
+  /// One without a handler for SIGWINCH notices nothing.
   ///
   /// Source: ioctl_tty(2), TIOCSWINSZ; signal(7), SIGWINCH.
   static func run(_ terminal: Terminal, group: Int32) {

@@ -123,8 +123,10 @@ class Program:
             pytest.skip(self.text().strip().splitlines()[-1].removeprefix("skip: "))
 
     def alive(self):
+        # One look: it may end between two.
+        ended = self.front.poll() is not None
         self.skip_if_unable()
-        if self.front.poll() is not None:
+        if ended:
             pytest.fail(f"the program ended early with {self.front.returncode}\n{self.said()}")
         return True
 

@@ -9,7 +9,7 @@ import pytest
 DEADLINE = float(os.environ.get("CKPT_DEADLINE", "60"))
 
 # What a command of ours may end with when it refuses: documented in the manual pages.
-REFUSALS = {1, 64, 65, 69, 77}
+REFUSALS = {1, 64, 65, 69, 70, 77}
 
 
 def until(condition, what, deadline=None):

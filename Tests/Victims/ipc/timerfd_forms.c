@@ -44,9 +44,10 @@ static const char *name(const struct form *form) {
 }
 
 int main(void) {
-  int clocks[] = {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME, CLOCK_REALTIME_ALARM, CLOCK_BOOTTIME_ALARM};
+  // Not the alarm clocks: without a real-time clock device the kernel says that nothing is left of them.
+  int clocks[] = {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME};
   int flags[] = {0, TFD_TIMER_ABSTIME, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET};
-  for (int c = 0; c < 5; c++)
+  for (int c = 0; c < 3; c++)
     for (int f = 0; f < 3; f++)
       for (int p = 0; p < 4; p++)
         for (int s = 0; s < STATES; s++) make((struct form){clocks[c], flags[f], p, s, -1});
@@ -75,7 +76,8 @@ int main(void) {
     bool due = form->state == UNREAD || fast;
     CHECK(poll(&wait, 1, due ? 10000 : 0) == due, "%s: %s", name(form), due ? "no tick" : "ticks");
     if (due) CHECK(read(form->file, &ticks, 8) == 8 && ticks >= 1, "%s: %s", name(form), strerror(errno));
-    if (!ends) CHECK(rest > 0, "%s: it stands still", name(form));
+    // Of a fast one nothing may be left at this moment.
+    if (!ends && !fast) CHECK(rest > 0, "%s: it stands still", name(form));
     for (int again = 0; again < 3 && fast; again++) {
       CHECK(poll(&wait, 1, 10000) == 1 && read(form->file, &ticks, 8) == 8, "%s: it stopped ticking", name(form));
       CHECK(ticks < 1000000, "%s: %lu ticks at once", name(form), ticks);

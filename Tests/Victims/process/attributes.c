@@ -87,7 +87,6 @@ int main(void) {
   others[0].barriers = 0;
   struct attributes a = current(), b;
   others[0].merge = a.merge, others[0].thp = a.thp, others[0].subreaper = a.subreaper, others[0].barriers = a.barriers;
-  others[0].death = a.death;
   victim_wait();
   b = current();
   check(&a, &b, "the main thread");
