@@ -16,13 +16,15 @@ import Testing
     let file = try ImageOutput.create(place, replaces: true, scratch: &scratch)
     let number = file.number
     let text: StaticString = "new"
-    do {
-      let bytes = FileDescriptor(adopting: number)
-      defer { _ = bytes.relinquish() }
-      try bytes.writeFully(from: text.address, byteCount: 3)
-    } catch {
+    let bytes = FileDescriptor(adopting: number)
+    var failure: Errno?
+    do throws(Errno) { try bytes.writeFully(from: text.address, byteCount: 3) } catch {
+      failure = error
+    }
+    _ = bytes.relinquish()
+    if let failure {
       file.discard()
-      throw error
+      throw failure
     }
     try file.commit()
   }

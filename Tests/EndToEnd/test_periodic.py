@@ -81,11 +81,11 @@ def test_the_program_runs_though_no_checkpoint_is_possible(make_program, user):
     """Each try takes longer than the interval; in between the program has an interval for itself."""
     program = make_program(user)
     program.environment.update(CKPT_INTERVAL="100ms", CKPT_TIMEOUT="1")
-    program.start_victim("threads/all_blocked")
+    program.start_victim("refused/vfork")
     program.ckpt("save", str(program.pid))      # the timer would have gone off meanwhile
 
     def failures():
-        return program.err.read_text().count("blocks every signal")
+        return program.err.read_text().count("no checkpoint")
 
     until(lambda: failures() >= 2 or not program.alive(), f"two tries\n{program.said()}")
     program.go("on")

@@ -32,7 +32,9 @@ struct RestoreSequence {
     var supply = try MemorySupply.prepare(&memory, objects, job, notes: remarks)
     trace("program: the address space is cleared: no way back")
     try memory.takePlace()
-    if job.isExecutable { OwnFile.letGo(&descriptors.executable, job.own, for: memory.work.image.process) }
+    if job.isExecutable {
+      OwnFile.letGo(&descriptors.executable, job.own, for: memory.work.image.process)
+    }
     try supply.map(memory, notes: descriptors.errors)
     trace("program: %u regions are mapped", memory.work.image.regions.count)
     supply.start(helper(for: memory))
@@ -109,7 +111,9 @@ struct RestoreSequence {
     handoff.own_end = job.own.end.rawValue
     handoff.status_descriptor = descriptors.status
     handoff.executable_descriptor = descriptors.executable
-    if !identity.hasClocks { handoff.monotonic_shift = Clocks.shift(since: memory.work.image.image) }
+    if !identity.hasClocks {
+      handoff.monotonic_shift = Clocks.shift(since: memory.work.image.image)
+    }
     handoff.arguments = memory.plan.arguments.start.rawValue
     return handoff
   }
