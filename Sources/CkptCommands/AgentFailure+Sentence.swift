@@ -48,7 +48,7 @@ extension AgentFailure {
     guard let step else {
       return "use the ckpt that came with the libckpt.so it was started with"
     }
-    let hint = reason?.hint ?? step.hint(for: errno ?? Errno(rawValue: 0))
+    let hint = reason?.hint ?? step.hint(for: errno ?? Errno.none)
     return hint.map { "\($0)" }
   }
 }

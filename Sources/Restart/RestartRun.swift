@@ -152,14 +152,18 @@ struct RestartRun {
       failure.report()
       try? Process.send(Signal.kill, to: supervisor.child)
     }
+    // Before the namespace ends: that reaps whatever child has ended.
+    let feederEnd = image.stream.flatMap {
+      $0.feeder > 0 ? ChildProcess.awaitEvent(of: $0.feeder) : nil
+    }
     let end = supervisor.awaitEnd(&lazy)
     trace("the process that was to become the program has ended")
     report.fail()
     stage.sayFailed()
     switch end {
     case .exited(var status) where status != 0:
-      if status == RestartFailure.Status.badlyFed.rawValue, let stream = image.stream {
-        status = Feeder.conclude(stream.feeder)
+      if status == RestartFailure.Status.badlyFed.rawValue, let feederEnd {
+        status = Feeder.conclude(feederEnd)
       }
       waiter.tell(status)
       exitGroup(status: status)

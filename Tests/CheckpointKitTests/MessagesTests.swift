@@ -79,7 +79,7 @@ private func words<T>(_ record: T, then text: String = "") -> [UInt8] {
   }
 
   @Test func decisionsHaveTheLayoutOfTheProtocol() {
-    #expect(ControlDecision.keep.encoded == [3, 0, 0, 0, 1, 0, 0, 0])
-    #expect(ControlDecision.discard.encoded == [3, 0, 0, 0, 2, 0, 0, 0])
+    #expect(ControlDecision.keep.encoded == [4, 0, 0, 0, 1, 0, 0, 0])
+    #expect(ControlDecision.discard.encoded == [4, 0, 0, 0, 2, 0, 0, 0])
   }
 }

@@ -21,7 +21,8 @@ import Testing
 
   @Test func theNameAppearsOnlyWithCommit() throws {
     let file = try OutputFile(path: path("image"))
-    #expect(names.count == 1 && !names.contains("image"))
+    // Where the file system has files without a name, there is none until then.
+    #expect(names.count <= 1 && !names.contains("image"))
     try file.commit()
     #expect(names == ["image"])
     #expect(try HostFiles.facts(of: path("image")).mode == 0o600)

@@ -127,7 +127,7 @@ def test_lesser_processor_there(make_program, identity, pair):
     """What the other processor lacks is said, and the program goes on here."""
     program = make_program(identity)
     traveller = Traveller(program, pair).begin()
-    shutil.copy(Path(__file__).parent / "images.py", program.folder / "images.py")
+    shutil.copy(Path(__file__).parent / "harness/images.py", program.folder / "images.py")
     (program.folder / "better.py").write_text(BETTER)
     size = (program.stage.build / "restart").stat().st_size
     result = traveller.migrate(ssh=f"{PYTHON} {program.folder}/better.py {size} {pair.ssh(identity)}")

@@ -14,7 +14,10 @@ enum SocketName {
       do throws(Errno) {
         return try bind(number, record, address, context)
       } catch {
-        if error == .addressInUse, Clock.monotonic < deadline {
+        // Not of a Unix socket: whether somebody listens there is tried by a connection, which the
+        // listener would see each time.
+        if error == .addressInUse, record.family != Sockets.Family.unix, Clock.monotonic < deadline
+        {
           // Nothing to be read from, so for 20 ms.
           var nothing = PollEntry(descriptor: -1)
           nothing.wait(milliseconds: 20)

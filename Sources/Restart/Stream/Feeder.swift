@@ -87,20 +87,21 @@ enum Feeder {
 
   /// Ends this process as the feeder did, which has said why; where it has not, says what is known.
   static func conclude(_ feeder: Int32) -> Int32 {
-    while true {
-      switch ChildProcess.awaitEvent(of: feeder) {
-      case .exited(let status) where status != 0: return status
-      case .killed(let signal):
-        RestartFailure(
-          .failed, "cannot restart: the program that unpacks the image was killed, by signal",
-          number: UInt64(signal), numberStyle: .decimal
-        ).report()
-        return RestartFailure.Status.failed.rawValue
-      case .stopped, .continued: continue
-      default:
-        StreamInput.endedEarly.report()
-        return RestartFailure.Status.damagedImage.rawValue
-      }
+    conclude(ChildProcess.awaitEvent(of: feeder))
+  }
+
+  static func conclude(_ end: ChildEvent) -> Int32 {
+    switch end {
+    case .exited(let status) where status != 0: return status
+    case .killed(let signal):
+      RestartFailure(
+        .failed, "cannot restart: the program that unpacks the image was killed, by signal",
+        number: UInt64(signal), numberStyle: .decimal
+      ).report()
+      return RestartFailure.Status.failed.rawValue
+    default:
+      StreamInput.endedEarly.report()
+      return RestartFailure.Status.damagedImage.rawValue
     }
   }
 }
