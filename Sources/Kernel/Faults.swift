@@ -46,11 +46,18 @@ public enum Faults {
     guard planCount.load(ordering: .sequentiallyConsistent) > 0 else { return nil }
     let thread = Self.thread
     return plans.withLock { (plans) -> Int? in
-      guard var plan = plans[thread], plan.number ?? number == number else { return nil }
+      guard var plan = plans[thread], plan.number ?? number == number,
+        plan.number != nil || !neverFails(number)
+      else { return nil }
       plan.count += 1
       plans[thread] = plan
       return plan.count == plan.nth ? 0 - Int(plan.errno.rawValue) : nil
     }
+  }
+
+  /// What the kernel always answers (getpid(2), gettid(2)).
+  private static func neverFails(_ number: Int) -> Bool {
+    number == SyscallNumber.getpid || number == SyscallNumber.gettid
   }
 
   private static var thread: Int { unmockedSystemCall(SyscallNumber.gettid) }

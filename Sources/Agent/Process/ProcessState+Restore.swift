@@ -59,7 +59,10 @@ extension ProcessState {
     var losses = RestoreLosses.none
     for resource in 0..<limits.count {
       let saved = limit(resource)
-      guard let own = try? ProcessAttributes.limit(resource) else { continue }
+      guard let own = try? ProcessAttributes.limit(resource) else {
+        losses = losses | .limits
+        continue
+      }
       guard own.current != saved.current || own.maximum != saved.maximum else { continue }
       let wanted = ckernel_rlimit(current: saved.current, maximum: saved.maximum)
       if (try? ProcessAttributes.setLimit(resource, wanted)) != nil { continue }

@@ -11,7 +11,7 @@ enum TerminalRedraw {
   ///
   /// A program that SIGWINCH wakes reads the size meanwhile. Nobody tells whether it has; too short a time
   /// costs the drawing, nothing else.
-  private static let moment: UInt64 = 200_000_000
+  private static let moment: UInt64 = 500_000_000
 
   /// Does nothing for a program that is not in front.
   ///
@@ -20,7 +20,7 @@ enum TerminalRedraw {
   /// Source: ioctl_tty(2), TIOCSWINSZ; signal(7), SIGWINCH.
   static func run(_ terminal: Terminal, group: Int32) {
     guard terminal.exists, terminal.frontGroup == group,
-      let size = try? Terminals.size(terminal.descriptor)
+      let size = try? Terminals.size(terminal.descriptor), size[0] > 0
     else { return }
     var smaller = size
     smaller[0] = size[0] > 1 ? size[0] - 1 : size[0] + 1
