@@ -103,7 +103,7 @@ private func lines(of ring: TraceRing, from first: UInt64 = 0) -> [String] {
       "%s%s%s%s and a tail that is long enough: 0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789",
       long.traceBits, long.traceBits, long.traceBits, long.traceBits)
     let text = try #require(lines(of: ring).first)
-    #expect(text.hasSuffix("0\n") || text.hasSuffix("9\n"))
+    #expect(text.hasSuffix("\n"))
     #expect(text.utf8.count <= Line.capacity)
   }
 }

@@ -22,6 +22,8 @@ enum TerminalRedraw {
     guard terminal.exists, terminal.frontGroup == group,
       let size = try? Terminals.size(terminal.descriptor), size[0] > 0
     else { return }
+    // A signal that comes while the agent still leaves would not end the call that the program waits in.
+    Clock.sleep(nanoseconds: moment / 4)
     var smaller = size
     smaller[0] = size[0] > 1 ? size[0] - 1 : size[0] + 1
     guard (try? Terminals.setSize(terminal.descriptor, smaller)) != nil else { return }
