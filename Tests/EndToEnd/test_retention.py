@@ -240,7 +240,7 @@ def test_a_limit_on_files_leaves_the_series_as_it_was(program):
     assert program.run("prlimit", f"--pid={program.pid}", f"--fsize={1 << 20}:").returncode == 0
 
     def failures():
-        return program.err.read_text().count("ckpt: can't be written")
+        return program.err.read_text().count("can't be written (EFBIG)")
 
     until(lambda: failures() >= 2 or not program.alive(), f"two failures\n{program.said()}")
     kept = images(program)
