@@ -18,8 +18,8 @@ import harness
 
 # They can't fail, or who would do so is not there yet or any more. close(2) frees the number whatever it answers, and
 # strace does not make the call.
-NEVER = {"execve", "exit", "exit_group", "rt_sigreturn", "restart_syscall", "vfork", "arch_prctl", "close", "rt_sigprocmask", "getpid", "gettid", "getppid",
-         "getpgrp", "getuid", "geteuid", "getgid", "getegid", "clock_gettime", "umask", "sched_yield"}
+NEVER = {"execve", "exit", "exit_group", "rt_sigreturn", "restart_syscall", "vfork", "arch_prctl", "close", "rt_sigprocmask",
+         "getpid", "gettid", "getppid", "getpgrp", "getuid", "geteuid", "getgid", "getegid", "clock_gettime", "umask", "sched_yield"}
 # The agent's word that the program runs: what comes behind it is the program's own.
 RUNS = r'write\(\d+, "\\0\\0\\0\\0", 4\)'
 INTERRUPTIBLE = {"read", "pread64", "write", "pwrite64", "poll", "open", "openat", "futex", "waitid", "wait4", "recvmsg", "sendto",
